@@ -1,0 +1,28 @@
+/** What the layers above CoAP may rely on; `endpoint.ts` implements it over any `DatagramSocket`. */
+import type { SocketAddress } from "../ports/datagram-socket.ts";
+import type { OutgoingRequest, Peer, RequestControl, RequestHandler, RequestOutcome } from "./message.ts";
+import type { HeldObservation, ObservationKey, ObservationListener, ObserveOutcome } from "./observation.ts";
+import type { TransmissionParameters } from "./parameters.ts";
+
+export interface CoapEndpoint {
+  readonly local: SocketAddress;
+  /** The peer at an address without a security context (NoSec). */
+  peerAt(address: SocketAddress): Peer;
+  /** Serves every request; replaces an earlier handler. Without one: 4.04. A handler that throws or rejects is a bug: 5.00, logged. */
+  handle(handler: RequestHandler): void;
+  /** One request at a time to a peer (NSTART 1); further ones wait in a bounded queue. Never rejects. */
+  request(peer: Peer, request: OutgoingRequest, control?: RequestControl): Promise<RequestOutcome>;
+  /** GET or FETCH with Observe 0. Never rejects. */
+  observe(peer: Peer, request: OutgoingRequest, listener: ObservationListener, control?: RequestControl): Promise<ObserveOutcome>;
+  /** Holds a relation again that an earlier process established (same peer, same token); sends nothing. */
+  restoreObservation(key: ObservationKey, listener: ObservationListener): HeldObservation;
+  /** Link profile of one peer; undefined restores the default. */
+  setParameters(peer: Peer, parameters: TransmissionParameters | undefined): void;
+  /** Fails what is open with `cancelled`, ends relations with `closed`, closes the socket. */
+  close(): Promise<void>;
+}
+
+/** Counted, never thrown: what happened below the handlers. Bounded cardinality: the names are the whole set. */
+export interface EndpointCounters {
+  readonly [name: string]: number;
+}
