@@ -1,0 +1,116 @@
+/** Growing big-endian writing: the counterpart of `ByteReader`. */
+
+const initialCapacityBytes = 64;
+
+/** A value that does not fit its field is a bug of the caller and throws `RangeError`. */
+export class ByteWriter {
+  #bytes: Uint8Array;
+  #view: DataView;
+  #position = 0;
+
+  constructor(capacityBytes: number = initialCapacityBytes) {
+    this.#bytes = new Uint8Array(Math.max(1, capacityBytes));
+    this.#view = new DataView(this.#bytes.buffer);
+  }
+
+  /** Bytes written so far. */
+  get position(): number {
+    return this.#position;
+  }
+
+  u8(value: number): void {
+    requireInteger(value, 0, 0xff);
+    const at = this.#claim(1);
+    this.#view.setUint8(at, value);
+  }
+
+  u16(value: number): void {
+    requireInteger(value, 0, 0xffff);
+    const at = this.#claim(2);
+    this.#view.setUint16(at, value);
+  }
+
+  u24(value: number): void {
+    requireInteger(value, 0, 0xffffff);
+    const at = this.#claim(3);
+    this.#view.setUint16(at, value >>> 8);
+    this.#view.setUint8(at + 2, value & 0xff);
+  }
+
+  u32(value: number): void {
+    requireInteger(value, 0, 0xffffffff);
+    const at = this.#claim(4);
+    this.#view.setUint32(at, value);
+  }
+
+  u64(value: bigint): void {
+    if (BigInt.asUintN(64, value) !== value) throw new RangeError(`${value} is no unsigned 64-bit integer`);
+    const at = this.#claim(8);
+    this.#view.setBigUint64(at, value);
+  }
+
+  i8(value: number): void {
+    requireInteger(value, -0x80, 0x7f);
+    const at = this.#claim(1);
+    this.#view.setInt8(at, value);
+  }
+
+  i16(value: number): void {
+    requireInteger(value, -0x8000, 0x7fff);
+    const at = this.#claim(2);
+    this.#view.setInt16(at, value);
+  }
+
+  i32(value: number): void {
+    requireInteger(value, -0x80000000, 0x7fffffff);
+    const at = this.#claim(4);
+    this.#view.setInt32(at, value);
+  }
+
+  i64(value: bigint): void {
+    if (BigInt.asIntN(64, value) !== value) throw new RangeError(`${value} is no signed 64-bit integer`);
+    const at = this.#claim(8);
+    this.#view.setBigInt64(at, value);
+  }
+
+  f32(value: number): void {
+    const at = this.#claim(4);
+    this.#view.setFloat32(at, value);
+  }
+
+  f64(value: number): void {
+    const at = this.#claim(8);
+    this.#view.setFloat64(at, value);
+  }
+
+  bytes(value: Uint8Array): void {
+    const at = this.#claim(value.length);
+    this.#bytes.set(value, at);
+  }
+
+  /** What was written, as a copy of its own. */
+  toBytes(): Uint8Array {
+    return this.#bytes.slice(0, this.#position);
+  }
+
+  #claim(length: number): number {
+    const at = this.#position;
+    const end = at + length;
+    if (end > this.#bytes.length) this.#grow(end);
+    this.#position = end;
+    return at;
+  }
+
+  #grow(neededBytes: number): void {
+    const larger = new Uint8Array(Math.max(neededBytes, this.#bytes.length * 2));
+    larger.set(this.#bytes.subarray(0, this.#position));
+    this.#bytes = larger;
+    this.#view = new DataView(larger.buffer);
+  }
+}
+
+function requireInteger(value: number, least: number, greatest: number): void {
+  if (!Number.isInteger(value) || value < least || value > greatest) {
+    throw new RangeError(`${value} is no integer from ${least} to ${greatest}`);
+  }
+}
