@@ -1,0 +1,63 @@
+/** What happened, for people and programs: CloudEvents 1.0 with a monotonic id (SSE resumes by it). */
+import type { Json } from "../storage/collection.ts";
+
+export type EventType =
+  | "device.created"
+  | "device.registered"
+  | "device.updated"
+  | "device.deregistered"
+  | "device.expired"
+  | "device.awake"
+  | "device.asleep"
+  | "bootstrap.started"
+  | "bootstrap.finished"
+  | "bootstrap.failed"
+  | "operation.queued"
+  | "operation.sent"
+  | "operation.succeeded"
+  | "operation.failed"
+  | "operation.expired"
+  | "operation.cancelled"
+  | "observation.started"
+  | "observation.ended"
+  | "resource.changed"
+  | "update.changed";
+
+/** An event as its author writes it, inside the document that changed (`outbox`). */
+export interface EventDraft {
+  /** Unique for ever, derived from (document, rev): relaying twice adds one event. */
+  readonly key: string;
+  readonly type: EventType;
+  /** The endpoint name, or an id of what changed. */
+  readonly subject: string;
+  readonly timeMs: number;
+  readonly data: Json;
+}
+
+/** An event of the log. `_id` is a decimal number of 16 digits that only grows. */
+export interface LoggedEvent extends Omit<EventDraft, "key"> {
+  readonly _id: string;
+  readonly sourceKey: string;
+}
+
+/** Fields every document with an outbox has; `hasOutbox` is indexed so that the relay finds what a crash left behind. */
+export interface WithOutbox {
+  readonly outbox: readonly EventDraft[];
+  readonly hasOutbox: boolean;
+}
+
+export interface EventLog {
+  /** Durable when it resolves. For events with no document of their own; others go through the outbox. */
+  append(drafts: readonly EventDraft[]): Promise<void>;
+  /** Oldest first, after an id ("" from the beginning). */
+  read(query: {
+    readonly after: string;
+    readonly limit: number;
+    readonly types?: readonly EventType[];
+    readonly subject?: string;
+  }): Promise<readonly LoggedEvent[]>;
+  /** The id of the newest event, "" when there is none. */
+  lastId(): string;
+  /** Called after events became durable, in order; returns how to stop. */
+  subscribe(listener: (events: readonly LoggedEvent[]) => void): () => void;
+}

@@ -1,0 +1,148 @@
+/** The operation resource: everything the server does to a device is one, whether the device is awake or asleep. */
+import type { WithOutbox } from "../events/event.ts";
+import type { Json } from "../storage/collection.ts";
+
+export type OperationKind =
+  | "read"
+  | "write"
+  | "writeAttributes"
+  | "execute"
+  | "create"
+  | "delete"
+  | "discover"
+  | "observe"
+  | "cancelObserve";
+
+/**
+ *   queued -> leased -> sent -> succeeded | failed
+ *   sent -> queued              no answer, attempts left, and not an Execute
+ *   queued -> expired           expiresAt passed
+ *   queued -> cancelled         by the caller
+ */
+export type OperationStatus = "queued" | "leased" | "sent" | "succeeded" | "failed" | "expired" | "cancelled";
+
+export const finalStatuses: readonly OperationStatus[] = ["succeeded", "failed", "expired", "cancelled"];
+
+/** Why it failed; `outcome-unknown`: an Execute left, and nothing tells whether it ran. */
+export type OperationReason =
+  | "device-rejected"
+  | "no-answer"
+  | "response-timeout"
+  | "reset"
+  | "invalid-response"
+  | "outcome-unknown"
+  | "not-registered"
+  | "device-unreachable"
+  | "path-not-in-model"
+  | "not-observing";
+
+export interface OperationRequest {
+  readonly kind: OperationKind;
+  /** `/3/0/9`; named paths are resolved at the door. */
+  readonly path: string;
+  /** write: the value of a resource, `{ "<id or name>": value }` of an instance, `{ "<id>": value }` of a multi-instance resource. create: the same for the new instance. */
+  readonly value?: Json;
+  /** write of an instance: `replace` (PUT, default) or `update` (POST). */
+  readonly mode?: "replace" | "update";
+  /** create: the instance id wanted; without one the device chooses. */
+  readonly instanceId?: number;
+  /** execute: `0='U'` */
+  readonly arguments?: string;
+  /** writeAttributes and observe: pmin, pmax, gt, lt, st, epmin, epmax; null removes one. */
+  readonly attributes?: { readonly [name: string]: number | null };
+  /** Default `queue`. */
+  readonly onOffline?: "queue" | "fail";
+  /** Execute only: allow a repetition after no answer. */
+  readonly retryExecute?: boolean;
+  /** Epoch milliseconds. */
+  readonly notBefore?: number;
+  /** Epoch milliseconds; default from the settings (7 days). */
+  readonly expiresAt?: number;
+  /** A newer queued operation with the same key cancels the older. */
+  readonly supersedeKey?: string;
+}
+
+export interface Attempt {
+  readonly at: number;
+  readonly token: string;
+  readonly roundTripMs: number | null;
+  readonly bytesUp: number;
+  readonly bytesDown: number;
+  readonly outcome: string;
+}
+
+/** What a finished operation brought, by kind. */
+export type OperationResult =
+  | { readonly kind: "values"; readonly values: readonly ResultValue[] }
+  | { readonly kind: "created"; readonly path: string }
+  | {
+      readonly kind: "links";
+      readonly links: readonly { readonly path: string; readonly attributes: { readonly [name: string]: string | true } }[];
+    }
+  | { readonly kind: "done" };
+
+export interface ResultValue {
+  readonly path: string;
+  /** `device/0/batteryLevel`; absent where no model knows the path. */
+  readonly name?: string;
+  /** Absent for an empty instance or multi-instance resource. */
+  readonly type?: string;
+  readonly value?: Json;
+  /** Epoch milliseconds, when the device said it. */
+  readonly timeMs?: number;
+}
+
+export interface Operation extends WithOutbox, OperationRequest {
+  /** A ULID: sorts by creation. */
+  readonly _id: string;
+  readonly endpoint: string;
+  readonly status: OperationStatus;
+  readonly reason: OperationReason | null;
+  /** A plain sentence for people. */
+  readonly detail: string | null;
+  readonly coapCode: string | null;
+  readonly result: OperationResult | null;
+  readonly attempts: readonly Attempt[];
+  readonly createdBy: string;
+  readonly traceId: string;
+  readonly queuedAt: number;
+  readonly expiresAt: number;
+  readonly sentAt: number | null;
+  readonly finishedAt: number | null;
+  /** False once final: the partial index of open operations. */
+  readonly open: boolean;
+  readonly rev: number;
+}
+
+export type CreateRefusal =
+  | { readonly reason: "device-unknown"; readonly detail: string }
+  | { readonly reason: "device-unreachable"; readonly detail: string }
+  | { readonly reason: "path-not-in-model"; readonly detail: string }
+  | { readonly reason: "operation-not-allowed"; readonly detail: string }
+  | { readonly reason: "value-type-mismatch"; readonly detail: string; readonly pointer: string }
+  | { readonly reason: "queue-full"; readonly detail: string; readonly retryAfterSeconds: number };
+
+export type CreateOutcome = { readonly ok: true; readonly operation: Operation } | { readonly ok: false; readonly refusal: CreateRefusal };
+
+/** What the doors and the features above (observations, firmware) call; implemented by `operation-service.ts`. */
+export interface Operations {
+  /** Durable when it resolves; sent at once when the device is awake, at its next sign of life otherwise. */
+  create(endpoint: string, request: OperationRequest, by: { readonly actor: string; readonly traceId: string }): Promise<CreateOutcome>;
+  /** Resolves when the operation is final, or with its present state when the time is up. */
+  waitFor(id: string, timeoutMs: number, signal?: AbortSignal): Promise<Operation | undefined>;
+  find(id: string): Promise<Operation | undefined>;
+  list(query: {
+    readonly endpoint?: string;
+    readonly open?: boolean;
+    readonly limit: number;
+    readonly after?: string;
+  }): Promise<readonly Operation[]>;
+  /** Only what has not been sent. */
+  cancel(
+    id: string,
+  ): Promise<
+    { readonly ok: true; readonly operation: Operation } | { readonly ok: false; readonly reason: "operation-unknown" | "conflict" }
+  >;
+  /** After the operation became final and durable. */
+  onFinished(listener: (operation: Operation) => void): void;
+}

@@ -1,0 +1,60 @@
+/** A live registration of a device with this server (LwM2M Core 1.1 §6.2). */
+import type { PeerIdentity } from "@lwm2m/protocol/coap/message";
+import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
+import type { WithOutbox } from "../events/event.ts";
+
+export interface Registration extends WithOutbox {
+  /** The endpoint name. */
+  readonly _id: string;
+  /** Unguessable; the path below `/rd` the device updates. Unique. */
+  readonly locationId: string;
+  readonly address: SocketAddress;
+  readonly identity: PeerIdentity;
+  /** `1.0`, `1.1`, `1.2` */
+  readonly lwm2mVersion: string;
+  readonly lifetimeSeconds: number;
+  readonly binding: string;
+  readonly queueMode: boolean;
+  readonly smsNumber?: string;
+  /** Query parameters nobody knows, kept. */
+  readonly extraParameters: { readonly [name: string]: string };
+  /** Alternate path without slashes at the ends, "" for none. */
+  readonly rootPath: string;
+  /** Content formats the client says it supports, empty when it did not say. */
+  readonly contentFormats: readonly number[];
+  readonly objects: readonly RegisteredObject[];
+  /** Deviations that were accepted, as stable codes. */
+  readonly tolerances: readonly string[];
+  readonly registeredAt: number;
+  readonly updatedAt: number;
+  /** Epoch milliseconds; null: never (lifetime 0). */
+  readonly expiresAt: number | null;
+  readonly rev: number;
+}
+
+export interface RegisteredObject {
+  readonly id: number;
+  /** As registered or implied by the enabler version. */
+  readonly version: string;
+  readonly instances: readonly number[];
+}
+
+/** What other features need of registrations; implemented by `registration-service.ts`. */
+export interface Registrations {
+  find(endpoint: string): Promise<Registration | undefined>;
+  /**
+   * Called after the reply left, for every sign of life: Register, Update, Notify, Send, any answer. `kind` tells a fresh
+   * registration (observations are void) from a mere contact.
+   */
+  onSignOfLife(listener: (endpoint: string, kind: "registered" | "contact") => void): void;
+  /** The device went away: de-registered or expired. */
+  onGone(listener: (endpoint: string, reason: "deregistered" | "expired") => void): void;
+  /** Registered, and either not in queue mode or within its awake window. */
+  isAwake(endpoint: string): boolean;
+  /** Lifetime end or the next update that the device's habit suggests; epoch milliseconds, undefined when unknown. */
+  nextExpectedContact(registration: Registration): number | undefined;
+  /** A notification, an answer: extends the awake window, tells the listeners. */
+  noteContact(endpoint: string): void;
+  /** A request went unanswered: a queue-mode device is asleep from now on. */
+  noteUnreachable(endpoint: string): void;
+}

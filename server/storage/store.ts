@@ -1,0 +1,57 @@
+/** The opened store: collections, blobs and the time-series port; `app.ts` picks the engine, nobody else knows which it is. */
+import type { Collection, CollectionDefinition, StoredDocument } from "./collection.ts";
+
+export interface Store {
+  /** The same object for the same name; the definition must be one of those the store was opened with. */
+  collection<T extends StoredDocument>(definition: CollectionDefinition): Collection<T>;
+  readonly blobs: BlobStore;
+  readonly telemetry: TelemetryStore;
+  /** Resolves when a write and a read went through the engine just now; rejects otherwise. */
+  probe(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Content-addressed: the same bytes are kept once. */
+export interface BlobStore {
+  /** Streams in, digests, and makes durable; more than `maxBytes` keeps nothing. */
+  put(chunks: AsyncIterable<Uint8Array>, limits: { readonly maxBytes: number }): Promise<PutBlobOutcome>;
+  find(sha256: string): Promise<Blob | undefined>;
+  delete(sha256: string): Promise<void>;
+}
+
+export type PutBlobOutcome =
+  | { readonly ok: true; readonly sha256: string; readonly sizeBytes: number }
+  | { readonly ok: false; readonly reason: "too-large" };
+
+export interface Blob {
+  /** Lower-case hex. */
+  readonly sha256: string;
+  readonly sizeBytes: number;
+  /** Exactly `length` bytes; `offset + length` must not exceed the size. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+}
+
+/** One value of one resource (instance) of one device at one time. */
+export interface TelemetryPoint {
+  readonly endpoint: string;
+  /** `/3303/0/5700` */
+  readonly path: string;
+  /** When the device took it, or when it arrived; epoch milliseconds. */
+  readonly timeMs: number;
+  readonly receivedMs: number;
+  /** The REST form of the value (`protocol/lwm2m/json-value.ts`). */
+  readonly value: import("./collection.ts").Json;
+}
+
+export interface TelemetryStore {
+  /** Resolves when all points are durable; a point with the same endpoint, path and time replaces the earlier one. */
+  append(points: readonly TelemetryPoint[]): Promise<void>;
+  /** Oldest first within [fromMs, toMs); at most `limit` (1–10,000). */
+  range(query: {
+    readonly endpoint: string;
+    readonly path: string;
+    readonly fromMs: number;
+    readonly toMs: number;
+    readonly limit: number;
+  }): Promise<readonly TelemetryPoint[]>;
+}
