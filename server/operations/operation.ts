@@ -126,8 +126,15 @@ export type CreateOutcome = { readonly ok: true; readonly operation: Operation }
 
 /** What the doors and the features above (observations, firmware) call; implemented by `operation-service.ts`. */
 export interface Operations {
-  /** Durable when it resolves; sent at once when the device is awake, at its next sign of life otherwise. */
-  create(endpoint: string, request: OperationRequest, by: { readonly actor: string; readonly traceId: string }): Promise<CreateOutcome>;
+  /**
+   * Durable when it resolves; sent at once when the device is awake, at its next sign of life otherwise. With `by.id` (a ULID the
+   * caller made and stored first) a repeated call returns the operation that exists instead of a second one.
+   */
+  create(
+    endpoint: string,
+    request: OperationRequest,
+    by: { readonly actor: string; readonly traceId: string; readonly id?: string },
+  ): Promise<CreateOutcome>;
   /** Resolves when the operation is final, or with its present state when the time is up. */
   waitFor(id: string, timeoutMs: number, signal?: AbortSignal): Promise<Operation | undefined>;
   find(id: string): Promise<Operation | undefined>;
