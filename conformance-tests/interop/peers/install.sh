@@ -1,0 +1,55 @@
+#!/bin/sh
+# Installs the independent parts the interop suites run against. Does nothing for a part that is there and up to date.
+#
+#   libcoap        coap-client-notls, from the distribution
+#   Leshan peers   fetched by Maven (versions pinned in each pom.xml), compiled with javac into .peers/<name>/
+#
+# Needs Debian with root (or sudo) for what apt has to add; everything else is written to .peers/ at the repository root.
+set -eu
+
+here=$(CDPATH= cd -- "$(dirname -- "$0")" && pwd)
+peers=${PEERS_DIR:-$(CDPATH= cd -- "$here/../../.." && pwd)/.peers}
+
+say() { echo "peers: $*"; }
+
+as_root() {
+  if [ "$(id -u)" -eq 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+install_packages() {
+  missing=""
+  command -v coap-client-notls >/dev/null 2>&1 || missing="$missing libcoap3-bin"
+  command -v javac >/dev/null 2>&1 || missing="$missing openjdk-17-jdk-headless"
+  command -v mvn >/dev/null 2>&1 || missing="$missing maven"
+  if [ -z "$missing" ]; then
+    say "distribution packages are installed"
+    return
+  fi
+  say "installing$missing"
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get update -qq
+  # shellcheck disable=SC2086  # a list of package names
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+}
+
+# The stamp is written last: a build that was cut off is done again.
+build_peer() {
+  name=$1
+  target=$peers/$name
+  wanted=$(cat "$here/$name/pom.xml" "$here/$name"/*.java "$here/install.sh" | sha256sum | cut -d' ' -f1)
+  if [ -f "$target/stamp" ] && [ "$(cat "$target/stamp")" = "$wanted" ]; then
+    say "$name is up to date"
+    return
+  fi
+  say "building $name"
+  rm -rf "$target"
+  mkdir -p "$target/classes"
+  mvn -B -q -Dstyle.color=never -f "$here/$name/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$target/lib"
+  javac --release 17 -cp "$target/lib/*" -d "$target/classes" "$here/$name"/*.java
+  echo "$wanted" >"$target/stamp"
+}
+
+install_packages
+for name in leshan-1 leshan-2 leshan-server; do
+  build_peer "$name"
+done
+say "ready in $peers"

@@ -1,0 +1,80 @@
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Scanner;
+import org.eclipse.leshan.client.californium.LeshanClient;
+import org.eclipse.leshan.client.californium.LeshanClientBuilder;
+import org.eclipse.leshan.client.engine.DefaultRegistrationEngineFactory;
+import org.eclipse.leshan.client.object.Security;
+import org.eclipse.leshan.client.object.Server;
+import org.eclipse.leshan.client.resource.ObjectsInitializer;
+import org.eclipse.leshan.core.LwM2mId;
+import org.eclipse.leshan.core.model.ObjectLoader;
+import org.eclipse.leshan.core.model.ObjectModel;
+import org.eclipse.leshan.core.model.StaticModel;
+import org.eclipse.leshan.core.request.BindingMode;
+
+/**
+ * A Leshan 1 client (LwM2M 1.0) as a test peer: one line on standard output per thing that happened to it, commands on
+ * standard input (update, quit). The end of standard input counts as quit, so that it never outlives its test.
+ */
+public final class Main {
+    public static void main(String[] arguments) throws Exception {
+        Map<String, String> options = parse(arguments);
+        String endpoint = options.getOrDefault("endpoint", "leshan-1");
+        long lifetimeSeconds = Long.parseLong(options.getOrDefault("lifetime", "60"));
+
+        BindingMode binding = options.containsKey("queue") ? BindingMode.UQ : BindingMode.U;
+
+        List<ObjectModel> models = new ArrayList<>(ObjectLoader.loadDefault());
+        models.add(Temperature.model());
+        ObjectsInitializer initializer = new ObjectsInitializer(new StaticModel(models));
+        if (options.containsKey("bootstrap")) {
+            initializer.setInstancesForObject(LwM2mId.SECURITY, Security.noSecBootstap(options.get("bootstrap")));
+            initializer.setClassForObject(LwM2mId.SERVER, Server.class);
+        } else {
+            initializer.setInstancesForObject(LwM2mId.SECURITY, Security.noSec(options.get("server"), 123));
+            initializer.setInstancesForObject(LwM2mId.SERVER, new Server(123, lifetimeSeconds, binding, false));
+        }
+        initializer.setInstancesForObject(LwM2mId.DEVICE, new TestDevice());
+        initializer.setInstancesForObject(Temperature.OBJECT, new Temperature(), new Temperature());
+
+        DefaultRegistrationEngineFactory engine = new DefaultRegistrationEngineFactory();
+        engine.setRetryWaitingTimeInMs(1_000);
+        if (options.containsKey("update-every")) {
+            engine.setCommunicationPeriod(Integer.parseInt(options.get("update-every")) * 1_000);
+        }
+
+        LeshanClientBuilder builder = new LeshanClientBuilder(endpoint);
+        builder.setObjects(initializer.createAll());
+        builder.setRegistrationEngineFactory(engine);
+        LeshanClient client = builder.build();
+        client.addObserver(new EventPrinter());
+        client.getObjectTree().addListener(new InstancePrinter());
+        client.start();
+        EventPrinter.print("started " + endpoint);
+
+        try (Scanner commands = new Scanner(System.in)) {
+            while (commands.hasNextLine()) {
+                String command = commands.nextLine().trim();
+                if (command.equals("quit")) break;
+                if (command.equals("update")) client.triggerRegistrationUpdate();
+            }
+        }
+        client.destroy(true);
+        EventPrinter.print("stopped");
+        System.exit(0);
+    }
+
+    /** "--name value" and bare "--name" (followed by another option or nothing). */
+    private static Map<String, String> parse(String[] arguments) {
+        Map<String, String> options = new HashMap<>();
+        for (int i = 0; i < arguments.length; i++) {
+            boolean hasValue = i + 1 < arguments.length && !arguments[i + 1].startsWith("--");
+            options.put(arguments[i].substring(2), hasValue ? arguments[i + 1] : "");
+            if (hasValue) i++;
+        }
+        return options;
+    }
+}

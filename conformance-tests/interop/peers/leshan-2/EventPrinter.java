@@ -1,0 +1,80 @@
+import org.eclipse.leshan.client.observer.LwM2mClientObserverAdapter;
+import org.eclipse.leshan.client.servers.LwM2mServer;
+import org.eclipse.leshan.core.ResponseCode;
+import org.eclipse.leshan.core.request.BootstrapRequest;
+import org.eclipse.leshan.core.request.DeregisterRequest;
+import org.eclipse.leshan.core.request.RegisterRequest;
+import org.eclipse.leshan.core.request.UpdateRequest;
+
+/** Prints what becomes of the client's own requests. */
+final class EventPrinter extends LwM2mClientObserverAdapter {
+    /** Lines come from several threads; each must stay whole. */
+    static synchronized void print(String line) {
+        System.out.println(line);
+        System.out.flush();
+    }
+
+    @Override
+    public void onBootstrapSuccess(LwM2mServer server, BootstrapRequest request) {
+        print("bootstrapped");
+    }
+
+    @Override
+    public void onBootstrapFailure(
+            LwM2mServer server, BootstrapRequest request, ResponseCode code, String message, Exception cause) {
+        print("bootstrap-failed " + code + " " + message);
+    }
+
+    @Override
+    public void onBootstrapTimeout(LwM2mServer server, BootstrapRequest request) {
+        print("bootstrap-timeout");
+    }
+
+    @Override
+    public void onRegistrationSuccess(LwM2mServer server, RegisterRequest request, String registrationId) {
+        print("registered " + registrationId);
+    }
+
+    @Override
+    public void onRegistrationFailure(
+            LwM2mServer server, RegisterRequest request, ResponseCode code, String message, Exception cause) {
+        print("registration-failed " + code + " " + message);
+    }
+
+    @Override
+    public void onRegistrationTimeout(LwM2mServer server, RegisterRequest request) {
+        print("registration-timeout");
+    }
+
+    @Override
+    public void onUpdateSuccess(LwM2mServer server, UpdateRequest request) {
+        print("updated");
+    }
+
+    @Override
+    public void onUpdateFailure(
+            LwM2mServer server, UpdateRequest request, ResponseCode code, String message, Exception cause) {
+        print("update-failed " + code + " " + message);
+    }
+
+    @Override
+    public void onUpdateTimeout(LwM2mServer server, UpdateRequest request) {
+        print("update-timeout");
+    }
+
+    @Override
+    public void onDeregistrationSuccess(LwM2mServer server, DeregisterRequest request) {
+        print("deregistered");
+    }
+
+    @Override
+    public void onDeregistrationFailure(
+            LwM2mServer server, DeregisterRequest request, ResponseCode code, String message, Exception cause) {
+        print("deregistration-failed " + code + " " + message);
+    }
+
+    @Override
+    public void onUnexpectedError(Throwable cause) {
+        print("unexpected-error " + cause);
+    }
+}

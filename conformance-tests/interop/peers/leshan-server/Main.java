@@ -1,0 +1,73 @@
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Scanner;
+import org.eclipse.leshan.core.endpoint.Protocol;
+import org.eclipse.leshan.core.model.ObjectLoader;
+import org.eclipse.leshan.core.model.ObjectModel;
+import org.eclipse.leshan.core.model.ResourceModel;
+import org.eclipse.leshan.core.model.ResourceModel.Operations;
+import org.eclipse.leshan.core.model.ResourceModel.Type;
+import org.eclipse.leshan.server.LeshanServer;
+import org.eclipse.leshan.server.LeshanServerBuilder;
+import org.eclipse.leshan.server.californium.endpoint.CaliforniumServerEndpointsProvider;
+import org.eclipse.leshan.server.californium.endpoint.coap.CoapServerProtocolProvider;
+import org.eclipse.leshan.server.model.VersionedModelProvider;
+
+/**
+ * A Leshan server as a test peer: `--port N` (0 takes a free one) on loopback. It prints one JSON object per line for
+ * whatever happens and takes the commands of Commands, one a line. The end of standard input stops it.
+ */
+public final class Main {
+    public static void main(String[] arguments) throws Exception {
+        int port = arguments.length == 2 && arguments[0].equals("--port") ? Integer.parseInt(arguments[1]) : 0;
+        List<ObjectModel> models = new ArrayList<>(ObjectLoader.loadAllDefault());
+        models.add(temperature("1.0"));
+        models.add(temperature("1.1"));
+
+        LeshanServerBuilder builder = new LeshanServerBuilder();
+        builder.setEndpointsProviders(
+                new CaliforniumServerEndpointsProvider.Builder(new CoapServerProtocolProvider())
+                        .addEndpoint(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), Protocol.COAP)
+                        .build());
+        builder.setObjectModelProvider(new VersionedModelProvider(models));
+        LeshanServer server = builder.build();
+        server.getRegistrationService().addListener(new RegistrationPrinter());
+        server.getObservationService().addListener(new NotificationPrinter());
+        server.start();
+        Json.print(Map.of("event", "listening", "port", server.getEndpoint(Protocol.COAP).getURI().getPort()));
+
+        Commands commands = new Commands(server);
+        try (Scanner lines = new Scanner(System.in)) {
+            while (lines.hasNextLine()) {
+                String line = lines.nextLine().trim();
+                if (line.equals("quit")) break;
+                if (!line.isEmpty()) commands.run(line);
+            }
+        }
+        server.destroy();
+        System.exit(0);
+    }
+
+    private static ObjectModel temperature(String version) {
+        return new ObjectModel(3303, "Temperature", "", version, true, false,
+                resource(5601, Operations.R, Type.FLOAT, false),
+                resource(5602, Operations.R, Type.FLOAT, false),
+                resource(5603, Operations.R, Type.FLOAT, false),
+                resource(5604, Operations.R, Type.FLOAT, false),
+                resource(5605, Operations.E, Type.NONE, false),
+                resource(5700, Operations.R, Type.FLOAT, true),
+                resource(5701, Operations.R, Type.STRING, false),
+                resource(5518, Operations.R, Type.TIME, false),
+                resource(5750, Operations.RW, Type.STRING, false),
+                resource(6050, Operations.R, Type.FLOAT, false),
+                resource(6042, Operations.R, Type.INTEGER, false),
+                resource(6049, Operations.R, Type.INTEGER, false));
+    }
+
+    private static ResourceModel resource(int id, Operations operations, Type type, boolean mandatory) {
+        return new ResourceModel(id, "Resource " + id, operations, false, mandatory, type, "", "", "");
+    }
+}
