@@ -18,15 +18,17 @@ export interface ResourceDefinition {
   readonly id: number;
   readonly name: string;
   /** Empty: only the bootstrap server may touch it. */
-  readonly operations: "" | "R" | "W" | "RW" | "E";
+  readonly operations: ResourceOperations;
   readonly multiple: boolean;
   readonly mandatory: boolean;
-  /** Undefined for an executable resource. */
+  /** Undefined for an executable resource, and for the few the registry publishes without a type. */
   readonly type: ResourceType | undefined;
-  /** As the registry prints it: `0..100`, `0,3..7`, `0..255 bytes`; length for strings and opaque. */
+  /** Canonical (`range.ts`): `0..100`, `0,3..7`, `-20..50`; bytes for strings and opaque. Absent where nothing can be enforced. */
   readonly range?: string;
   readonly unit?: string;
 }
+
+export type ResourceOperations = "" | "R" | "W" | "RW" | "E";
 
 export interface ObjectRegistry {
   /** The exact version, or without one the newest. */
