@@ -1,0 +1,91 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { parseSettings, type Settings, settingDefinitions } from "./config.ts";
+
+function settingsOf(env: { readonly [name: string]: string }, ...argv: string[]): Settings {
+  const parsed = parseSettings(env, argv);
+  assert.equal(parsed.kind, "settings", JSON.stringify(parsed));
+  return parsed.kind === "settings" ? parsed.settings : assert.fail();
+}
+
+function errorsOf(env: { readonly [name: string]: string }, ...argv: string[]): readonly string[] {
+  const parsed = parseSettings(env, argv);
+  return parsed.kind === "errors" ? parsed.errors : assert.fail(JSON.stringify(parsed));
+}
+
+test("DESIGN §9: the defaults", () => {
+  const { dataDir, httpHost, httpPort, coapHost, coapPort, bootstrapCoapPort, apiKey, logLevel } = settingsOf({});
+  assert.deepEqual(
+    { dataDir, httpHost, httpPort, coapHost, coapPort, bootstrapCoapPort, apiKey, logLevel },
+    {
+      dataDir: "./data",
+      httpHost: "127.0.0.1",
+      httpPort: 8080,
+      coapHost: "0.0.0.0",
+      coapPort: 5683,
+      bootstrapCoapPort: 5783,
+      apiKey: undefined,
+      logLevel: "info",
+    },
+  );
+});
+
+test("DESIGN §9: every setting is an environment variable and a flag; the flag wins; an empty variable is not set", () => {
+  assert.equal(settingsOf({ HTTP_PORT: "9090" }).httpPort, 9090);
+  assert.equal(settingsOf({ HTTP_PORT: "9090" }, "--http-port", "0").httpPort, 0);
+  assert.equal(settingsOf({}, "--http-port=81").httpPort, 81);
+  assert.equal(settingsOf({ HTTP_PORT: "" }).httpPort, 8080);
+  assert.equal(settingsOf({}, "--api-key", "a-key-for-scripts").apiKey, "a-key-for-scripts");
+});
+
+test("DESIGN §8: every limit names its unit and its reason", () => {
+  for (const definition of Object.values(settingDefinitions)) {
+    assert.ok(definition.reason.length > 0 && definition.purpose.length > 0, definition.env);
+    if (definition.kind === "integer") assert.ok("unit" in definition && definition.min < definition.max, definition.env);
+  }
+});
+
+const mistakes: readonly (readonly [{ readonly [name: string]: string }, readonly string[], RegExp])[] = [
+  [{ HTTP_PORT: "http" }, [], /^HTTP_PORT: got "http", expected a whole number from 0 to 65535/],
+  [{ HTTP_PORT: "65536" }, [], /^HTTP_PORT: got "65536"/],
+  [{ HTTP_PORT: "-1" }, [], /^HTTP_PORT: got "-1"/],
+  [{ HTTP_PORT: "1e3" }, [], /^HTTP_PORT/],
+  [{ LOG_LEVEL: "loud" }, [], /^LOG_LEVEL: got "loud", expected one of error, warn, info, debug$/],
+  [{}, ["--nonsense"], /^--nonsense: no such flag/],
+  [{}, ["data"], /^data: no such flag/],
+  [{}, ["--http-port"], /^--http-port: a value is missing$/],
+  [{}, ["--http-port", "--coap-port=1"], /^--http-port: a value is missing$/],
+  [{}, ["--http-port=1", "--http-port=2"], /^--http-port: given twice$/],
+  [{ API_KEY: "short" }, [], /^API_KEY: expected 16 to 256 visible ASCII characters/],
+  [{ API_KEY: "has a space in the middle" }, [], /^API_KEY/],
+  [{ COAP_PORT: "5683", BOOTSTRAP_COAP_PORT: "5683" }, [], /^BOOTSTRAP_COAP_PORT: 5683 is COAP_PORT's too/],
+  [{ COAPS_PORT: "5684" }, [], /^COAPS_PORT: DTLS is not offered by this version/],
+  [{ BOOTSTRAP_COAPS_PORT: "5784" }, [], /^BOOTSTRAP_COAPS_PORT: .* not offered/],
+  [{ MONGO_URL: "mongodb://db" }, [], /^MONGO_URL: .* not offered/],
+  [{}, ["--redis-url", "redis://r"], /^REDIS_URL: .* not offered/],
+  [{ SECRET_KEY_FILE: "/etc/key" }, [], /^SECRET_KEY_FILE: .* not offered/],
+];
+
+for (const [env, argv, line] of mistakes) {
+  test(`DESIGN §8: one clear line for ${JSON.stringify(env)} ${argv.join(" ")}`, () => {
+    const errors = errorsOf(env, ...argv);
+    assert.equal(errors.length, 1, errors.join("\n"));
+    assert.match(errors[0] ?? "", line);
+    assert.equal(errors[0]?.includes("\n"), false);
+  });
+}
+
+test("a refused key is not repeated in the message", () => {
+  assert.equal(errorsOf({ API_KEY: "geheim" }).join().includes("geheim"), false);
+});
+
+test("every mistake is named at once", () => {
+  assert.equal(errorsOf({ HTTP_PORT: "x", LOG_LEVEL: "y" }, "--z=1").length, 3);
+});
+
+test("--help names every setting that works", () => {
+  const parsed = parseSettings({}, ["--help"]);
+  const text = parsed.kind === "help" ? parsed.text : assert.fail();
+  for (const definition of Object.values(settingDefinitions))
+    assert.equal(text.includes(definition.env), definition.kind !== "later", definition.env);
+});
