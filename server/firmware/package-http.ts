@@ -1,0 +1,117 @@
+/** Firmware packages over REST: one call uploads and describes. */
+import { formatInstant } from "@lwm2m/protocol/platform/instant";
+import type { JsonSchema, Reply, Route } from "../http/route.ts";
+import type { FirmwarePackage } from "./package.ts";
+import { maxPackageBytes, type PackageService } from "./package-service.ts";
+import type { UpdateService } from "./update-service.ts";
+
+const maxPage = 1_000;
+
+const packageSchema: JsonSchema = {
+  type: "object",
+  properties: {
+    id: { type: "string" },
+    name: { type: "string" },
+    version: { type: "string", description: "What the device reports once it runs this package" },
+    sha256: { type: "string" },
+    sizeBytes: { type: "integer" },
+    createdAt: { type: "string", format: "date-time" },
+    createdBy: { type: "string" },
+  },
+  required: ["id", "name", "version", "sha256", "sizeBytes", "createdAt", "createdBy"],
+};
+
+export function packageRoutes(dependencies: { readonly packages: PackageService; readonly updates: UpdateService }): readonly Route[] {
+  const { packages, updates } = dependencies;
+  const unknown = (id: string): Reply => ({ problem: { type: "package-unknown", detail: `no package has the id ${id}` } });
+  return [
+    {
+      method: "POST",
+      path: "/packages",
+      name: "addPackage",
+      summary: "Upload a firmware package; the body is the package itself",
+      query: {
+        name: { type: "string", minLength: 1, maxLength: 255 },
+        version: { type: "string", minLength: 1, maxLength: 255 },
+      },
+      body: "binary",
+      replies: { 201: { description: "The package, kept", schema: packageSchema } },
+      async handle(request): Promise<Reply> {
+        const { name, version } = request.query;
+        if (typeof name !== "string" || typeof version !== "string") {
+          request.stream?.resume();
+          return { problem: { type: "bad-request", detail: "the query needs name and version, e.g. /packages?name=sensor&version=1.1.0" } };
+        }
+        if (request.stream === undefined) return { problem: { type: "bad-request", detail: "the body is empty; it must be the package" } };
+        const outcome = await packages.add({ name, version, createdBy: request.actor }, request.stream);
+        if (outcome.ok) {
+          return { status: 201, headers: { location: `/api/v1/packages/${outcome.package._id}` }, body: view(outcome.package) };
+        }
+        switch (outcome.reason) {
+          case "too-large":
+            return { problem: { type: "body-too-large", detail: `a package has at most ${maxPackageBytes} bytes` } };
+          case "empty":
+            return { problem: { type: "bad-request", detail: "the body is empty; it must be the package" } };
+          case "exists":
+            return {
+              problem: {
+                type: "conflict",
+                detail: `package ${name} ${version} exists with the id ${outcome.existing._id}; a new content needs a new version`,
+              },
+            };
+        }
+      },
+    },
+    {
+      method: "GET",
+      path: "/packages",
+      name: "listPackages",
+      summary: "Firmware packages, oldest first",
+      query: { limit: { type: "integer", minimum: 1, maximum: maxPage }, after: { type: "string" } },
+      replies: {
+        200: {
+          description: "A page",
+          schema: { type: "object", properties: { items: { type: "array", items: packageSchema }, next: { type: ["string", "null"] } } },
+        },
+      },
+      async handle(request): Promise<Reply> {
+        const { limit, after } = request.query;
+        const size = typeof limit === "number" ? limit : 100;
+        const page = await packages.page(size, typeof after === "string" ? after : undefined);
+        return { status: 200, body: { items: page.map(view), next: page.length === size ? (page.at(-1)?._id ?? null) : null } };
+      },
+    },
+    {
+      method: "GET",
+      path: "/packages/{id}",
+      name: "getPackage",
+      summary: "One firmware package",
+      replies: { 200: { description: "The package", schema: packageSchema } },
+      async handle(request): Promise<Reply> {
+        const id = request.params["id"] ?? "";
+        const pack = await packages.find(id);
+        return pack === undefined ? unknown(id) : { status: 200, body: view(pack) };
+      },
+    },
+    {
+      method: "DELETE",
+      path: "/packages/{id}",
+      name: "deletePackage",
+      summary: "Delete a package that no running update needs",
+      replies: { 204: { description: "Deleted" } },
+      async handle(request): Promise<Reply> {
+        const id = request.params["id"] ?? "";
+        const pack = await packages.find(id);
+        if (pack === undefined) return unknown(id);
+        if (await updates.isPackageInUse(id)) return { problem: { type: "conflict", detail: "a running update needs this package" } };
+        await packages.delete(pack);
+        return { status: 204 };
+      },
+    },
+  ];
+}
+
+function view(pack: FirmwarePackage): { readonly [field: string]: string | number } {
+  const { _id, createdAt, ...facts } = pack;
+  return { id: _id, ...facts, createdAt: formatInstant(createdAt) };
+}

@@ -1,0 +1,56 @@
+/** Firmware packages: taken in as a stream, kept once per content, never changed. */
+import type { Clock } from "@lwm2m/protocol/ports/clock";
+import type { Random } from "@lwm2m/protocol/ports/random";
+import type { Blob, Store } from "../storage/store.ts";
+import { ulid } from "../ulid.ts";
+import type { FirmwarePackage } from "./package.ts";
+import { PackageStore } from "./package-store.ts";
+
+/** Bytes: larger than any image a constrained device takes, small enough for the disk of a small server. */
+export const maxPackageBytes = 104_857_600;
+
+export type AddPackageOutcome =
+  | { readonly ok: true; readonly package: FirmwarePackage }
+  | { readonly ok: false; readonly reason: "too-large" | "empty" }
+  | { readonly ok: false; readonly reason: "exists"; readonly existing: FirmwarePackage };
+
+export interface PackageService {
+  add(
+    facts: { readonly name: string; readonly version: string; readonly createdBy: string },
+    bytes: AsyncIterable<Uint8Array>,
+  ): Promise<AddPackageOutcome>;
+  find(id: string): Promise<FirmwarePackage | undefined>;
+  page(limit: number, after: string | undefined): Promise<readonly FirmwarePackage[]>;
+  open(sha256: string): Promise<Blob | undefined>;
+  /** The caller has made sure that no update needs it. */
+  delete(pack: FirmwarePackage): Promise<void>;
+}
+
+export function openPackageService(dependencies: {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+}): PackageService {
+  const { store, clock, random } = dependencies;
+  const packages = new PackageStore(store);
+  return {
+    async add(facts, bytes): Promise<AddPackageOutcome> {
+      const blob = await store.blobs.put(bytes, { maxBytes: maxPackageBytes });
+      if (!blob.ok) return { ok: false, reason: "too-large" };
+      if (blob.sizeBytes === 0) return { ok: false, reason: "empty" };
+      const now = clock.now();
+      const pack: FirmwarePackage = { _id: ulid(now, random), ...facts, sha256: blob.sha256, sizeBytes: blob.sizeBytes, createdAt: now };
+      if (await packages.insert(pack)) return { ok: true, package: pack };
+      const existing = await packages.findByVersion(facts.name, facts.version);
+      if (existing === undefined) throw new Error(`package ${facts.name} ${facts.version} was refused as a duplicate of nothing`);
+      return { ok: false, reason: "exists", existing };
+    },
+    find: (id) => packages.find(id),
+    page: (limit, after) => packages.page(limit, after),
+    open: (sha256) => store.blobs.find(sha256),
+    async delete(pack): Promise<void> {
+      const { bytesStillUsed } = await packages.delete(pack);
+      if (!bytesStillUsed) await store.blobs.delete(pack.sha256);
+    },
+  };
+}

@@ -1,0 +1,108 @@
+import type { EventDraft } from "../events/event.ts";
+import type { Collection, CollectionDefinition, Update } from "../storage/collection.ts";
+import type { Store } from "../storage/store.ts";
+import type { FirmwareUpdate } from "./update.ts";
+
+/** History entries kept per update. */
+const historyLength = 40;
+
+export const updateCollection: CollectionDefinition = {
+  name: "updates",
+  indexes: [
+    { name: "active_endpoint", fields: ["endpoint"], unique: true, where: { field: "active", equals: true } },
+    { name: "due", fields: ["wakeAt"], where: { field: "active", equals: true } },
+    { name: "endpoint", fields: ["endpoint"] },
+    { name: "download", fields: ["downloadToken"], unique: true },
+    { name: "package", fields: ["packageId"] },
+    { name: "outbox", fields: ["hasOutbox"], where: { field: "hasOutbox", equals: true } },
+  ],
+};
+
+/** Fields a step may change; `rev`, history and outbox follow by themselves. */
+export type UpdateChange = Partial<
+  Omit<FirmwareUpdate, "_id" | "rev" | "history" | "outbox" | "hasOutbox" | "endpoint" | "packageId" | "downloadToken" | "createdAt">
+>;
+
+export class UpdateStore {
+  readonly #updates: Collection<FirmwareUpdate>;
+
+  constructor(store: Store) {
+    this.#updates = store.collection<FirmwareUpdate>(updateCollection);
+  }
+
+  /** False when the device has an active update. */
+  async insert(update: FirmwareUpdate): Promise<boolean> {
+    return (await this.#updates.insertOne(update)).ok;
+  }
+
+  find(id: string): Promise<FirmwareUpdate | undefined> {
+    return this.#updates.findOne({ _id: id });
+  }
+
+  findActive(endpoint: string): Promise<FirmwareUpdate | undefined> {
+    return this.#updates.findOne({ endpoint, active: true });
+  }
+
+  findByToken(downloadToken: string): Promise<FirmwareUpdate | undefined> {
+    return this.#updates.findOne({ downloadToken });
+  }
+
+  async isPackageInUse(packageId: string): Promise<boolean> {
+    return (await this.#updates.findOne({ packageId, active: true })) !== undefined;
+  }
+
+  /** Newest first. */
+  page(endpoint: string, limit: number): Promise<readonly FirmwareUpdate[]> {
+    return this.#updates.find({ endpoint }, { sort: { _id: -1 }, limit });
+  }
+
+  due(nowMs: number, limit: number): Promise<readonly FirmwareUpdate[]> {
+    return this.#updates.find({ active: true, wakeAt: { $lte: nowMs } }, { sort: { wakeAt: 1 }, limit });
+  }
+
+  async nextWakeAt(): Promise<number | undefined> {
+    const [next] = await this.#updates.find({ active: true }, { sort: { wakeAt: 1 }, limit: 1 });
+    return next?.wakeAt;
+  }
+
+  /** Compare-and-set on `rev`: undefined when somebody else was faster. A change of state is told as an event in the same write. */
+  change(before: FirmwareUpdate, change: UpdateChange, nowMs: number): Promise<FirmwareUpdate | undefined> {
+    const isNewState = change.state !== undefined && change.state !== before.state;
+    const update: Update = {
+      $set: { ...change, ...(isNewState ? { stateSince: nowMs, hasOutbox: true } : {}) },
+      $inc: { rev: 1 },
+      ...(isNewState ? { $push: changePushes(before, change, nowMs) } : {}),
+    };
+    return this.#updates.findOneAndUpdate({ _id: before._id, rev: before.rev }, update);
+  }
+
+  /** Progress of the block server: beside the state, so it takes no part in compare-and-set. */
+  async noteServed(id: string, servedBytes: number, servedAt: number): Promise<void> {
+    await this.#updates.updateOne({ _id: id, active: true }, { $max: { servedBytes, servedAt } });
+  }
+}
+
+function changePushes(before: FirmwareUpdate, change: UpdateChange, nowMs: number): { readonly [path: string]: unknown } {
+  const entry = { state: change.state, at: nowMs, ...(typeof change.detail === "string" ? { detail: change.detail } : {}) };
+  return {
+    history: { $each: [entry], $slice: -historyLength },
+    outbox: { $each: [changeEvent({ ...before, ...change, rev: before.rev + 1 }, nowMs)] },
+  };
+}
+
+export function changeEvent(update: FirmwareUpdate, nowMs: number): EventDraft {
+  return {
+    key: `update.${update._id}.${update.rev}`,
+    type: "update.changed",
+    subject: update.endpoint,
+    timeMs: nowMs,
+    data: {
+      id: update._id,
+      state: update.state,
+      packageId: update.packageId,
+      targetVersion: update.targetVersion,
+      failure: update.failure,
+      detail: update.detail,
+    },
+  };
+}
