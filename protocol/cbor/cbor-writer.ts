@@ -1,0 +1,77 @@
+/** CBOR for devices (RFC 8949): definite lengths, shortest integers (§4.1), floats as single where that loses nothing, else double. */
+import { ByteWriter } from "../bytes/byte-writer.ts";
+
+const utf8 = new TextEncoder();
+
+export class CborWriter {
+  readonly #writer = new ByteWriter();
+
+  /** −2^64 to 2^64−1; anything else is a bug of the caller. */
+  integer(value: bigint | number): void {
+    if (value < 0) this.#head(1, typeof value === "bigint" ? -1n - value : -1 - value);
+    else this.#head(0, value);
+  }
+
+  /** Never half precision: small decoders lack it. */
+  float(value: number): void {
+    if (Object.is(Math.fround(value), value)) {
+      this.#writer.u8(0xfa);
+      this.#writer.f32(value);
+      return;
+    }
+    this.#writer.u8(0xfb);
+    this.#writer.f64(value);
+  }
+
+  text(value: string): void {
+    const bytes = utf8.encode(value);
+    this.#head(3, bytes.length);
+    this.#writer.bytes(bytes);
+  }
+
+  bytes(value: Uint8Array): void {
+    this.#head(2, value.length);
+    this.#writer.bytes(value);
+  }
+
+  boolean(value: boolean): void {
+    this.#writer.u8(value ? 0xf5 : 0xf4);
+  }
+
+  null(): void {
+    this.#writer.u8(0xf6);
+  }
+
+  /** The caller writes exactly `count` items after it. */
+  array(count: number): void {
+    this.#head(4, count);
+  }
+
+  /** The caller writes exactly `count` keys, each followed by its value. */
+  map(count: number): void {
+    this.#head(5, count);
+  }
+
+  toBytes(): Uint8Array {
+    return this.#writer.toBytes();
+  }
+
+  #head(major: number, argument: number | bigint): void {
+    const high = major << 5;
+    if (argument < 24) {
+      this.#writer.u8(high | Number(argument));
+    } else if (argument <= 0xff) {
+      this.#writer.u8(high | 24);
+      this.#writer.u8(Number(argument));
+    } else if (argument <= 0xffff) {
+      this.#writer.u8(high | 25);
+      this.#writer.u16(Number(argument));
+    } else if (argument <= 0xffffffff) {
+      this.#writer.u8(high | 26);
+      this.#writer.u32(Number(argument));
+    } else {
+      this.#writer.u8(high | 27);
+      this.#writer.u64(BigInt(argument));
+    }
+  }
+}
