@@ -1,0 +1,387 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { DeviceFirmware, UpdateState } from "./update.ts";
+import { step, type UpdateEvent, type UpdateFacts, type UpdateStep, updateLimits } from "./update-machine.ts";
+
+const now = 1_800_000_000_000;
+const source = "LwM2M Core 1.1 appendix E.6";
+
+function anUpdate(changes: Partial<UpdateFacts> = {}): UpdateFacts {
+  return {
+    state: "pending",
+    stateSince: now - 1_000,
+    targetVersion: "2.0",
+    attempt: 1,
+    applies: 0,
+    idleLooks: 0,
+    staleResult: null,
+    servedAt: null,
+    expiresAt: now + 1_000_000,
+    ...changes,
+  };
+}
+
+function aLook(changes: Partial<DeviceFirmware> = {}): UpdateEvent {
+  return { kind: "looked", seen: { state: 0, result: 0, version: "1.0", protocols: [], delivery: 2, at: now, ...changes } };
+}
+
+interface Row {
+  readonly title: string;
+  readonly update: Partial<UpdateFacts>;
+  readonly event: UpdateEvent;
+  readonly expected: Partial<UpdateStep>;
+}
+
+const long = updateLimits.bootTimeoutMs + 1;
+
+const rows: readonly Row[] = [
+  { title: "begins with a look", update: {}, event: { kind: "due" }, expected: { state: "preparing", effect: "look" } },
+  {
+    title: "goes on with a look in every later state",
+    update: { state: "rebooting" },
+    event: { kind: "due" },
+    expected: { state: "rebooting", effect: "look" },
+  },
+  {
+    title: "a device on the target version is current",
+    update: { state: "preparing" },
+    event: aLook({ version: "2.0" }),
+    expected: { state: "alreadyCurrent", effect: "none" },
+  },
+  {
+    title: "versions compare exactly, not as a prefix",
+    update: { state: "preparing", targetVersion: "1.1" },
+    event: aLook({ version: "1.1.0" }),
+    expected: { state: "offering", effect: "offer" },
+  },
+  {
+    title: "an idle, clean device gets the offer",
+    update: { state: "preparing" },
+    event: aLook(),
+    expected: { state: "offering", effect: "offer", staleResult: null },
+  },
+  {
+    title: "no /5: failed",
+    update: { state: "preparing" },
+    event: { kind: "no-firmware-object" },
+    expected: { state: "failed", failure: "noFirmwareObject" },
+  },
+  {
+    title: "push only: failed",
+    update: { state: "preparing" },
+    event: aLook({ delivery: 1 }),
+    expected: { state: "failed", failure: "pullNotSupported" },
+  },
+  {
+    title: "no CoAP among the protocols: failed",
+    update: { state: "preparing" },
+    event: aLook({ protocols: [2, 3] }),
+    expected: { state: "failed", failure: "protocolNotSupported" },
+  },
+  {
+    title: "a stale Result is reset first",
+    update: { state: "preparing" },
+    event: aLook({ result: 1 }),
+    expected: { state: "resetting", effect: "reset" },
+  },
+  {
+    title: "a leftover download is reset first",
+    update: { state: "preparing" },
+    event: aLook({ state: 2 }),
+    expected: { state: "resetting", effect: "reset" },
+  },
+  {
+    title: "after the reset the device is looked at again",
+    update: { state: "resetting" },
+    event: { kind: "reset-answered", detail: "" },
+    expected: { state: "resetting", effect: "look" },
+  },
+  {
+    title: "a Result that survives the reset is remembered as stale",
+    update: { state: "resetting" },
+    event: aLook({ result: 8 }),
+    expected: { state: "offering", effect: "offer", staleResult: 8 },
+  },
+  {
+    title: "a State that survives the reset: failed",
+    update: { state: "resetting" },
+    event: aLook({ state: 2 }),
+    expected: { state: "failed", failure: "resetFailed" },
+  },
+  {
+    title: "accepted offer: downloading",
+    update: { state: "offering" },
+    event: { kind: "offer-answered", accepted: true, detail: "" },
+    expected: { state: "downloading", effect: "none" },
+  },
+  {
+    title: "refused offer: failed",
+    update: { state: "offering" },
+    event: { kind: "offer-answered", accepted: false, detail: "4.00" },
+    expected: { state: "failed", failure: "offerRejected", detail: "4.00" },
+  },
+  {
+    title: "an offer without an answer waits, then is looked after",
+    update: { state: "offering" },
+    event: { kind: "unreachable" },
+    expected: { state: "offering", effect: "none" },
+  },
+  {
+    title: "an offer that never arrived is made again",
+    update: { state: "offering" },
+    event: aLook(),
+    expected: { state: "offering", effect: "offer" },
+  },
+  {
+    title: "State 1: downloading",
+    update: { state: "downloading" },
+    event: aLook({ state: 1 }),
+    expected: { state: "downloading", effect: "none" },
+  },
+  {
+    title: "State 2: apply",
+    update: { state: "downloading" },
+    event: aLook({ state: 2 }),
+    expected: { state: "downloaded", effect: "apply" },
+  },
+  {
+    title: "State 3 on its own (automatic upgrade): rebooting",
+    update: { state: "downloading" },
+    event: aLook({ state: 3 }),
+    expected: { state: "rebooting", effect: "none" },
+  },
+  {
+    title: "idle with the stale Result is no failure yet",
+    update: { state: "downloading", staleResult: 8 },
+    event: aLook({ result: 8 }),
+    expected: { state: "downloading", effect: "none" },
+  },
+  {
+    title: "Result 4 is tried again",
+    update: { state: "downloading" },
+    event: aLook({ result: 4 }),
+    expected: { state: "retryWait", wakeAt: now + updateLimits.retryAfterMs },
+  },
+  {
+    title: "the pause doubles",
+    update: { state: "downloading", attempt: 2 },
+    event: aLook({ result: 4 }),
+    expected: { state: "retryWait", wakeAt: now + 2 * updateLimits.retryAfterMs },
+  },
+  {
+    title: "attempts used up: failed",
+    update: { state: "downloading", attempt: 3 },
+    event: aLook({ result: 5 }),
+    expected: { state: "failed", failure: "result5IntegrityFailure" },
+  },
+  {
+    title: "Result 2: failed at once",
+    update: { state: "downloading" },
+    event: aLook({ result: 2 }),
+    expected: { state: "failed", failure: "result2NotEnoughFlash" },
+  },
+  {
+    title: "Result 6: failed at once",
+    update: { state: "downloading" },
+    event: aLook({ result: 6 }),
+    expected: { state: "failed", failure: "result6UnsupportedPackageType" },
+  },
+  {
+    title: "Result 7: failed at once",
+    update: { state: "downloading" },
+    event: aLook({ result: 7 }),
+    expected: { state: "failed", failure: "result7InvalidUri" },
+  },
+  {
+    title: "Result 9: failed at once",
+    update: { state: "downloading" },
+    event: aLook({ result: 9 }),
+    expected: { state: "failed", failure: "result9UnsupportedProtocol" },
+  },
+  {
+    title: "a Result nobody knows: failed without throwing",
+    update: { state: "downloading" },
+    event: aLook({ result: 77 }),
+    expected: { state: "failed", failure: "resultUnknown" },
+  },
+  {
+    title: "an offer nobody fetches is offered again after a while",
+    update: { state: "downloading", stateSince: now - 600_001 },
+    event: aLook(),
+    expected: { state: "retryWait" },
+  },
+  {
+    title: "a stalled download is offered again",
+    update: { state: "downloading", stateSince: now - 9_000_000, servedAt: now - long },
+    event: aLook({ state: 1 }),
+    expected: { state: "retryWait" },
+  },
+  {
+    title: "accepted Execute: rebooting",
+    update: { state: "downloaded" },
+    event: { kind: "apply-answered", outcome: "accepted", detail: "" },
+    expected: { state: "rebooting" },
+  },
+  {
+    title: "an Execute of unknown outcome is never repeated without a look",
+    update: { state: "downloaded" },
+    event: { kind: "apply-answered", outcome: "unknown", detail: "" },
+    expected: { state: "applying", effect: "none" },
+  },
+  {
+    title: "... and repeated when the look shows State 2",
+    update: { state: "applying", applies: 1 },
+    event: aLook({ state: 2 }),
+    expected: { state: "downloaded", effect: "apply" },
+  },
+  {
+    title: "... and not when it shows State 3",
+    update: { state: "applying", applies: 1 },
+    event: aLook({ state: 3 }),
+    expected: { state: "rebooting", effect: "none" },
+  },
+  {
+    title: "a refused Execute is looked after before it counts as failed",
+    update: { state: "downloaded", applies: 1 },
+    event: { kind: "apply-answered", outcome: "rejected", detail: "4.05" },
+    expected: { state: "applying", effect: "none" },
+  },
+  {
+    title: "a second refusal: failed",
+    update: { state: "downloaded", applies: 2 },
+    event: { kind: "apply-answered", outcome: "rejected", detail: "4.05" },
+    expected: { state: "failed", failure: "applyRejected" },
+  },
+  {
+    title: "Result 1 and the version: succeeded",
+    update: { state: "rebooting" },
+    event: aLook({ result: 1, version: "2.0" }),
+    expected: { state: "succeeded", effect: "none" },
+  },
+  {
+    title: "the version alone is no success",
+    update: { state: "rebooting" },
+    event: aLook({ version: "2.0" }),
+    expected: { state: "verifying", effect: "none" },
+  },
+  {
+    title: "... and fails in the end",
+    update: { state: "verifying", idleLooks: 3 },
+    event: aLook({ version: "2.0" }),
+    expected: { state: "failed", failure: "noSuccessReport" },
+  },
+  {
+    title: "Result 1 alone is no success",
+    update: { state: "rebooting" },
+    event: aLook({ result: 1 }),
+    expected: { state: "verifying", effect: "none" },
+  },
+  {
+    title: "... and fails in the end",
+    update: { state: "verifying", idleLooks: 3 },
+    event: aLook({ result: 1 }),
+    expected: { state: "failed", failure: "versionMismatch" },
+  },
+  {
+    title: "the old version without a result: rolled back",
+    update: { state: "verifying", idleLooks: 3 },
+    event: aLook(),
+    expected: { state: "rolledBack", failure: "versionMismatch" },
+  },
+  {
+    title: "Result 8 in State 2: rolled back",
+    update: { state: "rebooting" },
+    event: aLook({ state: 2, result: 8 }),
+    expected: { state: "rolledBack", failure: "result8UpdateFailed" },
+  },
+  {
+    title: "installing goes on",
+    update: { state: "rebooting" },
+    event: aLook({ state: 3 }),
+    expected: { state: "rebooting", effect: "none" },
+  },
+  {
+    title: "silence after the Execute is waited for",
+    update: { state: "rebooting" },
+    event: { kind: "unreachable" },
+    expected: { state: "rebooting", effect: "none" },
+  },
+  {
+    title: "... and ends as lost",
+    update: { state: "rebooting", stateSince: now - long },
+    event: { kind: "unreachable" },
+    expected: { state: "lost" },
+  },
+  {
+    title: "the deadline ends every state",
+    update: { state: "downloading", expiresAt: now },
+    event: aLook({ state: 1 }),
+    expected: { state: "expired", effect: "none" },
+  },
+];
+
+for (const { title, update, event, expected } of rows) {
+  test(`${source}: ${update.state ?? "pending"}, ${event.kind}: ${title}`, () => {
+    const taken = step(anUpdate(update), event, updateLimits, now);
+    const compared = Object.fromEntries(Object.keys(expected).map((key) => [key, taken[key as keyof UpdateStep]]));
+    assert.deepEqual(compared, expected);
+  });
+}
+
+test(`${source}: every walk over random looks ends, and success needs Result 1 and the version`, () => {
+  const states: readonly UpdateState[] = ["succeeded", "alreadyCurrent", "failed", "rolledBack", "lost", "expired", "cancelled"];
+  for (let seed = 1; seed <= 300; seed += 1) {
+    const next = sequence(seed);
+    let update = anUpdate({ expiresAt: now + 50_000_000 });
+    let time = now;
+    let applies = 0;
+    for (let i = 0; i < 5_000 && !states.includes(update.state); i += 1) {
+      const event = randomEvent(update, next);
+      const taken = step(update, event, updateLimits, time);
+      if (taken.state === "succeeded") {
+        assert.ok(event.kind === "looked" && event.seen.result === 1 && event.seen.version === "2.0", `seed ${seed}`);
+      }
+      if (taken.effect === "apply") {
+        assert.ok(event.kind === "looked" && event.seen.state === 2, `seed ${seed}: Execute without a look at State 2`);
+        applies += 1;
+      }
+      update = {
+        ...update,
+        state: taken.state,
+        stateSince: taken.state === update.state ? update.stateSince : time,
+        attempt: update.attempt + (taken.effect === "offer" ? 1 : 0),
+        applies: taken.effect === "offer" ? 0 : update.applies + (taken.effect === "apply" ? 1 : 0),
+        idleLooks: taken.idleLooks ?? update.idleLooks,
+        staleResult: taken.staleResult === undefined ? update.staleResult : taken.staleResult,
+      };
+      time = Math.max(time + 1, taken.wakeAt);
+    }
+    assert.ok(states.includes(update.state), `seed ${seed}: still ${update.state}`);
+    assert.ok(applies <= 20, `seed ${seed}: ${applies} Executes`);
+  }
+});
+
+function sequence(seed: number): (bound: number) => number {
+  let state = seed * 2_654_435_761;
+  return (bound) => {
+    state = (Math.imul(state ^ (state >>> 15), 2_246_822_519) + 1) >>> 0;
+    return state % bound;
+  };
+}
+
+function randomEvent(update: UpdateFacts, next: (bound: number) => number): UpdateEvent {
+  switch (next(8)) {
+    case 0:
+      return { kind: "due" };
+    case 1:
+      return { kind: "unreachable" };
+    case 2:
+      if (update.state === "offering") return { kind: "offer-answered", accepted: true, detail: "" };
+      return { kind: "due" };
+    case 3:
+      if (update.state === "downloaded") return { kind: "apply-answered", outcome: next(2) === 0 ? "accepted" : "unknown", detail: "" };
+      return { kind: "due" };
+    default:
+      return aLook({ state: next(4), result: next(12), version: next(3) === 0 ? "2.0" : "1.0" });
+  }
+}
