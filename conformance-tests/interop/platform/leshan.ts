@@ -1,0 +1,80 @@
+/** Leshan clients and the Leshan server as processes (`interop/peers`). */
+import { Child } from "./child.ts";
+import { type LeshanName, leshanClassPath } from "./locations.ts";
+import { field, type Json } from "./rest-client.ts";
+
+/** The Java programs start in about a second with only the first compiler tier, and log nothing but trouble. */
+const javaOptions = ["-XX:TieredStopAtLevel=1", "-Xmx96m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"];
+
+function startJava(name: LeshanName, args: readonly string[]): Child {
+  return new Child(name, "java", [...javaOptions, "-cp", leshanClassPath(name), "Main", ...args]);
+}
+
+export interface LeshanClientOptions {
+  readonly server: string;
+  readonly endpoint: string;
+  readonly lifetimeSeconds?: number;
+  readonly queue?: boolean;
+}
+
+export function startLeshanClient(name: "leshan-1" | "leshan-2", options: LeshanClientOptions): Child {
+  const lifetime = options.lifetimeSeconds === undefined ? [] : ["--lifetime", String(options.lifetimeSeconds)];
+  return startJava(name, ["--server", options.server, "--endpoint", options.endpoint, ...lifetime, ...(options.queue ? ["--queue"] : [])]);
+}
+
+/** Takes commands, answers with one result line each (`peers/leshan-server/Commands.java`). */
+export class LeshanServer {
+  readonly child: Child;
+  readonly port: number;
+
+  constructor(child: Child, port: number) {
+    this.child = child;
+    this.port = port;
+  }
+
+  static async start(): Promise<LeshanServer> {
+    const child = startJava("leshan-server", ["--port", "0"]);
+    const port = await child.line("listening line", (line) => {
+      const entry = parseLine(line);
+      return field(entry, "event") === "listening" ? Number(field(entry, "port")) : undefined;
+    });
+    return new LeshanServer(child, port);
+  }
+
+  /** Runs a command and gives its result line. */
+  async run(command: string, timeoutMs = 15_000): Promise<Json> {
+    const from = this.child.mark;
+    this.child.write(command);
+    return this.child.line(
+      `result of "${command}"`,
+      (line) => {
+        const entry = parseLine(line);
+        return field(entry, "event") === "result" && field(entry, "command") === command ? entry : undefined;
+      },
+      timeoutMs,
+      from,
+    );
+  }
+
+  /** The next line with this event (and path, when given) from `from` on. */
+  event(name: string, options: { readonly path?: string; readonly timeoutMs?: number; readonly from?: number } = {}): Promise<Json> {
+    return this.child.line(
+      `${name} event ${options.path ?? ""}`,
+      (line) => {
+        const entry = parseLine(line);
+        const fits = field(entry, "event") === name && (options.path === undefined || field(entry, "path") === options.path);
+        return fits ? entry : undefined;
+      },
+      options.timeoutMs ?? 20_000,
+      options.from ?? 0,
+    );
+  }
+}
+
+function parseLine(line: string): Json {
+  try {
+    return JSON.parse(line) as Json;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,80 @@
+/** libcoap's command line client: one request a call, its answer read from the message trace (`-v 7`). */
+import { createSocket } from "node:dgram";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { Child } from "./child.ts";
+
+export interface CoapAnswer {
+  /** `2.01` of the last answer, undefined when none came in time. */
+  readonly code: string | undefined;
+  /** `rd/5a3F`, joined from the Location-Path options. */
+  readonly location: string | undefined;
+  /** How many messages with a response code arrived. */
+  readonly messages: number;
+  readonly payload: Uint8Array;
+  readonly trace: readonly string[];
+}
+
+export interface CoapRequest {
+  readonly payload?: string | undefined;
+  /** Content format number of the payload. */
+  readonly contentFormat?: number;
+  readonly accept?: number;
+  readonly blockSize?: number;
+  readonly timeoutSeconds?: number;
+  readonly nonConfirmable?: boolean;
+  /** The port to send from; a free one without it. */
+  readonly localPort?: number;
+  /** Where files of this request may lie. */
+  readonly directory: string;
+}
+
+let requests = 0;
+
+/** A port for several requests of one device: it was free a moment ago. */
+export function freeUdpPort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket("udp4");
+    socket.once("error", reject);
+    socket.bind(0, () => {
+      const { port } = socket.address();
+      socket.close(() => resolve(port));
+    });
+  });
+}
+
+export async function coapRequest(method: string, uri: string, request: CoapRequest): Promise<CoapAnswer> {
+  const number = ++requests;
+  const received = join(request.directory, `answer-${number}`);
+  const timeoutSeconds = request.timeoutSeconds ?? 5;
+  const args = ["-v", "7", "-B", String(timeoutSeconds), "-m", method, "-o", received];
+  if (request.contentFormat !== undefined) args.push("-t", String(request.contentFormat));
+  if (request.accept !== undefined) args.push("-A", String(request.accept));
+  if (request.blockSize !== undefined) args.push("-b", String(request.blockSize));
+  if (request.nonConfirmable) args.push("-N");
+  if (request.localPort !== undefined) args.push("-p", String(request.localPort));
+  if (request.payload !== undefined) {
+    const sent = join(request.directory, `request-${number}`);
+    await writeFile(sent, request.payload);
+    args.push("-f", sent);
+  }
+  const child = new Child("coap-client", "coap-client-notls", [...args, uri]);
+  await child.end((timeoutSeconds + 60) * 1_000);
+  return readTrace([...child.stdout, ...child.stderr], await readFile(received).catch(() => new Uint8Array()));
+}
+
+/** Received messages follow a line with "received N bytes": `v:1 t:ACK c:2.01 i:d596 {01} [ Location-Path:rd, … ]`. */
+function readTrace(trace: readonly string[], payload: Uint8Array): CoapAnswer {
+  let code: string | undefined;
+  let location: string | undefined;
+  let messages = 0;
+  for (const line of trace) {
+    const message = /^v:1 t:\w+ c:(\d\.\d\d) i:[0-9a-f]+ \{[^}]*\} \[(.*?)\]( ::.*)?$/.exec(line);
+    if (message === null || message[1]?.startsWith("0")) continue;
+    code = message[1];
+    messages += 1;
+    const segments = [...(message[2] ?? "").matchAll(/Location-Path:([^, ]+)/g)].map((each) => each[1]);
+    if (segments.length > 0) location = segments.join("/");
+  }
+  return { code, location, messages, payload, trace };
+}
