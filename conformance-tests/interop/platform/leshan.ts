@@ -22,6 +22,13 @@ export function startLeshanClient(name: "leshan-1" | "leshan-2", options: Leshan
   return startJava(name, ["--server", options.server, "--endpoint", options.endpoint, ...lifetime, ...(options.queue ? ["--queue"] : [])]);
 }
 
+export interface EventOptions {
+  readonly path?: string;
+  readonly timeoutMs?: number;
+  readonly from?: number;
+  readonly nth?: number;
+}
+
 /** Takes commands, answers with one result line each (`peers/leshan-server/Commands.java`). */
 export class LeshanServer {
   readonly child: Child;
@@ -56,14 +63,15 @@ export class LeshanServer {
     );
   }
 
-  /** The next line with this event (and path, when given) from `from` on. */
-  event(name: string, options: { readonly path?: string; readonly timeoutMs?: number; readonly from?: number } = {}): Promise<Json> {
+  /** The first (or nth) line with this event, and path when given, from `from` on. */
+  event(name: string, options: EventOptions = {}): Promise<Json> {
+    let left = options.nth ?? 1;
     return this.child.line(
       `${name} event ${options.path ?? ""}`,
       (line) => {
         const entry = parseLine(line);
         const fits = field(entry, "event") === name && (options.path === undefined || field(entry, "path") === options.path);
-        return fits ? entry : undefined;
+        return fits && --left === 0 ? entry : undefined;
       },
       options.timeoutMs ?? 20_000,
       options.from ?? 0,
