@@ -10,7 +10,7 @@ export class Lwm2mFormatError extends ProtocolError {
   }
 }
 
-/** `unsupported-format` is answered 4.15 (or 4.06 for Accept), all others 4.00. */
+/** `unsupported-format` is answered 4.15 (or 4.06 for Accept), `version` 4.12, all others 4.00. */
 export type Lwm2mFormatErrorCode =
   | "path"
   | "tlv"
@@ -22,4 +22,8 @@ export type Lwm2mFormatErrorCode =
   | "link-format"
   | "value"
   | "limit"
+  | "attribute"
+  | "query"
+  | "version"
+  | "arguments"
   | "unsupported-format";

@@ -2,14 +2,28 @@
 import type { Lwm2mPath } from "./path.ts";
 import type { PathValue, ResourceTypeLookup } from "./value.ts";
 
+/** Instance id of a Create that leaves the choice to the client (LwM2M Core 1.2 §7.4.6): the one use of the reserved identifier. */
+export const unassignedInstanceId = 65_535;
+
 export interface DecodeContext {
-  /** The path that was asked for: text, opaque and TLV carry no absolute path of their own. */
-  readonly path: Lwm2mPath;
+  /**
+   * The path that was asked for: text, opaque and TLV carry no absolute path of their own, and what lies outside it is refused.
+   * Without it (Send, composite operations) only formats with absolute paths can be decoded.
+   */
+  readonly path?: Lwm2mPath;
   /** Unknown resources decode to the natural type of the format (TLV: opaque). */
   readonly typeOf: ResourceTypeLookup;
   /** Receive time, milliseconds since the Unix epoch: SenML times below 2^28 are relative to it (RFC 8428 §4.5.3). */
   readonly nowMs: number;
+  /** Alternate root of the client, e.g. `"/lwm2m"`: taken off names that carry it (LwM2M Core 1.2.1 §7.4.4). */
+  readonly rootPath?: string;
+  /** Instance of resources that come without one under an object path: `unassignedInstanceId` in a Create; default 0, a tolerance. */
+  readonly bareInstanceId?: number;
   readonly limits?: DecodeLimits;
+  /** Refuses what is otherwise tolerated. */
+  readonly strict?: boolean;
+  /** Told of every tolerance that was needed, by its code. */
+  readonly onTolerance?: (tolerance: PayloadTolerance) => void;
 }
 
 export interface DecodeLimits {
@@ -18,9 +32,31 @@ export interface DecodeLimits {
 }
 
 export interface EncodeContext {
-  readonly path: Lwm2mPath;
+  /** Required by TLV, whose identifiers are relative to it. */
+  readonly path?: Lwm2mPath;
   readonly typeOf: ResourceTypeLookup;
+  /** As in `DecodeContext`. */
+  readonly rootPath?: string;
 }
+
+/** Deviations seen in the field that are read all the same. */
+export type PayloadTolerance =
+  | "legacy-content-format"
+  | "single-value-for-multiple"
+  | "float-for-integer"
+  | "number-for-boolean"
+  | "boolean-word"
+  | "objlnk-as-string"
+  | "objlnk-hexadecimal"
+  | "text-whitespace"
+  | "base64-variant"
+  | "tlv-missing-instance"
+  | "tlv-bare-resource-instance"
+  | "tlv-boolean-length"
+  | "senml-text-label"
+  | "senml-name-without-slash"
+  | "senml-trailing-slash"
+  | "json-base-name-without-slash";
 
 /** Throws `Lwm2mFormatError`; `unsupported-format` for a number no codec takes. */
 export type DecodePayload = (contentFormat: number, payload: Uint8Array, context: DecodeContext) => readonly PathValue[];

@@ -1,0 +1,57 @@
+/** Rules every format shares about the nodes of a payload (LwM2M Core 1.1 §7.4). */
+import { Lwm2mFormatError } from "./format-error.ts";
+import { contains, formatPath, type Lwm2mPath, levelOf } from "./path.ts";
+import type { DecodeContext } from "./payload-contract.ts";
+import { tolerate } from "./tolerance.ts";
+import type { PathValue, ResourceType, ResourceValue } from "./value.ts";
+
+const defaultMaxRecords = 10_000;
+
+/** Throws `path` when a value lies outside the path that was asked for. */
+export function assertUnder(path: Lwm2mPath, values: readonly PathValue[]): void {
+  for (const value of values) {
+    if (!contains(path, value.path)) {
+      throw new Lwm2mFormatError("path", `${formatPath(value.path)} is not under ${formatPath(path)}`);
+    }
+  }
+}
+
+export function assertRecordCount(count: number, context: Pick<DecodeContext, "limits">): void {
+  const maxRecords = context.limits?.maxRecords ?? defaultMaxRecords;
+  if (count > maxRecords) throw new Lwm2mFormatError("limit", `more than ${maxRecords} records`);
+}
+
+/** The type a value at this path has; undefined for unknown resources. */
+export function typeAt(path: Lwm2mPath, context: Pick<DecodeContext, "typeOf">): ResourceType | undefined {
+  return path.resourceId === undefined ? undefined : context.typeOf(path.objectId, path.resourceId)?.type;
+}
+
+/**
+ * Where a value belongs that came at resource level: a multi-instance resource sent as if it were single is taken as its instance 0.
+ * Throws `path` for a value above resource level.
+ */
+export function valuePath(path: Lwm2mPath, context: DecodeContext): Lwm2mPath {
+  if (path.resourceId === undefined) throw new Lwm2mFormatError("path", `${formatPath(path)} is no resource and has no value`);
+  if (path.resourceInstanceId !== undefined || context.typeOf(path.objectId, path.resourceId)?.multiple !== true) return path;
+  tolerate(context, "single-value-for-multiple");
+  return { ...path, resourceInstanceId: 0 };
+}
+
+/** The path of a format that carries one value and no path; throws `path` unless a resource or resource instance was asked for. */
+export function singleValuePath(context: DecodeContext): Lwm2mPath {
+  if (context.path === undefined) throw new Lwm2mFormatError("path", "this format carries a single value without a path");
+  const level = levelOf(context.path);
+  if (level !== "resource" && level !== "resourceInstance") {
+    throw new Lwm2mFormatError("path", `this format carries a single value, not the ${level} ${formatPath(context.path)}`);
+  }
+  return valuePath(context.path, context);
+}
+
+/** The one value that a single-value format can carry; throws `value`. */
+export function onlyValue(values: readonly PathValue[]): ResourceValue {
+  const [node] = values;
+  if (node?.value === undefined || values.length !== 1) {
+    throw new Lwm2mFormatError("value", `this format carries exactly one value, got ${values.length} nodes`);
+  }
+  return node.value;
+}

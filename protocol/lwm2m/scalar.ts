@@ -1,0 +1,162 @@
+/** Values as the self-describing formats write them, and how a resource type reads them (LwM2M Core 1.1 appendix C). */
+import type { CborScalar } from "../cbor/cbor-scalar.ts";
+import { findBase64 } from "./base64.ts";
+import { findEpochSeconds } from "./civil-time.ts";
+import { Lwm2mFormatError } from "./format-error.ts";
+import { decimalOf, type ScalarNumber } from "./number-text.ts";
+import { type ToleranceSwitch, tolerate } from "./tolerance.ts";
+import type { ResourceType, ResourceValue } from "./value.ts";
+
+export type Scalar =
+  | ScalarNumber
+  | { readonly kind: "text" | "date" | "link"; readonly value: string }
+  | { readonly kind: "bytes"; readonly value: Uint8Array }
+  | { readonly kind: "boolean"; readonly value: boolean };
+
+export interface ReadingOptions extends ToleranceSwitch {
+  /** JSON 11543 carries opaque values as Base64 strings and has no way to tell them from text. */
+  readonly opaqueAsText?: boolean;
+}
+
+export const integerBounds = { least: -(2n ** 63n), greatest: 2n ** 63n - 1n };
+export const unsignedBounds = { least: 0n, greatest: 2n ** 64n - 1n };
+
+/** `null` stays null; throws `value` where a decimal fraction is no finite number. */
+export function scalarOfCbor(item: CborScalar): Scalar | null {
+  switch (item.kind) {
+    case "integer":
+      return { kind: "number", float: Number(item.value), integer: item.value, plainInteger: true };
+    case "float": {
+      const integer = Number.isInteger(item.value) && Math.abs(item.value) < 2 ** 65 ? BigInt(item.value) : undefined;
+      return { kind: "number", float: item.value, integer, plainInteger: false };
+    }
+    case "decimal": {
+      const decimal = decimalOf(item.mantissa, item.exponent);
+      if (decimal === undefined) throw new Lwm2mFormatError("value", "decimal fraction is not a finite number");
+      return decimal;
+    }
+    case "null":
+      return null;
+    default:
+      return item;
+  }
+}
+
+/** The value as `type` understands it; without a type, what the notation says by itself. Throws `value`. */
+export function readScalar(scalar: Scalar, type: ResourceType | undefined, options: ReadingOptions): ResourceValue {
+  switch (type) {
+    case undefined:
+      return naturalValue(scalar);
+    case "string":
+    case "corelnk":
+      return { type, value: scalar.kind === "text" ? scalar.value : mismatch(type, scalar) };
+    case "integer":
+    case "unsigned":
+      return { type, value: wholeNumber(scalar, type, options) };
+    case "time":
+      return { type, value: scalar.kind === "date" ? epochOf(scalar.value) : wholeNumber(scalar, type, options) };
+    case "float":
+      return { type, value: scalar.kind === "number" ? scalar.float : mismatch(type, scalar) };
+    case "boolean":
+      return { type, value: truth(scalar, options) };
+    case "opaque":
+      return { type, value: opaque(scalar, options) };
+    case "objlnk":
+      return { type, value: link(scalar, options) };
+  }
+}
+
+/** `oid:iid` in decimal; `FFFF:FFFF` is read as the null link (contradiction in the TS). Throws `value`. */
+export function parseObjectLink(text: string, context: ToleranceSwitch): { readonly objectId: number; readonly instanceId: number } {
+  const match = /^(\d{1,5}):(\d{1,5})$/.exec(text);
+  const objectId = Number(match?.[1]);
+  const instanceId = Number(match?.[2]);
+  if (objectId <= 0xffff && instanceId <= 0xffff) return { objectId, instanceId };
+  if (!/^ffff:ffff$/i.test(text)) throw new Lwm2mFormatError("value", `expected an object link, got ${quoted(text)}`);
+  tolerate(context, "objlnk-hexadecimal");
+  return { objectId: 0xffff, instanceId: 0xffff };
+}
+
+export function requireBounds(value: bigint, type: "integer" | "unsigned" | "time"): bigint {
+  const { least, greatest } = type === "unsigned" ? unsignedBounds : integerBounds;
+  if (value < least || value > greatest) throw new Lwm2mFormatError("value", `expected ${type} of 64 bits, got ${value}`);
+  return value;
+}
+
+/** For messages: quoted, and no longer than a line. */
+export function quoted(text: string): string {
+  return JSON.stringify(text.slice(0, 64));
+}
+
+function naturalValue(scalar: Scalar): ResourceValue {
+  switch (scalar.kind) {
+    case "number": {
+      if (!scalar.plainInteger || scalar.integer === undefined) return { type: "float", value: scalar.float };
+      const type = scalar.integer > integerBounds.greatest ? "unsigned" : "integer";
+      return { type, value: requireBounds(scalar.integer, type) };
+    }
+    case "text":
+      return { type: "string", value: scalar.value };
+    case "date":
+      return { type: "time", value: epochOf(scalar.value) };
+    case "link":
+      return { type: "objlnk", value: parseObjectLink(scalar.value, {}) };
+    case "bytes":
+      return { type: "opaque", value: scalar.value };
+    case "boolean":
+      return { type: "boolean", value: scalar.value };
+  }
+}
+
+function wholeNumber(scalar: Scalar, type: "integer" | "unsigned" | "time", options: ReadingOptions): bigint {
+  if (scalar.kind !== "number" || scalar.integer === undefined) return mismatch(type, scalar);
+  // `1.6E9` for an Integer is seen in the field; it is exact or refused.
+  if (!scalar.plainInteger) tolerate(options, "float-for-integer");
+  return requireBounds(scalar.integer, type);
+}
+
+function truth(scalar: Scalar, options: ReadingOptions): boolean {
+  if (scalar.kind === "boolean") return scalar.value;
+  if (scalar.kind !== "number" || (scalar.integer !== 0n && scalar.integer !== 1n)) return mismatch("boolean", scalar);
+  tolerate(options, "number-for-boolean");
+  return scalar.integer === 1n;
+}
+
+function opaque(scalar: Scalar, options: ReadingOptions): Uint8Array {
+  if (scalar.kind === "bytes") return scalar.value;
+  if (scalar.kind !== "text" || options.opaqueAsText !== true) return mismatch("opaque", scalar);
+  const decoded = findBase64(scalar.value);
+  if (decoded === undefined) return mismatch("opaque", scalar);
+  if (decoded.form !== "padded" && decoded.form !== "either") tolerate(options, "base64-variant");
+  return decoded.bytes;
+}
+
+function link(scalar: Scalar, options: ReadingOptions): { readonly objectId: number; readonly instanceId: number } {
+  if (scalar.kind === "link") return parseObjectLink(scalar.value, options);
+  if (scalar.kind !== "text") return mismatch("objlnk", scalar);
+  tolerate(options, "objlnk-as-string");
+  return parseObjectLink(scalar.value, options);
+}
+
+function epochOf(text: string): bigint {
+  const seconds = findEpochSeconds(text);
+  if (seconds === undefined) throw new Lwm2mFormatError("value", `expected an RFC 3339 date and time, got ${quoted(text)}`);
+  return seconds;
+}
+
+function mismatch(type: ResourceType, scalar: Scalar): never {
+  throw new Lwm2mFormatError("value", `expected ${type}, got ${describe(scalar)}`);
+}
+
+function describe(scalar: Scalar): string {
+  switch (scalar.kind) {
+    case "number":
+      return `number ${scalar.integer ?? scalar.float}`;
+    case "bytes":
+      return `${scalar.value.length} bytes`;
+    case "boolean":
+      return `boolean ${scalar.value}`;
+    default:
+      return `${scalar.kind} ${quoted(scalar.value)}`;
+  }
+}

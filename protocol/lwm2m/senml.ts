@@ -1,0 +1,168 @@
+/**
+ * SenML as LwM2M uses it (RFC 8428; LwM2M Core 1.1 §7.4.4): records in one normal form, between JSON or CBOR and the nodes of a payload.
+ * A name is base name and name together and is a full path; a time is base time and time together.
+ */
+import { Lwm2mFormatError } from "./format-error.ts";
+import { assertRecordCount, typeAt, valuePath } from "./node.ts";
+import type { ScalarNumber } from "./number-text.ts";
+import { formatPath, type Lwm2mPath, pathIds, pathOf } from "./path.ts";
+import { type DecodeContext, type EncodeContext, unassignedInstanceId } from "./payload-contract.ts";
+import { type ReadingOptions, readScalar, type Scalar } from "./scalar.ts";
+import { resolveName } from "./senml-name.ts";
+import type { PathValue, ResourceValue } from "./value.ts";
+
+/** One record before it is resolved: undefined where the field is absent, null for the value null. */
+export interface SenmlRecord {
+  baseName: string | undefined;
+  /** Seconds. */
+  baseTime: number | undefined;
+  baseValue: ScalarNumber | undefined;
+  name: string | undefined;
+  /** Seconds. */
+  time: number | undefined;
+  value: Scalar | null | undefined;
+}
+
+/** What of a node is written: value undefined for an empty node, null where there was no value at that time. */
+export interface OutgoingRecord {
+  readonly baseName?: string;
+  readonly baseTime?: number;
+  readonly name?: string;
+  readonly time?: number;
+  readonly value: ResourceValue | null | undefined;
+}
+
+export function emptyRecord(): SenmlRecord {
+  return { baseName: undefined, baseTime: undefined, baseValue: undefined, name: undefined, time: undefined, value: undefined };
+}
+
+/** Times below it are relative to now, others absolute (RFC 8428 §4.5.3). */
+const leastAbsoluteSeconds = 2 ** 28;
+/** The instants that a millisecond count of a calendar can name. */
+const greatestMs = 8.64e15;
+
+export function resolveRecords(
+  records: readonly SenmlRecord[],
+  context: DecodeContext,
+  reading: ReadingOptions = context,
+): readonly PathValue[] {
+  assertRecordCount(records.length, context);
+  const nodes: PathValue[] = [];
+  let baseName = "";
+  let baseTime: number | undefined;
+  let baseValue: ScalarNumber | undefined;
+  for (const [index, record] of records.entries()) {
+    baseName = record.baseName ?? baseName;
+    baseTime = record.baseTime ?? baseTime;
+    baseValue = record.baseValue ?? baseValue;
+    if (setsBaseOnly(record, records[index + 1], context)) continue;
+    const path = resolveName(baseName, record.name ?? "", context);
+    const timeMs = timeOf(baseTime, record.time, context);
+    nodes.push(nodeOf(path, sumOf(record.value, baseValue), timeMs, { context, reading }));
+  }
+  return nodes;
+}
+
+/** Records for nodes, the longest common path as base name, the first time as base time. Throws `value` for what SenML cannot say. */
+export function toRecords(values: readonly PathValue[], context: EncodeContext): readonly OutgoingRecord[] {
+  const root = context.rootPath ?? "";
+  const common = commonIds(values.map((node) => node.path));
+  const allAtBase = values.every((node) => pathIds(node.path).length === common.length);
+  const base = common.length === 0 ? `${root}/` : `${root}${formatPath(pathOf(common))}${allAtBase ? "" : "/"}`;
+  const baseTime = values.every((node) => node.timeMs !== undefined) ? values[0]?.timeMs : undefined;
+  return values.map((node, index) => {
+    const rest = pathIds(node.path).slice(common.length).join("/");
+    if (node.path.instanceId === unassignedInstanceId)
+      throw new Lwm2mFormatError("value", "SenML carries no instance without an identifier");
+    const time = outgoingTime(node.timeMs, baseTime);
+    return {
+      ...(index === 0 ? { baseName: base } : {}),
+      ...(index === 0 && baseTime !== undefined ? { baseTime: absoluteSeconds(baseTime) } : {}),
+      ...(rest === "" ? {} : { name: rest }),
+      ...(time === undefined ? {} : { time }),
+      value: node.value ?? (node.timeMs === undefined ? undefined : null),
+    };
+  });
+}
+
+/**
+ * A record of base fields alone sets them and stands for nothing (RFC 8428 §4.1), unless nothing follows under its name
+ * and that may be empty: then it says that an instance or multi-instance resource is there.
+ */
+function setsBaseOnly(record: SenmlRecord, next: SenmlRecord | undefined, context: DecodeContext): boolean {
+  if (record.name !== undefined || record.value !== undefined) return false;
+  const isUsedLater = next !== undefined && next.baseName === undefined;
+  if (record.baseName === undefined || record.baseName.endsWith("/") || isUsedLater) return true;
+  return !mayBeEmpty(resolveName(record.baseName, "", context), context);
+}
+
+function mayBeEmpty(path: Lwm2mPath, context: DecodeContext): boolean {
+  if (path.resourceId === undefined) return true;
+  return path.resourceInstanceId === undefined && context.typeOf(path.objectId, path.resourceId)?.multiple === true;
+}
+
+interface Reading {
+  readonly context: DecodeContext;
+  readonly reading: ReadingOptions;
+}
+
+function nodeOf(path: Lwm2mPath, value: Scalar | null | undefined, timeMs: number | undefined, { context, reading }: Reading): PathValue {
+  const time = timeMs === undefined ? {} : { timeMs };
+  if (value === undefined && !mayBeEmpty(path, context)) {
+    throw new Lwm2mFormatError("senml", `${formatPath(path)}: record without a value`);
+  }
+  // null says that there was no value at that time (LwM2M Core 1.2 §7.4.4).
+  if (value === undefined || value === null) return { path, ...time };
+  const at = valuePath(path, context);
+  try {
+    return { path: at, value: readScalar(value, typeAt(at, context), reading), ...time };
+  } catch (error) {
+    if (!(error instanceof Lwm2mFormatError)) throw error;
+    throw new Lwm2mFormatError(error.code, `${formatPath(at)}: ${error.message}`);
+  }
+}
+
+/** Base time and time are added; neither means that the pack does not say (RFC 8428 §4.1, §4.5.3). */
+function timeOf(baseTime: number | undefined, time: number | undefined, context: DecodeContext): number | undefined {
+  if (baseTime === undefined && time === undefined) return undefined;
+  const seconds = (baseTime ?? 0) + (time ?? 0);
+  const timeMs = Math.round(seconds * 1000) + (seconds < leastAbsoluteSeconds ? context.nowMs : 0);
+  if (!(Math.abs(timeMs) <= greatestMs)) throw new Lwm2mFormatError("senml", `time ${seconds} s is out of range`);
+  return timeMs;
+}
+
+/** The base value is added to numbers (RFC 8428 §4.1); two integers stay exact. */
+function sumOf(value: Scalar | null | undefined, base: ScalarNumber | undefined): Scalar | null | undefined {
+  if (base === undefined || value === null || value === undefined || value.kind !== "number") return value;
+  const integer = value.integer !== undefined && base.integer !== undefined ? value.integer + base.integer : undefined;
+  return {
+    kind: "number",
+    float: value.float + base.float,
+    integer,
+    plainInteger: value.plainInteger && base.plainInteger,
+  };
+}
+
+function outgoingTime(timeMs: number | undefined, baseTimeMs: number | undefined): number | undefined {
+  if (timeMs === undefined || timeMs === baseTimeMs) return undefined;
+  return baseTimeMs === undefined ? absoluteSeconds(timeMs) : (timeMs - baseTimeMs) / 1000;
+}
+
+function absoluteSeconds(timeMs: number): number {
+  const seconds = timeMs / 1000;
+  // Below 2^28 the reader would take it as relative to its own now.
+  if (seconds < leastAbsoluteSeconds) throw new Lwm2mFormatError("value", `SenML carries no absolute time before 1978-07-04: ${timeMs} ms`);
+  return seconds;
+}
+
+/** The identifiers all paths begin with. */
+function commonIds(paths: readonly Lwm2mPath[]): readonly number[] {
+  const [first = [], ...others] = paths.map(pathIds);
+  let length = first.length;
+  for (const ids of others) {
+    let same = 0;
+    while (same < length && ids[same] === first[same]) same++;
+    length = same;
+  }
+  return first.slice(0, length);
+}

@@ -1,0 +1,88 @@
+/** One TLV entry as bytes: type, identifier, length, value (LwM2M Core 1.1 §7.4.5, table 7.4.5.-1). */
+import { ByteReader } from "../bytes/byte-reader.ts";
+import type { ByteWriter } from "../bytes/byte-writer.ts";
+import { Lwm2mFormatError } from "./format-error.ts";
+import { maxIdentifier } from "./path.ts";
+
+/** Bits 7–6 of the type byte. */
+export const TlvKind = { objectInstance: 0, resourceInstance: 1, multipleResource: 2, resource: 3 } as const;
+export type TlvKind = (typeof TlvKind)[keyof typeof TlvKind];
+
+export interface TlvEntry {
+  readonly kind: TlvKind;
+  readonly id: number;
+  /** A view of the payload. */
+  readonly value: Uint8Array;
+}
+
+const wideIdentifierBit = 0x20;
+const maxShortLength = 7;
+const maxLength = 0xffffff;
+const kindNames = ["object instance", "resource instance", "multiple resource", "resource"] as const;
+
+/** Reads entries until the bytes end; throws `tlv` when an entry reaches past them or an identifier is reserved. */
+export function* tlvEntries(bytes: Uint8Array): Generator<TlvEntry> {
+  const reader = new ByteReader(bytes, (message) => new Lwm2mFormatError("tlv", message));
+  while (reader.remaining > 0) {
+    const type = reader.u8();
+    const id = (type & wideIdentifierBit) === 0 ? reader.u8() : reader.u16();
+    if (id > maxIdentifier) throw new Lwm2mFormatError("tlv", `identifier ${id}, at most ${maxIdentifier}`);
+    const value = reader.bytes(readLength(reader, type));
+    yield { kind: kindOf(type), id, value };
+  }
+}
+
+export function writeTlvEntry(writer: ByteWriter, kind: TlvKind, id: number, value: Uint8Array): void {
+  if (value.length > maxLength) throw new Lwm2mFormatError("limit", `TLV value of ${value.length} bytes, at most ${maxLength}`);
+  const wideId = id > 0xff;
+  const type = (kind << 6) | (wideId ? wideIdentifierBit : 0) | lengthBits(value.length);
+  writer.u8(type);
+  if (wideId) writer.u16(id);
+  else writer.u8(id);
+  writeLength(writer, value.length);
+  writer.bytes(value);
+}
+
+export function tlvKindName(kind: TlvKind): string {
+  return kindNames[kind];
+}
+
+function kindOf(type: number): TlvKind {
+  switch (type >> 6) {
+    case 0:
+      return TlvKind.objectInstance;
+    case 1:
+      return TlvKind.resourceInstance;
+    case 2:
+      return TlvKind.multipleResource;
+    default:
+      return TlvKind.resource;
+  }
+}
+
+/** Bits 4–3 give the width of the length field; with none, bits 2–0 are the length, otherwise they are ignored. */
+function readLength(reader: ByteReader, type: number): number {
+  switch ((type >> 3) & 3) {
+    case 1:
+      return reader.u8();
+    case 2:
+      return reader.u16();
+    case 3:
+      return reader.u24();
+    default:
+      return type & maxShortLength;
+  }
+}
+
+function lengthBits(length: number): number {
+  if (length <= maxShortLength) return length;
+  if (length <= 0xff) return 1 << 3;
+  return (length <= 0xffff ? 2 : 3) << 3;
+}
+
+function writeLength(writer: ByteWriter, length: number): void {
+  if (length <= maxShortLength) return;
+  if (length <= 0xff) writer.u8(length);
+  else if (length <= 0xffff) writer.u16(length);
+  else writer.u24(length);
+}
