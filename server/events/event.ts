@@ -1,27 +1,30 @@
 /** What happened, for people and programs: CloudEvents 1.0 with a monotonic id (SSE resumes by it). */
 import type { Json } from "../storage/collection.ts";
 
-export type EventType =
-  | "device.created"
-  | "device.registered"
-  | "device.updated"
-  | "device.deregistered"
-  | "device.expired"
-  | "device.awake"
-  | "device.asleep"
-  | "bootstrap.started"
-  | "bootstrap.finished"
-  | "bootstrap.failed"
-  | "operation.queued"
-  | "operation.sent"
-  | "operation.succeeded"
-  | "operation.failed"
-  | "operation.expired"
-  | "operation.cancelled"
-  | "observation.started"
-  | "observation.ended"
-  | "resource.changed"
-  | "update.changed";
+export const eventTypes = [
+  "device.created",
+  "device.registered",
+  "device.updated",
+  "device.deregistered",
+  "device.expired",
+  "device.awake",
+  "device.asleep",
+  "bootstrap.started",
+  "bootstrap.finished",
+  "bootstrap.failed",
+  "operation.queued",
+  "operation.sent",
+  "operation.succeeded",
+  "operation.failed",
+  "operation.expired",
+  "operation.cancelled",
+  "observation.started",
+  "observation.ended",
+  "resource.changed",
+  "update.changed",
+] as const;
+
+export type EventType = (typeof eventTypes)[number];
 
 /** An event as its author writes it, inside the document that changed (`outbox`). */
 export interface EventDraft {

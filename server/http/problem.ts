@@ -41,4 +41,6 @@ export interface Problem {
   readonly coapCode?: string;
   /** Seconds, for the Retry-After header. */
   readonly retryAfterSeconds?: number;
+  /** Methods the address takes, for the Allow header of a 405. */
+  readonly allow?: string;
 }

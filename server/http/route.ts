@@ -15,8 +15,12 @@ export interface Route {
   readonly summary: string;
   /** Schemas of single query parameters, by name; numbers and booleans are coerced. Unknown parameters are refused (400). */
   readonly query?: { readonly [name: string]: JsonSchema };
+  /** Names in `query` that a request must give. */
+  readonly requiredQuery?: readonly string[];
   /** Schema of the JSON body, or `"binary"`: the handler reads `stream`. Absent: a body is refused. */
   readonly body?: JsonSchema | "binary";
+  /** Whether a request without a body is refused (400). Default: yes, unless the schema is an object without required members. */
+  readonly bodyRequired?: boolean;
   /** Replies by status; problems need not be listed. */
   readonly replies: { readonly [status: number]: { readonly description: string; readonly schema?: JsonSchema } };
   readonly handle: (request: RouteRequest) => Promise<Reply>;

@@ -1,0 +1,149 @@
+/** The event feed: a JSON list, or server-sent events that resume where the client stopped (WHATWG HTML §9.2). */
+import { formatInstant } from "@lwm2m/protocol/platform/instant";
+import type { Clock } from "@lwm2m/protocol/ports/clock";
+import type { Reply, Route, RouteRequest } from "../http/route.ts";
+import { type EventLog, type EventType, eventTypes, type LoggedEvent } from "./event.ts";
+import { type EventFilter, followEvents } from "./event-follower.ts";
+
+export interface EventDoorSettings {
+  readonly log: EventLog;
+  readonly clock: Clock;
+  /** Streams open at one time; more are answered 503. */
+  readonly maxStreams: number;
+}
+
+/** A comment this often keeps proxies from closing a silent stream; most allow 30 s or more. */
+const keepAliveMs = 15_000;
+/** Milliseconds a client waits before it connects again. */
+const reconnectMs = 3_000;
+const idDigits = 16;
+
+export function eventRoutes(settings: EventDoorSettings): readonly Route[] {
+  let openStreams = 0;
+  const streamReply = (request: RouteRequest, filter: EventFilter): Reply => {
+    if (openStreams >= settings.maxStreams) {
+      return { problem: { type: "unavailable", detail: `${openStreams} event streams are open, the most allowed`, retryAfterSeconds: 30 } };
+    }
+    const from = request.headers["last-event-id"] ?? request.query["after"];
+    const after = from === undefined ? settings.log.lastId() : idOf(String(from));
+    if (after === undefined) return { problem: { type: "bad-request", detail: "Last-Event-ID is not an id of this feed" } };
+    const stream = serverSentEvents(settings, { after, filter, signal: request.signal }, (change) => {
+      openStreams += change;
+    });
+    return { status: 200, headers: { "Content-Type": "text/event-stream; charset=utf-8", "X-Accel-Buffering": "no" }, stream };
+  };
+  return [
+    {
+      method: "GET",
+      path: "/events",
+      name: "listEvents",
+      summary:
+        "What happened, as CloudEvents 1.0, oldest first. With Accept: text/event-stream a live stream, from now on or from Last-Event-ID (or `after`) without a gap",
+      query: {
+        after: { type: "string", pattern: "^[0-9]{0,16}$", description: "only events behind this id; empty: from the beginning" },
+        limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100 },
+        types: { type: "string", minLength: 1, description: "event types, separated by commas" },
+        subject: { type: "string", minLength: 1, description: "an endpoint name, or the id of what changed" },
+      },
+      replies: { 200: { description: "Events", schema: listSchema } },
+      async handle(request) {
+        const filter = filterOf(request);
+        if ("problem" in filter) return filter;
+        if (/\btext\/event-stream\b/i.test(request.headers["accept"] ?? "")) return streamReply(request, filter);
+        const after = idOf(String(request.query["after"] ?? "")) ?? "";
+        const limit = Number(request.query["limit"]);
+        const events = await settings.log.read({ after, limit, ...filter });
+        const last = events.at(-1)?._id;
+        return { status: 200, body: { items: events.map(cloudEvent), next: events.length === limit && last !== undefined ? last : null } };
+      },
+    },
+  ];
+}
+
+export function cloudEvent(event: LoggedEvent) {
+  return {
+    specversion: "1.0",
+    id: event._id,
+    source: "urn:lwm2m:server",
+    type: event.type,
+    subject: event.subject,
+    time: formatInstant(event.timeMs),
+    datacontenttype: "application/json",
+    data: event.data,
+  };
+}
+
+async function* serverSentEvents(
+  { log, clock }: EventDoorSettings,
+  { after, filter, signal }: { readonly after: string; readonly filter: EventFilter; readonly signal: AbortSignal },
+  count: (change: 1 | -1) => void,
+): AsyncGenerator<string> {
+  // Counted from the first read on: a stream that is never read is never ended either.
+  count(1);
+  try {
+    yield `retry: ${reconnectMs}\n\n`;
+    for await (const events of followEvents(log, clock, { after, filter, signal, idleMs: keepAliveMs })) {
+      yield events.length === 0 ? ": keep-alive\n\n" : events.map(sentEvent).join("");
+    }
+  } finally {
+    count(-1);
+  }
+}
+
+/** JSON has no bare line break, so one `data:` line carries it. */
+function sentEvent(event: LoggedEvent): string {
+  return `id: ${event._id}\nevent: ${event.type}\ndata: ${JSON.stringify(cloudEvent(event))}\n\n`;
+}
+
+function filterOf(request: RouteRequest): EventFilter | { readonly problem: { readonly type: "bad-request"; readonly detail: string } } {
+  const { types, subject } = request.query;
+  const asked = types === undefined ? undefined : String(types).split(",");
+  const unknown = asked?.find((type) => !isEventType(type));
+  if (unknown !== undefined) {
+    return {
+      problem: {
+        type: "bad-request",
+        detail: `query parameter types: ${JSON.stringify(unknown)} is no event type; there are ${eventTypes.join(", ")}`,
+      },
+    };
+  }
+  return {
+    ...(asked === undefined ? {} : { types: asked.filter(isEventType) }),
+    ...(subject === undefined ? {} : { subject: String(subject) }),
+  };
+}
+
+function isEventType(text: string): text is EventType {
+  return eventTypes.some((type) => type === text);
+}
+
+/** Ids compare as text: short ones are filled up. Undefined when the text is none. */
+function idOf(text: string): string | undefined {
+  if (text === "") return "";
+  return /^\d{1,16}$/.test(text) ? text.padStart(idDigits, "0") : undefined;
+}
+
+const listSchema = {
+  type: "object",
+  properties: {
+    items: {
+      type: "array",
+      items: {
+        type: "object",
+        properties: {
+          specversion: { const: "1.0" },
+          id: { type: "string" },
+          source: { type: "string" },
+          type: { type: "string" },
+          subject: { type: "string" },
+          time: { type: "string", format: "date-time" },
+          datacontenttype: { type: "string" },
+          data: {},
+        },
+        required: ["specversion", "id", "source", "type", "subject", "time", "data"],
+      },
+    },
+    next: { type: ["string", "null"] },
+  },
+  required: ["items", "next"],
+} as const;
