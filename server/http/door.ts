@@ -44,6 +44,7 @@ export interface HttpDoor {
 /** Rejects with the operating system's error when the address cannot be bound. */
 export async function openHttpDoor(settings: HttpDoorSettings): Promise<HttpDoor> {
   const closing = new AbortController();
+  const answering = new Set<Promise<void>>();
   const answer = answerer(settings);
   const app = express();
   app.disable("x-powered-by");
@@ -56,15 +57,19 @@ export async function openHttpDoor(settings: HttpDoorSettings): Promise<HttpDoor
       gone.abort();
     });
     closing.signal.addEventListener("abort", end, { once: true });
-    await answerOne(request, response, gone.signal, settings, answer);
+    const answered = answerOne(request, response, gone.signal, settings, answer);
+    answering.add(answered);
+    await answered.finally(() => answering.delete(answered));
   });
   const listener = await openHttpListener(settings, app);
   return {
     address: listener.address,
     port: listener.port,
-    close(graceMs) {
+    async close(graceMs) {
       closing.abort();
-      return listener.close(graceMs);
+      await listener.close(graceMs);
+      // A handler may outlive its connection; what it uses is closed after the door.
+      await Promise.allSettled(answering);
     },
   };
 }

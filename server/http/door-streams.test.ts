@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { request as httpRequest } from "node:http";
+import { test } from "node:test";
+import { aDoor, aRoute, bodyOf, problemOf } from "./door-fixture.ts";
+
+test("a binary body streams to its handler, which may refuse it before it is read", async (t) => {
+  let bytes = 0;
+  const upload = aRoute({
+    path: "/upload",
+    method: "PUT",
+    body: "binary",
+    async handle({ stream }) {
+      for await (const chunk of stream ?? []) bytes += chunk.length;
+      return { status: 200, body: bytes };
+    },
+  });
+  const refuse = aRoute({
+    path: "/refuse",
+    method: "PUT",
+    body: "binary",
+    handle: async () => ({ problem: { type: "body-too-large", detail: "" } }),
+  });
+  const { ask, door } = await aDoor(t, [upload, refuse]);
+  assert.equal(await bodyOf(await ask("/upload", { method: "PUT", body: new Uint8Array(5_000_000) })), 5_000_000);
+  await problemOf(await ask("/refuse", { method: "PUT", body: new Uint8Array(1_000_000) }), 413, "body-too-large");
+  // RFC 9110 §10.1.1: a client that waits for 100 Continue is answered without having sent a byte.
+  const { status, asked } = await new Promise<{ status: number | undefined; asked: boolean }>((resolve, reject) => {
+    let asked = false;
+    const headers = { authorization: "Bearer wrong", expect: "100-continue", "content-length": "100000000" };
+    const request = httpRequest({ port: door.port, path: "/api/v1/upload", method: "PUT", headers });
+    request.on("continue", () => {
+      asked = true;
+    });
+    request.on("response", (response) => {
+      response.resume();
+      request.destroy();
+      resolve({ status: response.statusCode, asked });
+    });
+    request.on("error", reject);
+    request.flushHeaders();
+  });
+  assert.deepEqual({ status, asked }, { status: 401, asked: false });
+});
+
+test("a stream waits for a slow reader, ends when the reader leaves, and ends when the door closes", async (t) => {
+  let produced = 0;
+  let ended = 0;
+  const chunk = "x".repeat(65_536);
+  const stream = aRoute({
+    path: "/stream",
+    async handle({ signal }) {
+      async function* chunks() {
+        try {
+          while (!signal.aborted) {
+            produced += 1;
+            yield chunk;
+          }
+        } finally {
+          ended += 1;
+        }
+      }
+      return { status: 200, headers: { "content-type": "text/plain" }, stream: chunks() };
+    },
+  });
+  const { ask, door, lines } = await aDoor(t, [stream]);
+  const leaving = new AbortController();
+  const reader = (await ask("/stream", { signal: leaving.signal })).body?.getReader();
+  await reader?.read();
+  // 1 GB would have been produced in the time a few round trips take, were nobody holding it back.
+  for (let i = 0; i < 20; i += 1) await ask("/none");
+  assert.ok(produced < 2_000, `${produced} chunks`);
+  leaving.abort();
+  while (ended < 1) await ask("/none");
+  const second = await ask("/stream");
+  await second.body?.getReader().read();
+  await door.close(200);
+  assert.equal(ended, 2);
+  assert.equal(
+    lines.some((line) => line.includes('"level":"error"')),
+    false,
+  );
+});
+
+test("a waiting handler is told when the door closes, and its answer still leaves", async (t) => {
+  let entered = (): void => {};
+  const isEntered = new Promise<void>((resolve) => {
+    entered = resolve;
+  });
+  const wait = aRoute({
+    path: "/wait",
+    handle: ({ signal }) =>
+      new Promise((resolve) => {
+        signal.addEventListener("abort", () => resolve({ status: 200, body: "early" }));
+        entered();
+      }),
+  });
+  const { ask, door } = await aDoor(t, [wait]);
+  const answer = ask("/wait");
+  await isEntered;
+  const closed = door.close(5_000);
+  assert.equal(await bodyOf(await answer), "early");
+  await closed;
+});
