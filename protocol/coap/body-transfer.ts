@@ -1,0 +1,177 @@
+/** Request and response bodies of any size over a flow: the client side of block-wise transfer (RFC 7959 §2.4–2.7). */
+import { type Block, blockOffset, encodeBlock, highestBlockNumber, largestBlockBytes } from "./block-option.ts";
+import { joined } from "./body-assembly.ts";
+import type { ExchangeEnd } from "./client-exchange.ts";
+import { isSuccess, Method, ResponseCode } from "./codes.ts";
+import type { CoapOption, OutgoingRequest } from "./message.ts";
+import { encodeUint, OptionNumber } from "./options.ts";
+import type { FlowMessage, RequestFlow } from "./request-flow.ts";
+import type { ReceivedResponse } from "./response-fields.ts";
+
+const encoder = new TextEncoder();
+const nothing = new Uint8Array(0);
+
+/** What is asked besides the caller's request; `observe` stands only in the messages that carry the request body. */
+export interface TransferVariant {
+  readonly observe?: number;
+  /** One token for all of them. */
+  readonly token?: Uint8Array;
+  readonly onExchange?: FlowMessage["onExchange"];
+  readonly onEnd?: FlowMessage["onEnd"];
+}
+
+/** Sends the request, its body in blocks if need be, and follows Block2 to the end of the response. */
+export async function transfer(flow: RequestFlow, variant: TransferVariant = {}): Promise<ExchangeEnd> {
+  let end = await sendBody(flow, variant, []);
+  // RFC 9175 §2.3: a server that wants proof of our address sends a value to repeat, once.
+  if (end.kind === "response" && end.response.code === ResponseCode.unauthorized && end.response.echo !== undefined) {
+    end = await sendBody(flow, variant, [{ number: OptionNumber.echo, value: end.response.echo }]);
+  }
+  if (end.kind === "failed") return end;
+  return asksForOneBlock(flow.request) ? end : follow(flow, end.response);
+}
+
+/** Fetches what follows the first block of a response, with new tokens and without Observe (RFC 7959 §3.4). */
+export async function follow(flow: RequestFlow, first: ReceivedResponse): Promise<ExchangeEnd> {
+  const once = await collect(flow, first);
+  if (once !== "changed") return once;
+  // The representation changed in between (RFC 7959 §2.4): once more from the start, if asking again is harmless.
+  if (!isSafe(flow.request.method)) return invalid("the representation changed during the transfer");
+  const again = await flow.exchange(
+    laterMessage(flow, { number: 0, more: false, sizeBytes: first.block2?.sizeBytes ?? largestBlockBytes }),
+  );
+  if (again.kind === "failed") return again;
+  const twice = await collect(flow, again.response);
+  return twice === "changed" ? invalid("the representation changed twice during the transfer") : twice;
+}
+
+async function sendBody(flow: RequestFlow, variant: TransferVariant, extras: readonly CoapOption[]): Promise<ExchangeEnd> {
+  const payload = flow.request.payload ?? nothing;
+  const sizeBytes = flow.parameters.blockSizeBytes;
+  if (payload.length > sizeBytes) return sendBlocks(flow, variant, extras, sizeBytes);
+  const end = await flow.exchange(bodyMessage(flow, variant, extras, payload));
+  const smaller = end.kind === "response" ? smallerBlockBytes(end.response, payload.length) : undefined;
+  return smaller === undefined ? end : sendBlocks(flow, variant, extras, smaller);
+}
+
+/**
+ * RFC 7959 §2.5:
+ *
+ *   sending --2.31--> sending the next (smaller, if the answer's block is)
+ *   sending --4.13 with a smaller block--> from the start in that size     sending --4.08--> from the start, once
+ *   sending --anything else--> ended
+ */
+async function sendBlocks(
+  flow: RequestFlow,
+  variant: TransferVariant,
+  extras: readonly CoapOption[],
+  firstSize: number,
+): Promise<ExchangeEnd> {
+  const payload = flow.request.payload ?? nothing;
+  let sizeBytes = firstSize;
+  let offset = 0;
+  let restarted = false;
+  for (;;) {
+    const block: Block = { number: offset / sizeBytes, more: offset + sizeBytes < payload.length, sizeBytes };
+    if (block.number > highestBlockNumber) return invalid(`a body of ${payload.length} bytes does not fit blocks of ${sizeBytes}`);
+    const options = [...extras, { number: OptionNumber.block1, value: encodeUint(encodeBlock(block)) }];
+    if (offset === 0) options.push({ number: OptionNumber.size1, value: encodeUint(payload.length) });
+    const end = await flow.exchange(bodyMessage(flow, variant, options, payload.subarray(offset, offset + sizeBytes)));
+    if (end.kind === "failed") return end;
+    const { response } = end;
+    const smaller = smallerBlockBytes(response, sizeBytes);
+    if (smaller !== undefined) {
+      sizeBytes = smaller;
+      offset = 0;
+    } else if (response.code === ResponseCode.requestEntityIncomplete && !restarted) {
+      restarted = true;
+      offset = 0;
+    } else if (response.code === ResponseCode.continue || (block.more && isSuccess(response.code))) {
+      if (!block.more) return invalid("2.31 to the last block");
+      if (response.block1?.number !== block.number) return invalid(`the answer to block ${block.number} does not name it`);
+      offset += sizeBytes;
+      sizeBytes = Math.min(sizeBytes, response.block1.sizeBytes);
+    } else {
+      return end;
+    }
+  }
+}
+
+/** 4.13 with a smaller block size asks for smaller blocks; without it the body is simply too large (RFC 7959 §2.9.3). */
+function smallerBlockBytes(response: ReceivedResponse, sizeBytes: number): number | undefined {
+  const offered = response.block1?.sizeBytes;
+  if (response.code !== ResponseCode.requestEntityTooLarge || offered === undefined) return undefined;
+  return offered < sizeBytes ? offered : undefined;
+}
+
+async function collect(flow: RequestFlow, first: ReceivedResponse): Promise<ExchangeEnd | "changed"> {
+  const chunks: Uint8Array[] = [];
+  let received = 0;
+  let current = first;
+  for (;;) {
+    const block = current.block2;
+    if (block === undefined) return received === 0 ? { kind: "response", response: first } : invalid(`no Block2 at offset ${received}`);
+    if (blockOffset(block) !== received) return invalid(`block at offset ${blockOffset(block)}, expected ${received}`);
+    const length = current.payload.length;
+    // RFC 7959 §2.2: every block but the last is full.
+    if (block.more ? length !== block.sizeBytes : length > block.sizeBytes)
+      return invalid(`block of ${length} bytes, its size is ${block.sizeBytes}`);
+    chunks.push(current.payload);
+    received += length;
+    if (received > flow.largestBodyBytes) return invalid(`body larger than ${flow.largestBodyBytes} bytes`);
+    if (!block.more) return { kind: "response", response: { ...first, payload: joined(chunks, received) } };
+    if (block.number === highestBlockNumber) return invalid("more blocks than can be numbered");
+    const end = await flow.exchange(laterMessage(flow, { number: received / block.sizeBytes, more: false, sizeBytes: block.sizeBytes }));
+    if (end.kind === "failed") return end;
+    if (!isSuccess(end.response.code)) return end;
+    if (!sameBytes(end.response.etag, first.etag)) return "changed";
+    current = end.response;
+  }
+}
+
+function bodyMessage(flow: RequestFlow, variant: TransferVariant, extras: readonly CoapOption[], payload: Uint8Array): FlowMessage {
+  const options = [...requestOptions(flow.request), ...extras];
+  if (variant.observe !== undefined) options.push({ number: OptionNumber.observe, value: encodeUint(variant.observe) });
+  // RFC 7959 §2.4: a client that wants smaller blocks says so in the first request.
+  const sizeBytes = flow.parameters.blockSizeBytes;
+  if (sizeBytes < largestBlockBytes && isSafe(flow.request.method) && !asksForOneBlock(flow.request)) {
+    options.push({ number: OptionNumber.block2, value: encodeUint(encodeBlock({ number: 0, more: false, sizeBytes })) });
+  }
+  return { options, payload, token: variant.token, onExchange: variant.onExchange, onEnd: variant.onEnd };
+}
+
+/** RFC 7959 §2.4, §3.3: the same request for another block; only FETCH needs its body to say what is asked (RFC 8132 §2.3). */
+function laterMessage(flow: RequestFlow, block: Block): FlowMessage {
+  const body = flow.request.payload ?? nothing;
+  const repeated = flow.request.method === Method.fetch && body.length <= flow.parameters.blockSizeBytes;
+  const options = requestOptions(flow.request).filter((option) => repeated || option.number !== OptionNumber.contentFormat);
+  options.push({ number: OptionNumber.block2, value: encodeUint(encodeBlock(block)) });
+  return { options, payload: repeated ? body : nothing };
+}
+
+function requestOptions(request: OutgoingRequest): CoapOption[] {
+  const options: CoapOption[] = [...(request.options ?? [])];
+  for (const segment of request.path) options.push({ number: OptionNumber.uriPath, value: encoder.encode(segment) });
+  for (const argument of request.query ?? []) options.push({ number: OptionNumber.uriQuery, value: encoder.encode(argument) });
+  if (request.contentFormat !== undefined) options.push({ number: OptionNumber.contentFormat, value: encodeUint(request.contentFormat) });
+  if (request.accept !== undefined) options.push({ number: OptionNumber.accept, value: encodeUint(request.accept) });
+  return options;
+}
+
+/** The caller reads one block himself (random access): he gets it as it came. */
+function asksForOneBlock(request: OutgoingRequest): boolean {
+  return request.options?.some((option) => option.number === OptionNumber.block2) ?? false;
+}
+
+function isSafe(method: number): boolean {
+  return method === Method.get || method === Method.fetch;
+}
+
+function sameBytes(left: Uint8Array | undefined, right: Uint8Array | undefined): boolean {
+  if (left === undefined || right === undefined) return left === right;
+  return left.length === right.length && left.every((byte, i) => byte === right[i]);
+}
+
+function invalid(detail: string): ExchangeEnd {
+  return { kind: "failed", reason: "invalid-response", detail };
+}

@@ -1,0 +1,45 @@
+/** Every bound of an endpoint, with unit and reason. */
+
+export interface CoapLimits {
+  /** Peers remembered at once; the one heard from longest ago, with nothing open, makes room. */
+  readonly peers: number;
+  /** Messages of one peer remembered for deduplication; Californium's bounded mode keeps as many. */
+  readonly rememberedMessagesPerPeer: number;
+  /** Bytes of stored answers of all peers; above it answers to GET and FETCH are made anew (RFC 7252 §4.5 allows it). */
+  readonly rememberedReplyBytes: number;
+  /** Requests of one peer that handlers work on at once; above it 5.03. */
+  readonly servedRequestsPerPeer: number;
+  /** The same over all peers. */
+  readonly servedRequests: number;
+  /** Requests to one peer that wait for their turn (NSTART 1); above it `queue-full`. */
+  readonly waitingRequestsPerPeer: number;
+  /** Largest request body taken in by Block1, bytes; above it 4.13. */
+  readonly requestBodyBytes: number;
+  /** Largest response body followed by Block2, bytes. */
+  readonly responseBodyBytes: number;
+  /** Block1 bodies of one peer under assembly at once. */
+  readonly assembliesPerPeer: number;
+  /** Bytes of all bodies under assembly or kept for later blocks. */
+  readonly bodyBytes: number;
+  /** How long an unfinished body, or one kept for later blocks, stays, milliseconds. */
+  readonly bodyAgeMs: number;
+  /** Relations one peer may hold here (RFC 7641 §4.1 lets a server decline). */
+  readonly servedObservationsPerPeer: number;
+}
+
+const mebibyte = 1_048_576;
+
+export const defaultLimits: CoapLimits = {
+  peers: 200_000,
+  rememberedMessagesPerPeer: 64,
+  rememberedReplyBytes: 64 * mebibyte,
+  servedRequestsPerPeer: 64,
+  servedRequests: 20_000,
+  waitingRequestsPerPeer: 64,
+  requestBodyBytes: 4 * mebibyte,
+  responseBodyBytes: 16 * mebibyte,
+  assembliesPerPeer: 4,
+  bodyBytes: 128 * mebibyte,
+  bodyAgeMs: 247_000,
+  servedObservationsPerPeer: 256,
+};

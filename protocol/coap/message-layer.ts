@@ -1,0 +1,322 @@
+/**
+ * The message layer: reliability, deduplication, message ids, reset rules (RFC 7252 §4) over one datagram socket.
+ *
+ * `receive` runs for every datagram, so it makes no object unless the message needs one and never a promise or a timer.
+ */
+import type { Clock } from "../ports/clock.ts";
+import type { DatagramSocket, SocketAddress } from "../ports/datagram-socket.ts";
+import type { Random } from "../ports/random.ts";
+import type { CoapCounters } from "./counters.ts";
+import { DeadlineQueue } from "./deadline-queue.ts";
+import { DedupTable, hashOfDatagram } from "./dedup-table.ts";
+import { CoapFormatError } from "./format-error.ts";
+import type { CoapLimits } from "./limits.ts";
+import type { Peer } from "./message.ts";
+import { MessageType, MessageView } from "./message-view.ts";
+import { MessageWriter } from "./message-writer.ts";
+import { exchangeLifetimeMs, nonLifetimeMs, type TransmissionParameters } from "./parameters.ts";
+import { type OpenTransmission, type PeerRecord, PeerTable, peerKeyOf } from "./peer-table.ts";
+import { startTransmission, stepTransmission, type TransmissionOutcome } from "./transmission-machine.ts";
+
+/** One message as it crossed the socket; `bytes` are valid only during the call. */
+export interface TraceEvent {
+  readonly direction: "in" | "out";
+  readonly at: number;
+  readonly peer: SocketAddress;
+  readonly bytes: Uint8Array;
+}
+
+export interface MessageLayerSettings {
+  readonly socket: DatagramSocket;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly parameters: TransmissionParameters;
+  readonly limits: CoapLimits;
+  readonly counters: CoapCounters;
+  readonly onTrace: ((event: TraceEvent) => void) | undefined;
+  readonly onBug: (error: unknown) => void;
+}
+
+/** Where a received message stands in the deduplication table; `none` for types that are not kept there. */
+export interface Receipt {
+  readonly entry: number;
+  readonly serial: number;
+}
+
+/** The layers above; the view is valid only during the call. */
+export interface MessageEvents {
+  onRequest(record: PeerRecord, view: MessageView, receipt: Receipt): void;
+  /** Confirmable responses come with a receipt and are acknowledged, rejected or released by the one called. */
+  onResponse(record: PeerRecord, view: MessageView, receipt: Receipt | undefined): void;
+  /** RST for a message that is not waiting for an acknowledgement. */
+  onRejected(record: PeerRecord, messageId: number): void;
+}
+
+export interface TransmissionHooks {
+  /** Every datagram handed to the socket, resends included. */
+  onDatagram(lengthBytes: number): void;
+  onOutcome(outcome: TransmissionOutcome): void;
+}
+
+/** Deduplication counts time in tenths of a second from the start: 31 bits last six years. */
+const ticksPerMs = 0.01;
+const messageIds = 65_536;
+const resetBytes = 4;
+
+export class MessageLayer {
+  readonly deadlines: DeadlineQueue;
+  readonly writer = new MessageWriter();
+  readonly counters: CoapCounters;
+  readonly limits: CoapLimits;
+  readonly random: Random;
+  readonly onBug: (error: unknown) => void;
+  readonly #settings: MessageLayerSettings;
+  readonly #socket: DatagramSocket;
+  readonly #view = new MessageView();
+  readonly #empty = new Uint8Array(resetBytes);
+  readonly #dedup: DedupTable;
+  readonly #peers: PeerTable;
+  readonly #startedAt: number;
+  readonly #idleMs: number;
+  readonly #exchangeTicks: number;
+  readonly #nonTicks: number;
+  #closed = false;
+
+  constructor(settings: MessageLayerSettings) {
+    const { clock, counters, limits, parameters, random, socket } = settings;
+    this.#settings = settings;
+    this.#socket = socket;
+    this.counters = counters;
+    this.limits = limits;
+    this.random = random;
+    this.onBug = settings.onBug;
+    this.deadlines = new DeadlineQueue(clock);
+    this.#dedup = new DedupTable(limits.rememberedMessagesPerPeer);
+    this.#startedAt = clock.now();
+    this.#idleMs = exchangeLifetimeMs(parameters);
+    this.#exchangeTicks = Math.ceil(exchangeLifetimeMs(parameters) * ticksPerMs);
+    this.#nonTicks = Math.ceil(nonLifetimeMs(parameters) * ticksPerMs);
+    const firstMessageId = (): number => Math.floor(random.fraction() * messageIds);
+    this.#peers = new PeerTable(limits.peers, firstMessageId, (record, evicted) => {
+      this.#dedup.forget(record);
+      if (evicted) counters.peersEvicted++;
+    });
+  }
+
+  start(events: MessageEvents): void {
+    this.#socket.onDatagram((bytes, from) => this.#receive(bytes, from, events));
+  }
+
+  get local(): SocketAddress {
+    return this.#socket.local;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  get knownPeers(): number {
+    return this.#peers.size;
+  }
+
+  recordOf(peer: Peer): PeerRecord {
+    return this.recordAt(peer.address);
+  }
+
+  recordAt(address: SocketAddress): PeerRecord {
+    const now = this.deadlines.now();
+    return this.#peers.at(address, now, now - this.#idleMs);
+  }
+
+  keyOf(address: SocketAddress): string | number {
+    return peerKeyOf(address);
+  }
+
+  parametersOf(record: PeerRecord): TransmissionParameters {
+    return record.parameters ?? this.#settings.parameters;
+  }
+
+  /** Per peer, sequential from a random start (RFC 7252 §4.4). */
+  takeMessageId(record: PeerRecord): number {
+    const messageId = record.nextMessageId;
+    record.nextMessageId = (messageId + 1) % messageIds;
+    return messageId;
+  }
+
+  /** Hands one datagram to the socket. */
+  send(record: PeerRecord, bytes: Uint8Array): void {
+    if (this.#closed) return;
+    this.counters.datagramsOut++;
+    this.counters.bytesOut += bytes.length;
+    this.#settings.onTrace?.({ direction: "out", at: this.deadlines.now(), peer: record.address, bytes });
+    this.#socket.send(bytes, record.address);
+  }
+
+  /**
+   * Sends the answer to a received message and keeps it for duplicates. `repeatable`: executing the request again is harmless,
+   * so that its answer need not be kept when memory for answers is short (RFC 7252 §4.5).
+   */
+  reply(record: PeerRecord, bytes: Uint8Array, receipt: Receipt, repeatable: boolean): void {
+    if (repeatable && this.#dedup.storedReplyBytes > this.limits.rememberedReplyBytes) this.release(record, receipt);
+    else this.#dedup.answer(receipt.entry, receipt.serial, bytes);
+    this.send(record, bytes);
+  }
+
+  acknowledge(record: PeerRecord, messageId: number, receipt: Receipt): void {
+    this.reply(record, this.#emptyMessage(MessageType.acknowledgement, messageId), receipt, false);
+  }
+
+  /** RST; the message is forgotten, so that it is judged anew when it comes again. */
+  reject(record: PeerRecord, messageId: number, receipt: Receipt | undefined): void {
+    if (receipt !== undefined) this.release(record, receipt);
+    this.counters.resetsOut++;
+    this.send(record, this.#emptyMessage(MessageType.reset, messageId));
+  }
+
+  /** Forgets a received message: its next copy is handed up again. */
+  release(record: PeerRecord, receipt: Receipt): void {
+    this.#dedup.release(record, receipt.entry, receipt.serial);
+  }
+
+  /** Sends a confirmable message until it is acknowledged, rejected or given up; `bytes` are kept. Returns what stops it without an outcome. */
+  transmit(record: PeerRecord, messageId: number, bytes: Uint8Array, hooks: TransmissionHooks): () => void {
+    const { maxRetransmit } = this.parametersOf(record);
+    let state = startTransmission(this.parametersOf(record), this.random.fraction());
+    let stopped = false;
+    const stop = (): void => {
+      stopped = true;
+      timer.cancel();
+      removeFrom(record.transmissions, transmission);
+    };
+    const step = (event: "acknowledged" | "reset" | "timeout"): void => {
+      if (stopped) return;
+      const next = stepTransmission(state, event, maxRetransmit);
+      if (next.kind !== "waiting") {
+        stop();
+        if (next.kind === "gave-up") this.counters.gaveUp++;
+        hooks.onOutcome(next.kind);
+        return;
+      }
+      state = next;
+      this.counters.retransmissions++;
+      timer = this.deadlines.after(state.timeoutMs, () => step("timeout"));
+      this.send(record, bytes);
+      hooks.onDatagram(bytes.length);
+    };
+    const transmission: OpenTransmission = { messageId, acknowledged: () => step("acknowledged"), rejected: () => step("reset") };
+    let timer = this.deadlines.after(state.timeoutMs, () => step("timeout"));
+    record.transmissions ??= [];
+    record.transmissions.push(transmission);
+    this.send(record, bytes);
+    hooks.onDatagram(bytes.length);
+    return stop;
+  }
+
+  /** RST may answer a non-confirmable message as well (RFC 7252 §4.3); returns what stops listening for it. */
+  expectReset(record: PeerRecord, messageId: number, onReset: () => void): () => void {
+    const expected: OpenTransmission = { messageId, acknowledged: () => {}, rejected: onReset };
+    record.transmissions ??= [];
+    record.transmissions.push(expected);
+    return () => removeFrom(record.transmissions, expected);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.deadlines.close();
+    await this.#socket.close();
+  }
+
+  #receive(bytes: Uint8Array, from: SocketAddress, events: MessageEvents): void {
+    if (this.#closed) return;
+    this.counters.datagramsIn++;
+    this.counters.bytesIn += bytes.length;
+    const now = this.deadlines.now();
+    this.#settings.onTrace?.({ direction: "in", at: now, peer: from, bytes });
+    const view = this.#view;
+    try {
+      view.decode(bytes);
+    } catch (error) {
+      if (!(error instanceof CoapFormatError)) throw error;
+      this.counters.malformed++;
+      if (error.answer === "reset") this.#resetStranger(from, view.messageId);
+      return;
+    }
+    const record = this.#peers.at(from, now, now - this.#idleMs);
+    record.lastSeenAt = now;
+    if (view.code === 0) this.#receiveEmpty(record, view, events);
+    else if (view.code < 0x20) this.#receiveRequest(record, view, events, now);
+    else this.#receiveResponse(record, view, events, now);
+  }
+
+  /** Without a record: a malformed datagram is no reason to remember its sender. */
+  #resetStranger(from: SocketAddress, messageId: number): void {
+    const bytes = this.#emptyMessage(MessageType.reset, messageId);
+    this.counters.resetsOut++;
+    this.counters.datagramsOut++;
+    this.counters.bytesOut += bytes.length;
+    this.#settings.onTrace?.({ direction: "out", at: this.deadlines.now(), peer: from, bytes });
+    this.#socket.send(bytes, from);
+  }
+
+  #receiveEmpty(record: PeerRecord, view: MessageView, events: MessageEvents): void {
+    if (view.type === MessageType.confirmable) {
+      // RFC 7252 §4.3: an empty confirmable message is a ping and is answered with RST.
+      this.counters.pings++;
+      this.reject(record, view.messageId, undefined);
+      return;
+    }
+    const transmission = record.transmissions?.find((open) => open.messageId === view.messageId);
+    if (view.type === MessageType.reset) {
+      this.counters.resetsIn++;
+      if (transmission !== undefined) transmission.rejected();
+      else events.onRejected(record, view.messageId);
+      return;
+    }
+    if (transmission !== undefined) transmission.acknowledged();
+    else this.counters.unmatchedAcknowledgements++;
+  }
+
+  #receiveRequest(record: PeerRecord, view: MessageView, events: MessageEvents, now: number): void {
+    const receipt = this.#claim(record, view, now);
+    if (receipt === undefined) return;
+    this.counters.requests++;
+    events.onRequest(record, view, receipt);
+  }
+
+  #receiveResponse(record: PeerRecord, view: MessageView, events: MessageEvents, now: number): void {
+    this.counters.responses++;
+    if (view.type !== MessageType.confirmable) {
+      events.onResponse(record, view, undefined);
+      return;
+    }
+    const receipt = this.#claim(record, view, now);
+    if (receipt !== undefined) events.onResponse(record, view, receipt);
+  }
+
+  /** Undefined for a duplicate, which got its stored answer if there is one (RFC 7252 §4.5). */
+  #claim(record: PeerRecord, view: MessageView, now: number): Receipt | undefined {
+    const ticks = Math.floor((now - this.#startedAt) * ticksPerMs);
+    const lifetime = view.type === MessageType.confirmable ? this.#exchangeTicks : this.#nonTicks;
+    const entry = this.#dedup.claim(record, view.messageId, hashOfDatagram(view.bytes), ticks, lifetime);
+    if (this.#dedup.reused) this.counters.messageIdsReused++;
+    if (this.#dedup.fresh) return { entry, serial: this.#dedup.serialOf(entry) };
+    this.counters.duplicates++;
+    const answer = this.#dedup.findAnswer(entry);
+    if (answer !== undefined) this.send(record, answer);
+    return undefined;
+  }
+
+  #emptyMessage(type: number, messageId: number): Uint8Array {
+    const bytes = this.#empty;
+    bytes[0] = 0x40 | (type << 4);
+    bytes[1] = 0;
+    bytes[2] = messageId >> 8;
+    bytes[3] = messageId & 0xff;
+    return bytes;
+  }
+}
+
+function removeFrom(open: OpenTransmission[] | undefined, transmission: OpenTransmission): void {
+  const at = open?.indexOf(transmission) ?? -1;
+  if (at >= 0) open?.splice(at, 1);
+}

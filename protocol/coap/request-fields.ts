@@ -1,0 +1,92 @@
+/** What a received request asks, read from its options in one pass (RFC 7252 §5.4, §5.10). */
+import type { CoapOption } from "./message.ts";
+import type { MessageView } from "./message-view.ts";
+import { findOptionRule, isCritical, isRecognized, OptionNumber } from "./options.ts";
+
+export interface RequestFields {
+  readonly path: string[];
+  readonly query: string[];
+  contentFormat: number | undefined;
+  accept: number | undefined;
+  observe: number | undefined;
+  /** Values of Block1 and Block2 as they stand in the message. */
+  block1: number | undefined;
+  block2: number | undefined;
+  size1: number | undefined;
+  requestTag: Uint8Array | undefined;
+  readonly options: CoapOption[];
+  /** The first critical option that is not recognized or not served here: 4.02 (RFC 7252 §5.4.1). */
+  badOption: number | undefined;
+  /** Proxy-Uri or Proxy-Scheme: 5.05 (RFC 7252 §5.10.2). */
+  proxied: boolean;
+}
+
+export function readRequestFields(view: MessageView): RequestFields {
+  const fields: RequestFields = {
+    path: [],
+    query: [],
+    contentFormat: undefined,
+    accept: undefined,
+    observe: undefined,
+    block1: undefined,
+    block2: undefined,
+    size1: undefined,
+    requestTag: undefined,
+    options: [],
+    badOption: undefined,
+    proxied: false,
+  };
+  let previous = 0;
+  for (let i = 0; i < view.optionCount; i++) {
+    const number = view.optionNumbers[i] ?? 0;
+    if (isRecognized(number, view.optionLengths[i] ?? 0, number === previous)) readOption(fields, view, i, number);
+    else if (isCritical(number)) fields.badOption ??= number;
+    // An elective option that is unknown goes up as it came; one that is malformed or repeated is ignored (RFC 7252 §5.4.1, §5.4.5).
+    else if (findOptionRule(number) === undefined) fields.options.push({ number, value: view.optionValue(i) });
+    previous = number;
+  }
+  return fields;
+}
+
+function readOption(fields: RequestFields, view: MessageView, index: number, number: number): void {
+  switch (number) {
+    case OptionNumber.uriPath:
+      fields.path.push(view.optionText(index));
+      return;
+    case OptionNumber.uriQuery:
+      fields.query.push(view.optionText(index));
+      return;
+    case OptionNumber.contentFormat:
+      fields.contentFormat = view.optionUint(index);
+      return;
+    case OptionNumber.accept:
+      fields.accept = view.optionUint(index);
+      return;
+    case OptionNumber.observe:
+      fields.observe = view.optionUint(index);
+      return;
+    case OptionNumber.block1:
+      fields.block1 = view.optionUint(index);
+      return;
+    case OptionNumber.block2:
+      fields.block2 = view.optionUint(index);
+      return;
+    case OptionNumber.size1:
+      fields.size1 = view.optionUint(index);
+      return;
+    case OptionNumber.requestTag:
+      fields.requestTag = view.optionValue(index);
+      return;
+    case OptionNumber.proxyUri:
+    case OptionNumber.proxyScheme:
+      fields.proxied = true;
+      return;
+    case OptionNumber.ifMatch:
+    case OptionNumber.ifNoneMatch:
+      // No resource here keeps the state a precondition needs; executing the request regardless would break its promise.
+      fields.badOption ??= number;
+      return;
+    default:
+      fields.options.push({ number, value: view.optionValue(index) });
+  }
+}

@@ -1,0 +1,177 @@
+/**
+ * One request of the caller from the first datagram to the whole response: turn taking (NSTART), deadline, cancellation and
+ * what it cost. `body-transfer.ts` makes one or many exchanges of it.
+ */
+import type { Timer } from "../ports/clock.ts";
+import { ClientExchange, type ExchangeEnd, type RequestMessage } from "./client-exchange.ts";
+import type { CoapOption, ExchangeFacts, OutgoingRequest, RequestControl, RequestFailure } from "./message.ts";
+import type { MessageLayer } from "./message-layer.ts";
+import { exchangeLifetimeMs, type TransmissionParameters } from "./parameters.ts";
+import type { PeerRecord } from "./peer-table.ts";
+import { SendTurn } from "./send-turn.ts";
+import type { TokenTable } from "./token-table.ts";
+
+/** What the flows of one endpoint share. */
+export interface FlowContext {
+  readonly layer: MessageLayer;
+  readonly tokens: TokenTable;
+  /** Flows that have not ended: what `close` cancels. */
+  readonly open: Set<RequestFlow>;
+}
+
+export interface FlowMessage {
+  readonly options: readonly CoapOption[];
+  readonly payload: Uint8Array;
+  /** A new one unless given. */
+  readonly token?: Uint8Array | undefined;
+  /** Hands over the exchange before it is sent: for an owner of the token that passes responses on. */
+  readonly onExchange?: ((exchange: ClientExchange) => void) | undefined;
+  /** Runs while the response is being received. */
+  readonly onEnd?: ((end: ExchangeEnd) => void) | undefined;
+}
+
+type Failed = ExchangeEnd & { readonly kind: "failed" };
+
+const noToken: Uint8Array = new Uint8Array(0);
+
+export class RequestFlow {
+  readonly request: OutgoingRequest;
+  readonly record: PeerRecord;
+  readonly #context: FlowContext;
+  readonly #control: RequestControl;
+  readonly #turn: SendTurn;
+  #exchange: ClientExchange | undefined;
+  #endWaiting: ((end: ExchangeEnd) => void) | undefined;
+  #failure: Failed | undefined;
+  #deadline: Timer | undefined;
+  #datagramsSent = 0;
+  #bytesSent = 0;
+  #bytesReceived = 0;
+  #token = noToken;
+  #firstSentAt: number | undefined;
+  #answeredAt: number | undefined;
+  readonly #onAbort = (): void => this.fail("cancelled");
+
+  constructor(context: FlowContext, record: PeerRecord, request: OutgoingRequest, control: RequestControl) {
+    this.#context = context;
+    this.record = record;
+    this.request = request;
+    this.#control = control;
+    record.turn ??= new SendTurn();
+    this.#turn = record.turn;
+    this.#open();
+  }
+
+  get parameters(): TransmissionParameters {
+    return this.#context.layer.parametersOf(this.record);
+  }
+
+  get largestBodyBytes(): number {
+    return this.#context.layer.limits.responseBodyBytes;
+  }
+
+  facts(): ExchangeFacts {
+    const roundTripMs =
+      this.#firstSentAt === undefined || this.#answeredAt === undefined ? undefined : this.#answeredAt - this.#firstSentAt;
+    return {
+      datagramsSent: this.#datagramsSent,
+      bytesSent: this.#bytesSent,
+      bytesReceived: this.#bytesReceived,
+      token: this.#token,
+      roundTripMs,
+    };
+  }
+
+  /** One message and its response. Later ones of the same flow go ahead of other requests to the peer. Never rejects. */
+  exchange(message: FlowMessage): Promise<ExchangeEnd> {
+    return new Promise((resolve) => {
+      if (this.#failure !== undefined) {
+        resolve(this.#failure);
+        return;
+      }
+      this.#endWaiting = resolve;
+      this.#turn.take(this, () => this.#start(message, resolve), this.#datagramsSent > 0);
+    });
+  }
+
+  /** Ends the flow: what is under way stops, what would follow fails the same way. */
+  fail(reason: RequestFailure, detail?: string): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = detail === undefined ? { kind: "failed", reason } : { kind: "failed", reason, detail };
+    const exchange = this.#exchange;
+    if (exchange !== undefined) exchange.stop(this.#failure);
+    else this.#endWaiting?.(this.#failure);
+    this.#turn.leave(this);
+  }
+
+  /** Gives everything back; call when the last exchange has ended. */
+  close(): void {
+    this.#deadline?.cancel();
+    this.#control.signal?.removeEventListener("abort", this.#onAbort);
+    this.#context.open.delete(this);
+    this.#turn.leave(this);
+  }
+
+  #open(): void {
+    const { layer, open } = this.#context;
+    const { signal, timeoutMs } = this.#control;
+    open.add(this);
+    if (layer.closed || signal?.aborted) this.fail("cancelled");
+    else if (!this.#turn.idle && this.#turn.waiting >= layer.limits.waitingRequestsPerPeer) this.fail("queue-full");
+    if (timeoutMs !== undefined) this.#deadline = layer.deadlines.after(timeoutMs, () => this.#onDeadline());
+    signal?.addEventListener("abort", this.#onAbort, { once: true });
+  }
+
+  #onDeadline(): void {
+    this.fail(this.#exchange?.acknowledged ? "response-timeout" : "no-answer");
+  }
+
+  #start(message: FlowMessage, resolve: (end: ExchangeEnd) => void): void {
+    const { layer, tokens } = this.#context;
+    const token = message.token ?? tokens.newToken();
+    const confirmable = this.request.confirmable ?? true;
+    if (this.#token.length === 0) this.#token = token;
+    const sent: RequestMessage = { method: this.request.method, confirmable, token, options: message.options, payload: message.payload };
+    // Without a deadline of the caller every exchange has its own, so that a long transfer lives as long as it moves.
+    const timer =
+      this.#control.timeoutMs === undefined
+        ? layer.deadlines.after(exchangeLifetimeMs(this.parameters), () => this.#onDeadline())
+        : undefined;
+    const exchange = new ClientExchange(
+      layer,
+      tokens,
+      this.record,
+      sent,
+      {
+        onDatagram: (length) => this.#countDatagram(length),
+        onAcknowledged: () => this.#turn.leave(this),
+        onEnd: (end, receivedBytes) => {
+          timer?.cancel();
+          this.#exchange = undefined;
+          this.#bytesReceived += receivedBytes;
+          if (end.kind === "response") this.#answeredAt = layer.deadlines.now();
+          message.onEnd?.(end);
+          resolve(end);
+        },
+      },
+      message.onExchange === undefined,
+    );
+    this.#exchange = exchange;
+    message.onExchange?.(exchange);
+    if (!confirmable) this.#turn.leave(this);
+  }
+
+  #countDatagram(lengthBytes: number): void {
+    const first = this.#datagramsSent === 0;
+    this.#datagramsSent++;
+    this.#bytesSent += lengthBytes;
+    if (!first) return;
+    this.#firstSentAt = this.#context.layer.deadlines.now();
+    try {
+      this.#control.onSent?.();
+    } catch (error) {
+      this.#context.layer.counters.bugs++;
+      this.#context.layer.onBug(error);
+    }
+  }
+}

@@ -1,0 +1,321 @@
+/**
+ * The server role: a received request to the handler, its answer back (RFC 7252 §5.2, RFC 7959 §2).
+ *
+ *   open --answer at hand--> done (piggybacked, or NON)
+ *   open --handler thinks longer than the piggyback time--> acknowledged (empty ACK) --answer--> done (separate response)
+ */
+import type { Timer } from "../ports/clock.ts";
+import { type Block, findBlock } from "./block-option.ts";
+import { BodyAssemblies } from "./body-assembly.ts";
+import { ByteBudget } from "./byte-budget.ts";
+import { isSuccess, Method, ResponseCode } from "./codes.ts";
+import { KeptResponses } from "./kept-responses.ts";
+import type { IncomingRequest, OutgoingResponse, RequestHandler } from "./message.ts";
+import type { MessageLayer, Receipt } from "./message-layer.ts";
+import { MessageType, type MessageView } from "./message-view.ts";
+import { describeOption } from "./options.ts";
+import type { PeerRecord } from "./peer-table.ts";
+import { type RequestFields, readRequestFields } from "./request-fields.ts";
+import { etagOf, isBodySource, planSlice } from "./response-slice.ts";
+import { type ResponsePart, writeResponse } from "./response-writer.ts";
+import { mayObserve, ServedObservations } from "./served-observations.ts";
+
+interface ServedExchange {
+  readonly record: PeerRecord;
+  readonly receipt: Receipt;
+  readonly method: Method;
+  readonly confirmable: boolean;
+  readonly messageId: number;
+  readonly token: Uint8Array;
+  readonly observe: number | undefined;
+  /** Block2 of the request. */
+  readonly asked: Block | undefined;
+  /** Block1 of the request, repeated in every answer to it (RFC 7959 §2.3). */
+  readonly echoed: Block | undefined;
+  readonly fields: RequestFields;
+  acknowledged: boolean;
+  timer: Timer | undefined;
+}
+
+const encoder = new TextEncoder();
+/** A peer that was refused for load comes back after this many seconds. */
+const busyMaxAgeSeconds = 10;
+const highestMethod = Method.ipatch;
+
+export class ServedRequests {
+  readonly #layer: MessageLayer;
+  readonly #assemblies: BodyAssemblies;
+  readonly #kept: KeptResponses;
+  readonly observations: ServedObservations;
+  #handler: RequestHandler = () => ({ code: ResponseCode.notFound });
+  #thinking = 0;
+
+  constructor(layer: MessageLayer) {
+    this.#layer = layer;
+    const budget = new ByteBudget(layer.limits.bodyBytes);
+    this.#assemblies = new BodyAssemblies(layer.deadlines, layer.limits, budget);
+    this.#kept = new KeptResponses(layer.deadlines, layer.limits, budget);
+    this.observations = new ServedObservations(layer);
+  }
+
+  handle(handler: RequestHandler): void {
+    this.#handler = handler;
+  }
+
+  onRequest(record: PeerRecord, view: MessageView, receipt: Receipt): void {
+    const fields = readRequestFields(view);
+    const asked = fields.block2 === undefined ? undefined : findBlock(fields.block2);
+    const arriving = fields.block1 === undefined ? undefined : findBlock(fields.block1);
+    const exchange: ServedExchange = {
+      record,
+      receipt,
+      method: view.code as Method, // Checked below, before a handler sees it.
+      confirmable: view.type === MessageType.confirmable,
+      messageId: view.messageId,
+      token: view.token(),
+      observe: mayObserve(view.code) ? fields.observe : undefined,
+      asked,
+      echoed: arriving === undefined ? undefined : this.#echo(record, arriving),
+      fields,
+      acknowledged: false,
+      timer: undefined,
+    };
+    const refusal = this.#findRefusal(exchange, asked, arriving);
+    if (refusal !== undefined) this.#finish(exchange, refusal, undefined);
+    else if (arriving !== undefined) this.#assemble(exchange, arriving, view.payload());
+    else this.#serve(exchange, view.payload());
+  }
+
+  /** What stands in the way of a handler, in the order the standard decides it. */
+  #findRefusal(exchange: ServedExchange, asked: Block | undefined, arriving: Block | undefined): ResponsePart | undefined {
+    const { fields, method } = exchange;
+    if (fields.badOption !== undefined) {
+      this.#layer.counters.badOptions++;
+      return { code: ResponseCode.badOption, payload: encoder.encode(describeOption(fields.badOption)) };
+    }
+    if (fields.proxied) return { code: ResponseCode.proxyingNotSupported };
+    if (method > highestMethod) return { code: ResponseCode.methodNotAllowed };
+    // RFC 7959 §2.2: SZX 7 is reserved and answered 4.00.
+    if (fields.block2 !== undefined && asked === undefined) return { code: ResponseCode.badRequest };
+    if (fields.block1 !== undefined && arriving === undefined) return { code: ResponseCode.badRequest };
+    return undefined;
+  }
+
+  /** Our own block size, if smaller, stands in the answer, and the peer goes on with it (RFC 7959 §2.5, "early negotiation"). */
+  #echo(record: PeerRecord, arriving: Block): Block {
+    const preferred = this.#layer.parametersOf(record).blockSizeBytes;
+    return arriving.number === 0 && arriving.more ? { ...arriving, sizeBytes: Math.min(arriving.sizeBytes, preferred) } : arriving;
+  }
+
+  #assemble(exchange: ServedExchange, block: Block, payload: Uint8Array): void {
+    const { fields, record } = exchange;
+    const key = transferKey(exchange, fields.requestTag);
+    const step = this.#assemblies.accept(record, key, {
+      block,
+      payload,
+      contentFormat: fields.contentFormat,
+      announcedBytes: fields.size1,
+    });
+    switch (step.kind) {
+      case "continue":
+        this.#finish(exchange, { code: ResponseCode.continue }, undefined);
+        return;
+      case "complete":
+        this.#serve(exchange, step.body);
+        return;
+      case "too-large":
+        this.#finish(exchange, { code: ResponseCode.requestEntityTooLarge, size1: step.limitBytes }, undefined);
+        return;
+      case "incomplete":
+        this.#finish(exchange, { code: ResponseCode.requestEntityIncomplete }, undefined);
+        return;
+      case "malformed":
+        this.#finish(exchange, { code: ResponseCode.badRequest }, undefined);
+        return;
+    }
+  }
+
+  #serve(exchange: ServedExchange, payload: Uint8Array): void {
+    const { asked, method, record } = exchange;
+    if (asked !== undefined && asked.number > 0 && method !== Method.get) {
+      const kept = this.#kept.find(record, transferKey(exchange, undefined));
+      if (kept !== undefined) {
+        this.#respond(exchange, kept);
+        return;
+      }
+      // FETCH is safe to run again when its body came along (RFC 8132 §2.1); nothing else is.
+      if (method !== Method.fetch || payload.length === 0) {
+        this.#finish(exchange, { code: ResponseCode.requestEntityIncomplete }, undefined);
+        return;
+      }
+    }
+    if (exchange.observe === 1) this.observations.cancel(record, exchange.token);
+    if (this.#isBusy(record)) {
+      this.#layer.counters.refusedBusy++;
+      this.#finish(exchange, { code: ResponseCode.serviceUnavailable, maxAgeSeconds: busyMaxAgeSeconds }, undefined);
+      return;
+    }
+    this.#call(exchange, requestOf(exchange, payload));
+  }
+
+  #isBusy(record: PeerRecord): boolean {
+    const { servedRequests, servedRequestsPerPeer } = this.#layer.limits;
+    return this.#thinking >= servedRequests || record.servedRequests >= servedRequestsPerPeer;
+  }
+
+  #call(exchange: ServedExchange, request: IncomingRequest): void {
+    let answer: OutgoingResponse | Promise<OutgoingResponse>;
+    try {
+      answer = this.#handler(request);
+    } catch (error) {
+      this.#failed(exchange, error);
+      return;
+    }
+    if (answer instanceof Promise) this.#await(exchange, answer, (response) => this.#respond(exchange, response));
+    else this.#respond(exchange, answer);
+  }
+
+  /** The empty ACK leaves when the handler needs longer than the piggyback time (RFC 7252 §5.2.2). */
+  #await<T>(exchange: ServedExchange, promise: Promise<T>, then: (value: T) => void): void {
+    const { record } = exchange;
+    record.servedRequests++;
+    this.#thinking++;
+    if (exchange.confirmable && !exchange.acknowledged) {
+      exchange.timer ??= this.#layer.deadlines.after(this.#layer.parametersOf(record).piggybackMs, () => {
+        exchange.acknowledged = true;
+        this.#layer.acknowledge(record, exchange.messageId, exchange.receipt);
+      });
+    }
+    const settled = (): void => {
+      record.servedRequests--;
+      this.#thinking--;
+    };
+    promise
+      .then(
+        (value) => {
+          settled();
+          then(value);
+        },
+        (error: unknown) => {
+          settled();
+          this.#failed(exchange, error);
+        },
+      )
+      .catch(this.#layer.onBug);
+  }
+
+  #failed(exchange: ServedExchange, error: unknown): void {
+    this.#layer.counters.bugs++;
+    this.#layer.onBug(error);
+    this.#finish(exchange, { code: ResponseCode.internalServerError }, undefined);
+  }
+
+  #respond(exchange: ServedExchange, response: OutgoingResponse): void {
+    const { payload } = response;
+    const { asked, method, record } = exchange;
+    const preferred = this.#layer.parametersOf(record).blockSizeBytes;
+    if (payload === undefined || (!isSuccess(response.code) && !isBodySource(payload) && payload.length <= preferred)) {
+      this.#finish(exchange, partOf(response, { payload }), response);
+      return;
+    }
+    const sizeBytes = isBodySource(payload) ? payload.sizeBytes : payload.length;
+    const plan = planSlice(sizeBytes, asked, preferred);
+    if (plan.kind === "beyond") {
+      this.#finish(exchange, { code: ResponseCode.badOption, payload: encoder.encode("Block2 lies behind the end") }, undefined);
+      return;
+    }
+    const { offset, length } = plan.kind === "slice" ? plan : { offset: 0, length: sizeBytes };
+    const head: Partial<ResponsePart> = plan.kind === "slice" ? sliceHead(response, payload, plan.block, sizeBytes) : {};
+    if (plan.kind === "slice" && plan.block.more && offset === 0 && method !== Method.get) {
+      this.#kept.keep(record, transferKey(exchange, undefined), response);
+    }
+    if (!isBodySource(payload)) {
+      const slice = length === payload.length ? payload : payload.subarray(offset, offset + length);
+      this.#finish(exchange, partOf(response, { ...head, payload: slice }), response);
+      return;
+    }
+    const read = length === 0 ? Promise.resolve(new Uint8Array(0)) : payload.read(offset, length);
+    this.#await(exchange, read, (slice) => this.#finish(exchange, partOf(response, { ...head, payload: slice }), response));
+  }
+
+  /** The one place an answer leaves. `response` is what the handler made, if it did. */
+  #finish(exchange: ServedExchange, part: ResponsePart, response: OutgoingResponse | undefined): void {
+    const { record, token } = exchange;
+    const layer = this.#layer;
+    if (layer.closed) return;
+    exchange.timer?.cancel();
+    const relation = this.observations.findGrant(record, token, exchange.observe, response);
+    const whole: ResponsePart =
+      relation === undefined && exchange.echoed === undefined ? part : { ...part, observe: relation?.sequence, block1: exchange.echoed };
+    if (exchange.confirmable && !exchange.acknowledged) {
+      const head = { type: MessageType.acknowledgement, messageId: exchange.messageId, token };
+      layer.reply(record, writeResponse(layer.writer, head, whole), exchange.receipt, isRepeatable(exchange.method));
+    } else {
+      const messageId = layer.takeMessageId(record);
+      const type = exchange.confirmable ? MessageType.confirmable : MessageType.nonConfirmable;
+      const bytes = writeResponse(layer.writer, { type, messageId, token }, whole);
+      if (exchange.confirmable) layer.transmit(record, messageId, bytes.slice(), { onDatagram: () => {}, onOutcome: () => {} });
+      else layer.send(record, bytes);
+    }
+    this.#afterSent(relation === undefined ? undefined : () => response?.acceptObserve?.(relation));
+    this.#afterSent(response?.afterSent);
+  }
+
+  #afterSent(callback: (() => void) | undefined): void {
+    if (callback === undefined) return;
+    try {
+      callback();
+    } catch (error) {
+      this.#layer.counters.bugs++;
+      this.#layer.onBug(error);
+    }
+  }
+}
+
+function requestOf(exchange: ServedExchange, payload: Uint8Array): IncomingRequest {
+  const { fields } = exchange;
+  return {
+    peer: exchange.record.peer,
+    method: exchange.method,
+    confirmable: exchange.confirmable,
+    path: fields.path,
+    query: fields.query,
+    contentFormat: fields.contentFormat,
+    accept: fields.accept,
+    observe: fields.observe,
+    options: fields.options,
+    payload,
+  };
+}
+
+/** RFC 7252 §5.1: safe methods may run again for a duplicate. */
+function isRepeatable(method: Method): boolean {
+  return method === Method.get || method === Method.fetch;
+}
+
+function sliceHead(
+  response: OutgoingResponse,
+  payload: NonNullable<OutgoingResponse["payload"]>,
+  block: Block,
+  sizeBytes: number,
+): Partial<ResponsePart> {
+  const etag = response.etag ?? (isBodySource(payload) ? payload.etag : etagOf(payload));
+  return { block2: block, etag, size2: block.number === 0 ? sizeBytes : undefined };
+}
+
+function partOf(response: OutgoingResponse, changes: Partial<ResponsePart>): ResponsePart {
+  return {
+    code: response.code,
+    contentFormat: response.contentFormat,
+    locationPath: response.locationPath,
+    maxAgeSeconds: response.maxAgeSeconds,
+    etag: response.etag,
+    options: response.options,
+    ...changes,
+  };
+}
+
+/** RFC 7959 §2.4, §2.5: the same request of the same peer; a new token per block is usual. */
+function transferKey(exchange: ServedExchange, requestTag: Uint8Array | undefined): string {
+  return JSON.stringify([exchange.method, exchange.fields.path, exchange.fields.query, requestTag === undefined ? null : [...requestTag]]);
+}
