@@ -1,0 +1,240 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { VirtualClock } from "@lwm2m/protocol/testing/virtual-clock";
+import { aDoor, bodyOf, problemOf } from "../http/door-fixture.ts";
+import type { EventLog, EventType, LoggedEvent } from "./event.ts";
+import { type FollowSettings, followEvents } from "./event-follower.ts";
+import { eventRoutes } from "./event-http.ts";
+
+/** A log in memory whose reads take a turn, as those of an engine do: the contract of `EventLog`, nothing of its storage. */
+class MemoryLog implements EventLog {
+  readonly events: LoggedEvent[] = [];
+  readonly listeners = new Set<(events: readonly LoggedEvent[]) => void>();
+  /** Runs in the middle of a read, after its rows were chosen. */
+  duringRead = (): void => {};
+  reads = 0;
+
+  add(type: EventType = "device.updated", subject = "dev1"): LoggedEvent {
+    const number = this.events.length + 1;
+    const event = {
+      _id: String(number).padStart(16, "0"),
+      type,
+      subject,
+      timeMs: 1_700_000_000_000 + number,
+      data: { number },
+      sourceKey: `k${number}`,
+    };
+    this.events.push(event);
+    for (const listener of this.listeners) listener([event]);
+    return event;
+  }
+
+  append(): Promise<void> {
+    throw new Error("tests add events one by one");
+  }
+
+  async read({ after, limit, types, subject }: Parameters<EventLog["read"]>[0]): Promise<readonly LoggedEvent[]> {
+    this.reads += 1;
+    const rows = this.events.filter(
+      (event) => event._id > after && (types?.includes(event.type) ?? true) && (subject === undefined || event.subject === subject),
+    );
+    this.duringRead();
+    await nextTurn();
+    return rows.slice(0, limit);
+  }
+
+  lastId(): string {
+    return this.events.at(-1)?._id ?? "";
+  }
+
+  subscribe(listener: (events: readonly LoggedEvent[]) => void): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+}
+
+function following(log: MemoryLog, settings: Partial<FollowSettings> = {}) {
+  const clock = new VirtualClock();
+  const leaving = new AbortController();
+  const batches = followEvents(log, clock, { after: "", filter: {}, idleMs: 15_000, signal: leaving.signal, ...settings });
+  const take = async (count: number): Promise<readonly number[]> => {
+    const numbers: number[] = [];
+    while (numbers.length < count) {
+      const next = await batches.next();
+      if (next.done) break;
+      numbers.push(...next.value.map((event) => Number(event._id)));
+    }
+    return numbers;
+  };
+  return { clock, leaving, batches, take };
+}
+
+const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
+
+test("WHATWG HTML §9.2: events that come during the replay are neither lost nor sent twice", async () => {
+  const log = new MemoryLog();
+  for (let i = 0; i < 1_200; i += 1) log.add();
+  // Three pages, and in the middle of every read another event.
+  log.duringRead = () => {
+    if (log.events.length < 1_210) log.add();
+  };
+  const { take } = following(log);
+  assert.deepEqual(await take(1_203), upTo(1_203));
+  log.add();
+  log.add();
+  assert.deepEqual(await take(2), [1_204, 1_205]);
+});
+
+test("a reader that falls behind costs bounded memory and misses nothing", async () => {
+  const log = new MemoryLog();
+  log.add();
+  const { take } = following(log);
+  assert.deepEqual(await take(1), [1]);
+  for (let i = 0; i < 5_000; i += 1) log.add();
+  assert.deepEqual(await take(5_000), upTo(5_001).slice(1));
+  assert.ok(log.reads > 10, "the overflow was read from the log again, page by page");
+});
+
+test("a live event reaches a waiting reader without another read of the log", async () => {
+  const log = new MemoryLog();
+  const { take } = following(log);
+  const waiting = take(1);
+  await nextTurn();
+  await nextTurn();
+  const { reads } = log;
+  log.add();
+  assert.deepEqual([await waiting, log.reads], [[1], reads]);
+});
+
+test("a silent feed sends something every 15 s, even when only events for others happen", async () => {
+  const log = new MemoryLog();
+  const { batches, clock, leaving } = following(log, { filter: { subject: "dev1" } });
+  const first = batches.next();
+  await nextTurn();
+  await nextTurn();
+  await clock.advance(10_000);
+  log.add("device.updated", "dev2");
+  await clock.advance(5_000);
+  assert.deepEqual(await first, { value: [], done: false });
+  const second = batches.next();
+  leaving.abort();
+  assert.equal((await second).done, true);
+  assert.deepEqual([log.listeners.size, clock.pendingTimers()], [0, 0]);
+});
+
+test("types and subject choose what is replayed and what is live", async () => {
+  const log = new MemoryLog();
+  const add = () => {
+    log.add("device.registered", "dev1");
+    log.add("device.registered", "dev2");
+    log.add("resource.changed", "dev1");
+  };
+  add();
+  const { take } = following(log, { filter: { types: ["device.registered"], subject: "dev1" } });
+  assert.deepEqual(await take(1), [1]);
+  add();
+  assert.deepEqual(await take(1), [4]);
+});
+
+async function readEvents(response: Response, count: number): Promise<readonly { id: string; event: string; data: { id: string } }[]> {
+  const reader = (response.body ?? assert.fail("no stream")).pipeThrough(new TextDecoderStream()).getReader();
+  let text = "";
+  for (;;) {
+    const blocks = text.split("\n\n").slice(0, -1);
+    const events = blocks.filter((block) => block.startsWith("id:"));
+    if (events.length >= count) {
+      await reader.cancel();
+      return events.map((block) => {
+        const [id, event, data] = block.split("\n").map((line) => line.slice(line.indexOf(": ") + 2));
+        return { id: id ?? "", event: event ?? "", data: JSON.parse(data ?? "") };
+      });
+    }
+    const { value, done } = await reader.read();
+    if (done) assert.fail(`the stream ended after ${JSON.stringify(text)}`);
+    text += value;
+  }
+}
+
+async function anEventDoor(t: Parameters<typeof aDoor>[0], maxStreams = 10) {
+  const log = new MemoryLog();
+  return { log, ...(await aDoor(t, eventRoutes({ log, clock: new VirtualClock(), maxStreams }))) };
+}
+
+const asStream = { accept: "text/event-stream" };
+
+test("WHATWG HTML §9.2: a stream starts now, resumes behind Last-Event-ID, and each event is a CloudEvent", async (t) => {
+  const { log, ask } = await anEventDoor(t);
+  log.add();
+  const live = await ask("/events", { headers: asStream });
+  assert.equal(live.headers.get("content-type"), "text/event-stream; charset=utf-8");
+  log.add("device.registered", "urn:dev:1");
+  const [event] = await readEvents(live, 1);
+  assert.deepEqual(event, {
+    id: "0000000000000002",
+    event: "device.registered",
+    data: {
+      specversion: "1.0",
+      id: "0000000000000002",
+      source: "urn:lwm2m:server",
+      type: "device.registered",
+      subject: "urn:dev:1",
+      time: "2023-11-14T22:13:20.002Z",
+      datacontenttype: "application/json",
+      data: { number: 2 },
+    },
+  });
+  for (let i = 0; i < 3; i += 1) log.add();
+  const resumed = await ask("/events", { headers: { ...asStream, "last-event-id": "0000000000000002" } });
+  assert.deepEqual(
+    (await readEvents(resumed, 3)).map(({ id }) => Number(id)),
+    [3, 4, 5],
+  );
+  const fromStart = await ask("/events?after=&types=device.registered", { headers: asStream });
+  assert.deepEqual(
+    (await readEvents(fromStart, 1)).map(({ id }) => Number(id)),
+    [2],
+  );
+});
+
+test("a closed door ends its streams cleanly; nothing stays subscribed", async (t) => {
+  const { log, ask, door } = await anEventDoor(t);
+  const stream = await ask("/events", { headers: asStream });
+  const rest = stream.text();
+  await door.close(5_000);
+  assert.equal(await rest, "retry: 3000\n\n");
+  assert.equal(log.listeners.size, 0);
+});
+
+test("DESIGN §8: streams are bounded: one too many is 503 with Retry-After, and a place is free again after one left", async (t) => {
+  const { log, ask } = await anEventDoor(t, 1);
+  const first = await ask("/events", { headers: asStream });
+  const refused = await ask("/events", { headers: asStream });
+  assert.equal(refused.headers.get("retry-after"), "30");
+  await problemOf(refused, 503, "unavailable");
+  await ask("/events", { method: "HEAD", headers: asStream });
+  await first.body?.cancel();
+  while (log.listeners.size > 0) await ask("/events");
+  assert.equal((await ask("/events", { headers: asStream })).status, 200);
+});
+
+test("without the stream type the feed is a list in pages", async (t) => {
+  const { log, ask } = await anEventDoor(t);
+  for (let i = 0; i < 5; i += 1) log.add();
+  const first = await bodyOf(await ask("/events?limit=3"));
+  assert.deepEqual([first.items.map(({ id }: { id: string }) => Number(id)), first.next], [[1, 2, 3], "0000000000000003"]);
+  const second = await bodyOf(await ask(`/events?limit=3&after=${first.next}`));
+  assert.deepEqual([second.items.map(({ id }: { id: string }) => Number(id)), second.next], [[4, 5], null]);
+});
+
+for (const [address, headers] of [
+  ["/events?types=device.flown", {}],
+  ["/events?after=abc", {}],
+  ["/events?subject=", {}],
+  ["/events", { ...asStream, "last-event-id": "not-a-number" }],
+] as const) {
+  test(`a feed asked for wrongly is 400: ${address} ${JSON.stringify(headers)}`, async (t) => {
+    const { ask } = await anEventDoor(t);
+    await problemOf(await ask(address, { headers }), 400, "bad-request");
+  });
+}
