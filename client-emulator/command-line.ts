@@ -1,0 +1,185 @@
+/** The flags of `npm run device` and `npm run fleet`: parsed once, every mistake in one line. */
+import { parseArgs } from "node:util";
+import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
+import { type ClientSettings, usualSettings } from "./client-options.ts";
+import { findCoapUri } from "./coap-uri.ts";
+
+export type Parsed<T> = { readonly ok: true; readonly options: T } | { readonly ok: false; readonly problem: string };
+
+export interface DeviceOptions {
+  readonly endpointName: string;
+  readonly serverUri: string | undefined;
+  readonly bootstrapUri: string | undefined;
+  readonly stateFile: string | undefined;
+  readonly verbose: boolean;
+  readonly settings: ClientSettings;
+}
+
+export interface PackageOptions {
+  readonly name: string;
+  readonly version: string;
+  readonly sizeBytes: number;
+  readonly out: string;
+}
+
+export interface FleetOptions {
+  readonly devices: number;
+  readonly serverUri: string;
+  readonly prefix: string;
+  readonly lifetimeSeconds: number;
+  readonly rampSeconds: number;
+  readonly seconds: number | undefined;
+  readonly allowRemote: boolean;
+}
+
+type Flags = Readonly<Record<string, string | boolean | undefined>>;
+
+const formats: ReadonlyMap<string, number> = new Map([
+  ["tlv", ContentFormat.tlv],
+  ["senml-json", ContentFormat.senmlJson],
+  ["senml-cbor", ContentFormat.senmlCbor],
+]);
+
+const text = { type: "string" } as const;
+const flag = { type: "boolean" } as const;
+
+const deviceFlags = {
+  server: text,
+  endpoint: text,
+  lifetime: text,
+  binding: text,
+  queue: flag,
+  awake: text,
+  sleep: text,
+  version: text,
+  bootstrap: text,
+  "firmware-version": text,
+  flash: text,
+  state: text,
+  format: text,
+  sensors: text,
+  interval: text,
+  "confirm-every": text,
+  "fail-update": text,
+  "fail-download": text,
+  verbose: flag,
+} as const;
+
+export function parseDeviceOptions(args: readonly string[]): Parsed<DeviceOptions> {
+  return parsing(() => {
+    const flags = flagsOf(args, deviceFlags);
+    const endpointName = textOf(flags, "endpoint");
+    if (endpointName === undefined) throw new FlagProblem("--endpoint NAME is missing");
+    const serverUri = uriOf(flags, "server");
+    const bootstrapUri = uriOf(flags, "bootstrap");
+    if (serverUri === undefined && bootstrapUri === undefined) throw new FlagProblem("--server URI or --bootstrap URI is missing");
+    return {
+      endpointName,
+      serverUri,
+      bootstrapUri,
+      stateFile: textOf(flags, "state"),
+      verbose: flags["verbose"] === true,
+      settings: settingsOf(flags),
+    };
+  });
+}
+
+export function parsePackageOptions(args: readonly string[]): Parsed<PackageOptions> {
+  return parsing(() => {
+    const flags = flagsOf(args, { name: text, version: text, size: text, out: text });
+    const [name, version, out] = [textOf(flags, "name"), textOf(flags, "version"), textOf(flags, "out")];
+    if (name === undefined || version === undefined || out === undefined) throw new FlagProblem("--name, --version and --out are needed");
+    return { name, version, out, sizeBytes: numberOf(flags, "size", 0, 1_073_741_824) ?? 102_400 };
+  });
+}
+
+export function parseFleetOptions(args: readonly string[]): Parsed<FleetOptions> {
+  return parsing(() => {
+    const known = { devices: text, server: text, prefix: text, lifetime: text, ramp: text, seconds: text, "allow-remote": flag };
+    const flags = flagsOf(args, known);
+    const serverUri = uriOf(flags, "server");
+    const devices = numberOf(flags, "devices", 1, 50_000);
+    if (serverUri === undefined || devices === undefined) throw new FlagProblem("--devices N and --server URI are needed");
+    return {
+      devices,
+      serverUri,
+      prefix: textOf(flags, "prefix") ?? "fleet",
+      lifetimeSeconds: numberOf(flags, "lifetime", 1, 4_294_967_295) ?? usualSettings.lifetimeSeconds,
+      rampSeconds: numberOf(flags, "ramp", 0, 86_400) ?? Math.ceil(devices / 100),
+      seconds: numberOf(flags, "seconds", 1, 31_536_000),
+      allowRemote: flags["allow-remote"] === true,
+    };
+  });
+}
+
+class FlagProblem extends Error {}
+
+function parsing<T>(parse: () => T): Parsed<T> {
+  try {
+    return { ok: true, options: parse() };
+  } catch (error) {
+    if (error instanceof FlagProblem) return { ok: false, problem: error.message };
+    throw error;
+  }
+}
+
+function flagsOf(args: readonly string[], options: Readonly<Record<string, { readonly type: "string" | "boolean" }>>): Flags {
+  try {
+    return parseArgs({ args: [...args], options, allowPositionals: false, strict: true }).values as Flags;
+  } catch (error) {
+    // parseArgs throws TypeErrors whose message says which flag is wrong.
+    if (error instanceof TypeError) throw new FlagProblem(error.message.split(". ")[0] ?? error.message);
+    throw error;
+  }
+}
+
+function settingsOf(flags: Flags): ClientSettings {
+  const version = textOf(flags, "version") ?? usualSettings.lwm2mVersion;
+  if (version !== "1.0" && version !== "1.1") throw new FlagProblem(`--version is 1.0 or 1.1, got ${version}`);
+  const formatName = textOf(flags, "format") ?? (version === "1.0" ? "tlv" : "senml-cbor");
+  const preferredFormat = formats.get(formatName);
+  if (preferredFormat === undefined) throw new FlagProblem(`--format is one of ${[...formats.keys()].join(", ")}, got ${formatName}`);
+  if (version === "1.0" && formatName !== "tlv") throw new FlagProblem("LwM2M 1.0 knows no SenML: --format tlv");
+  const binding = textOf(flags, "binding") ?? usualSettings.binding;
+  if (!/^[A-Z]{1,6}$/.test(binding)) throw new FlagProblem(`--binding is a set of letters such as U, got ${binding}`);
+  return {
+    ...usualSettings,
+    lwm2mVersion: version,
+    preferredFormat,
+    binding,
+    queueMode: flags["queue"] === true,
+    lifetimeSeconds: numberOf(flags, "lifetime", 0, 4_294_967_295) ?? usualSettings.lifetimeSeconds,
+    awakeSeconds: numberOf(flags, "awake", 1, 86_400) ?? usualSettings.awakeSeconds,
+    sleepSeconds: numberOf(flags, "sleep", 1, 31_536_000),
+    firmwareVersion: textOf(flags, "firmware-version") ?? usualSettings.firmwareVersion,
+    sensors: numberOf(flags, "sensors", 0, 1_000) ?? usualSettings.sensors,
+    sensorIntervalSeconds: numberOf(flags, "interval", 0, 86_400) ?? usualSettings.sensorIntervalSeconds,
+    confirmEvery: numberOf(flags, "confirm-every", 1, 1_000_000) ?? usualSettings.confirmEvery,
+    firmware: {
+      flashBytes: numberOf(flags, "flash", 1, 1_073_741_824) ?? usualSettings.firmware.flashBytes,
+      failUpdate: numberOf(flags, "fail-update", 2, 11),
+      failDownload: numberOf(flags, "fail-download", 2, 11),
+    },
+  };
+}
+
+function textOf(flags: Flags, name: string): string | undefined {
+  const value = flags[name];
+  if (value === "") throw new FlagProblem(`--${name} is empty`);
+  return typeof value === "string" ? value : undefined;
+}
+
+function uriOf(flags: Flags, name: string): string | undefined {
+  const uri = textOf(flags, name);
+  if (uri !== undefined && findCoapUri(uri) === undefined)
+    throw new FlagProblem(`--${name} is a URI such as coap://127.0.0.1:5683, got ${uri}`);
+  return uri;
+}
+
+function numberOf(flags: Flags, name: string, least: number, most: number): number | undefined {
+  const given = textOf(flags, name);
+  if (given === undefined) return undefined;
+  const value = /^\d+$/.test(given) ? Number(given) : Number.NaN;
+  if (!(value >= least && value <= most)) throw new FlagProblem(`--${name} is a number from ${least} to ${most}, got ${given}`);
+  return value;
+}

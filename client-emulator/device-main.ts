@@ -1,0 +1,114 @@
+/** `npm run device -- …`: one emulated device on a real socket; `make-package` writes a firmware package for it. */
+import { randomBytes } from "node:crypto";
+import { writeFileSync } from "node:fs";
+import { openCatalogue } from "@lwm2m/object-registry/catalogue";
+import { formatInstant } from "@lwm2m/protocol/platform/instant";
+import { systemClock } from "@lwm2m/protocol/platform/system-clock";
+import { systemRandom } from "@lwm2m/protocol/platform/system-random";
+import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
+import { type DeviceOptions, parseDeviceOptions, parsePackageOptions } from "./command-line.ts";
+import { makePackage } from "./firmware/package-format.ts";
+import { type Lwm2mClient, openLwm2mClient } from "./lwm2m-client.ts";
+import { resolveHost } from "./platform/resolve-host.ts";
+import { loadState, saveState } from "./platform/state-file.ts";
+
+const usage = `An emulated LwM2M device.
+
+  npm run device -- --server coap://127.0.0.1:5683 --endpoint NAME [flags]
+  npm run device -- --bootstrap coap://127.0.0.1:5783 --endpoint NAME [flags]
+  npm run device -- make-package --name NAME --version VERSION --out FILE [--size BYTES]
+
+  --version 1.0|1.1         LwM2M release to speak (1.1)
+  --lifetime SECONDS        of the registration (300)
+  --binding U               binding to register with (U)
+  --queue                   queue mode: sleeps when there is nothing to say
+  --awake SECONDS           listens this long after its last message (93)
+  --sleep SECONDS           wakes for an Update this often (as the lifetime asks)
+  --format FORMAT           tlv, senml-json or senml-cbor, where the server leaves the choice (senml-cbor; 1.0: tlv)
+  --sensors N               instances of object 3303 at the start (1)
+  --interval SECONDS        between two values of a sensor, 0: they stand still (5)
+  --confirm-every N         every N-th notification is confirmable (10)
+  --firmware-version V      version it starts with (1.0.0)
+  --flash BYTES             largest firmware package it can hold (4194304)
+  --fail-download RESULT    ends every download with this update result (2 to 11)
+  --fail-update RESULT      ends every update with this update result (2 to 11)
+  --state FILE              keeps the firmware version over restarts
+  --verbose                 says every request it serves
+`;
+
+const [command, ...rest] = process.argv.slice(2);
+if (command === undefined || command === "--help" || rest.includes("--help")) process.stdout.write(usage);
+else if (command === "make-package") writePackage(rest);
+else await runDevice(process.argv.slice(2));
+
+function writePackage(args: readonly string[]): void {
+  const parsed = parsePackageOptions(args);
+  if (!parsed.ok) {
+    fail(parsed.problem);
+    return;
+  }
+  const { name, version, sizeBytes, out } = parsed.options;
+  try {
+    writeFileSync(out, makePackage(name, version, randomBytes(sizeBytes)));
+    process.stdout.write(`${out}: ${name} ${version}, ${sizeBytes} bytes of content\n`);
+  } catch (error) {
+    fail(error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function runDevice(args: readonly string[]): Promise<void> {
+  const parsed = parseDeviceOptions(args);
+  if (!parsed.ok) return fail(parsed.problem);
+  try {
+    const client = await open(parsed.options);
+    stopOnSignal(client);
+  } catch (error) {
+    fail(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function open(options: DeviceOptions): Promise<Lwm2mClient> {
+  const { endpointName, serverUri, bootstrapUri, stateFile, settings } = options;
+  say(`${endpointName} starts, LwM2M ${settings.lwm2mVersion}, ${serverUri ?? `bootstrap ${bootstrapUri}`}`);
+  return openLwm2mClient({
+    endpointName,
+    serverUri,
+    bootstrapUri,
+    settings,
+    registry: openCatalogue(),
+    clock: systemClock,
+    random: systemRandom,
+    openSocket: () => openUdpSocket({ address: "0.0.0.0", port: 0 }),
+    resolveHost,
+    stored: stateFile === undefined ? undefined : loadState(stateFile),
+    store: (state) => {
+      if (stateFile !== undefined) saveState(stateFile, state);
+    },
+    onBug: (error) => process.stderr.write(`device: bug: ${error instanceof Error ? error.stack : String(error)}\n`),
+    log: (message, level) => {
+      if (level === "event" || options.verbose) say(message);
+    },
+  });
+}
+
+/** The first signal de-registers, the second does not wait for the answer. */
+function stopOnSignal(client: Lwm2mClient): void {
+  let stopping = false;
+  const stop = (): void => {
+    if (stopping) process.exit(1);
+    stopping = true;
+    say("stopping");
+    void client.close().then(() => process.exit(0));
+  };
+  process.on("SIGINT", stop);
+  process.on("SIGTERM", stop);
+}
+
+function say(message: string): void {
+  process.stdout.write(`${formatInstant(systemClock.now())} ${message}\n`);
+}
+
+function fail(problem: string): void {
+  process.stderr.write(`device: ${problem}\n`);
+  process.exitCode = 1;
+}

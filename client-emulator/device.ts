@@ -1,0 +1,298 @@
+/** The parts of the device wired together: what happens in one is told to the others here and nowhere else. */
+
+import { formatCode, isSuccess, Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
+import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
+import type { IncomingRequest, OutgoingResponse } from "@lwm2m/protocol/coap/message";
+import type { Timer } from "@lwm2m/protocol/ports/clock";
+import { bootstrapAccount } from "./bootstrap/consistency.ts";
+import type { Lwm2mClientOptions } from "./client-options.ts";
+import { refused, serveDeviceManagement } from "./device-management-door.ts";
+import { addAccounts, addObjects } from "./device-objects.ts";
+import { downloadPackage } from "./firmware/download.ts";
+import { FirmwareRuntime } from "./firmware/firmware-runtime.ts";
+import type { FirmwarePackage } from "./firmware/package-format.ts";
+import { AttributeStore } from "./notify/attribute-store.ts";
+import { Observations } from "./notify/observations.ts";
+import { moveSignal } from "./objects/connectivity-object.ts";
+import { DeviceResource, deviceObjectId } from "./objects/device-object.ts";
+import { type ServerEffects, serverObjectId } from "./objects/server-object.ts";
+import { moveTemperatures } from "./objects/temperature-object.ts";
+import { text } from "./objects/values.ts";
+import { carriesTime, encodeValues, type PayloadSettings } from "./payload-door.ts";
+import { AwakeWindow } from "./queue-mode/awake-window.ts";
+import type { GatedSocket } from "./queue-mode/gated-socket.ts";
+import { ServerContact } from "./registration/server-contact.ts";
+import { discover } from "./tree/discover.ts";
+import { ObjectTree, type TreeChange } from "./tree/object-tree.ts";
+import { refuse } from "./tree/outcome.ts";
+
+export class Device {
+  readonly tree = new ObjectTree();
+  readonly observations: Observations;
+  readonly statistics = { registrations: 0, updates: 0, requestsServed: 0 };
+  readonly #options: Lwm2mClientOptions;
+  readonly #endpoint: CoapEndpoint;
+  readonly #socket: GatedSocket;
+  readonly #attributes: AttributeStore;
+  readonly #window: AwakeWindow;
+  readonly #firmware: FirmwareRuntime;
+  readonly #payloads: PayloadSettings;
+  readonly #contact: ServerContact;
+  #powered = true;
+  #closed = false;
+  /** What waits until the answer to the request at hand has left; undefined: no request is being served. */
+  #afterReply: (() => void)[] | undefined;
+  readonly #timers = new Map<"power" | "sensors", Timer>();
+
+  constructor(options: Lwm2mClientOptions, endpoint: CoapEndpoint, socket: GatedSocket) {
+    this.#options = options;
+    this.#endpoint = endpoint;
+    this.#socket = socket;
+    const { clock, settings, stored } = options;
+    this.#payloads = {
+      lwm2mVersion: settings.lwm2mVersion,
+      preferredFormat: settings.preferredFormat,
+      nowMs: () => clock.now(),
+    };
+    const installed = stored === undefined ? undefined : { name: stored.firmwareName, version: stored.firmwareVersion, contentBytes: 0 };
+    this.#firmware = new FirmwareRuntime(this.#firmwareEnvironment(), installed);
+    addObjects(this.tree, options, {
+      clock,
+      localAddress: endpoint.local.address,
+      firmware: this.#firmware,
+      serverEffects: this.#serverEffects(),
+      deviceEffects: { reboot: () => this.#reboot(), factoryReset: () => this.#factoryReset() },
+    });
+    this.#attributes = new AttributeStore(this.tree);
+    this.#window = this.#openWindow();
+    this.#contact = this.#openContact();
+    this.observations = this.#openObservations();
+    this.tree.onChange((change) => this.#afterReplied(() => this.#treeChanged(change)));
+  }
+
+  get registered(): boolean {
+    return this.#contact.registered;
+  }
+
+  get awake(): boolean {
+    return this.#powered && this.#window.awake;
+  }
+
+  async start(): Promise<void> {
+    this.#armSensors();
+    await this.#contact.connect();
+  }
+
+  /** A datagram left. */
+  sent(): void {
+    this.#window.extend();
+  }
+
+  serve(request: IncomingRequest): OutgoingResponse {
+    const waiting: (() => void)[] = [];
+    this.#afterReply = waiting;
+    try {
+      const response = this.#route(request);
+      this.statistics.requestsServed += 1;
+      const why =
+        isSuccess(response.code) || !(response.payload instanceof Uint8Array) ? "" : `, ${new TextDecoder().decode(response.payload)}`;
+      this.#options.log?.(`${formatMethod(request.method)} /${request.path.join("/")}: ${formatCode(response.code)}${why}`, "detail");
+      return response;
+    } finally {
+      this.#afterReply = undefined;
+      if (waiting.length > 0) {
+        this.#options.clock.after(0, () => {
+          for (const action of waiting) if (!this.#closed) action();
+        });
+      }
+    }
+  }
+
+  async deregister(): Promise<void> {
+    if (this.#powered) await this.#contact.deregister();
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#contact.forget();
+    this.#firmware.close();
+    this.#window.close();
+    this.observations.clear();
+  }
+
+  #route(request: IncomingRequest): OutgoingResponse {
+    const role = this.#contact.roleOf(request.peer);
+    if (role === "bootstrap-server") return this.#contact.serveBootstrap(request);
+    // Nobody but the device's own server may manage it; without security its address is all there is to know it by.
+    if (role === undefined) return refused(refuse(ResponseCode.unauthorized, "not the server of this device"));
+    const { tree } = this;
+    return serveDeviceManagement(
+      {
+        tree,
+        payloads: this.#payloads,
+        discover: (path) => discover(tree, path, (each) => this.#attributes.attached(each)),
+        writeAttributes: (path, query) => {
+          const outcome = this.#attributes.write(path, query);
+          if (outcome.ok) this.#afterReplied(() => this.observations.conditionsChanged());
+          return outcome;
+        },
+        observe: (served, path, contentFormat, values) => this.observations.accept(served, path, contentFormat, values),
+        log: (message) => this.#log(message),
+      },
+      request,
+    );
+  }
+
+  #afterReplied(action: () => void): void {
+    if (this.#afterReply === undefined) action();
+    else this.#afterReply.push(action);
+  }
+
+  #treeChanged(change: TreeChange): void {
+    this.#attributes.forgetMissing();
+    this.observations.treeChanged(change);
+    if (change.paths.some((path) => path.objectId === serverObjectId)) this.observations.conditionsChanged();
+    if (change.structure && !this.#contact.bootstrapping) this.#contact.update({ lifetime: false, objects: true });
+  }
+
+  /** Power off and on again: nothing is said to the server, which learns it from the new registration. */
+  #reboot(meanwhile: () => void = () => {}): void {
+    const { clock, settings } = this.#options;
+    this.#log(`rebooting, back in ${settings.rebootSeconds} s`);
+    this.#powered = false;
+    this.#socket.setOpen(false);
+    this.#contact.forget();
+    this.observations.clear();
+    this.#timers.get("power")?.cancel();
+    const powerOn = (): void => {
+      meanwhile();
+      this.#powered = true;
+      this.#firmware.rebooted();
+      this.#socket.setOpen(true);
+      this.#window.wake();
+      void this.#contact.connect();
+    };
+    this.#timers.set("power", clock.after(settings.rebootSeconds * 1_000, powerOn));
+  }
+
+  /** Accounts and attributes as the factory made them; the firmware stays. */
+  #factoryReset(): void {
+    this.#log("factory reset");
+    this.#reboot(() => {
+      addAccounts(this.tree, this.#options, this.#serverEffects());
+      this.#attributes.clear();
+    });
+  }
+
+  #installed(image: FirmwarePackage): void {
+    this.tree.set(deviceObjectId, 0, new Map([[DeviceResource.firmwareVersion, text(image.version)]]));
+    this.#options.store?.({ firmwareName: image.name, firmwareVersion: image.version });
+    this.#log(`firmware ${image.version} is running`);
+  }
+
+  #serverEffects(): ServerEffects {
+    return {
+      lifetimeChanged: () => this.#afterReplied(() => this.#contact.update({ lifetime: true, objects: false })),
+      updateTrigger: () => this.#contact.update({ lifetime: false, objects: false }),
+      disable: (disableMs) => this.#contact.disable(disableMs),
+      bootstrapTrigger: () => {
+        if (bootstrapAccount(this.tree) === undefined) return false;
+        this.#afterReplied(() => void this.#contact.rebootstrap());
+        return true;
+      },
+    };
+  }
+
+  #firmwareEnvironment() {
+    const { clock, random, openSocket, resolveHost, settings } = this.#options;
+    const log = (message: string): void => this.#log(message);
+    return {
+      tree: this.tree,
+      clock,
+      settings: settings.firmware,
+      fetchPackage: (uri: string, signal: AbortSignal) => downloadPackage(uri, { clock, random, openSocket, resolveHost, log }, signal),
+      reboot: (meanwhile: () => void) => this.#reboot(meanwhile),
+      installed: (image: FirmwarePackage) => this.#installed(image),
+      log,
+    };
+  }
+
+  #openContact(): ServerContact {
+    return new ServerContact({
+      client: this.#options,
+      endpoint: this.#endpoint,
+      tree: this.tree,
+      payloads: this.#payloads,
+      beforeSend: () => this.#window.wake(),
+      // The server begins anew with this client: what it observed before is void (LwM2M Core 1.1 §6.2.1).
+      onRegistered: () => {
+        this.statistics.registrations += 1;
+        this.observations.clear();
+      },
+      onUpdated: () => {
+        this.statistics.updates += 1;
+        this.observations.flush();
+      },
+      log: (message) => this.#log(message),
+    });
+  }
+
+  #openWindow(): AwakeWindow {
+    const { clock, settings } = this.#options;
+    return new AwakeWindow({
+      clock,
+      awakeMs: settings.queueMode ? settings.awakeSeconds * 1_000 : undefined,
+      busy: () => !this.registered || this.#contact.busy || this.#firmware.busy || this.observations.inFlight,
+      onSleep: () => {
+        this.#log("asleep");
+        this.#socket.setOpen(false);
+      },
+      onWake: () => {
+        this.#log("awake");
+        if (this.#powered) this.#socket.setOpen(true);
+      },
+    });
+  }
+
+  #openObservations(): Observations {
+    const { clock, settings } = this.#options;
+    return new Observations({
+      tree: this.tree,
+      clock,
+      conditionsOf: (path) => this.#attributes.conditionsOf(path, this.#contact.settings()),
+      respond: (path, values, contentFormat) => {
+        const encoded = encodeValues(this.tree, path, values, contentFormat);
+        return encoded.ok ? { code: ResponseCode.content, contentFormat, payload: encoded.bytes } : refused(encoded);
+      },
+      canSend: () => this.awake,
+      stores: () => this.#contact.settings().storesNotifications,
+      carriesTime,
+      confirmEvery: settings.confirmEvery,
+      log: (message) => this.#log(message),
+    });
+  }
+
+  #armSensors(): void {
+    const { clock, random, settings } = this.#options;
+    if (settings.sensorIntervalSeconds === 0) return;
+    const tick = (): void => {
+      moveTemperatures(this.tree, random);
+      moveSignal(this.tree, random);
+      this.#armSensors();
+    };
+    this.#timers.set("sensors", clock.after(settings.sensorIntervalSeconds * 1_000, tick));
+  }
+
+  #log(message: string): void {
+    this.#options.log?.(message, "event");
+  }
+}
+
+function formatMethod(method: Method): string {
+  return (
+    Object.entries(Method)
+      .find(([, code]) => code === method)?.[0]
+      ?.toUpperCase() ?? String(method)
+  );
+}

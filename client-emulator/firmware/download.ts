@@ -1,0 +1,45 @@
+/** Pulls a package by CoAP Block2 from its URI, over a socket of its own: the server's requests stay answered meanwhile. */
+import { formatCode, isSuccess, Method } from "@lwm2m/protocol/coap/codes";
+import { openCoapEndpoint } from "@lwm2m/protocol/coap/endpoint";
+import type { Clock } from "@lwm2m/protocol/ports/clock";
+import type { DatagramSocket } from "@lwm2m/protocol/ports/datagram-socket";
+import type { Random } from "@lwm2m/protocol/ports/random";
+import { findCoapUri } from "../coap-uri.ts";
+import type { FetchOutcome } from "./firmware-runtime.ts";
+import { UpdateResult } from "./package-format.ts";
+
+export interface DownloadEnvironment {
+  readonly clock: Clock;
+  readonly random: Random;
+  openSocket(): Promise<DatagramSocket>;
+  /** Undefined when the name leads nowhere. */
+  resolveHost(host: string): Promise<string | undefined>;
+  log(message: string): void;
+}
+
+/** A slow link may need hours; what ends a download is silence (MAX_TRANSMIT_WAIT), not its length. */
+const longestDownloadMs = 6 * 3_600_000;
+
+export async function downloadPackage(uri: string, environment: DownloadEnvironment, signal: AbortSignal): Promise<FetchOutcome> {
+  const target = findCoapUri(uri);
+  const address = target === undefined ? undefined : await environment.resolveHost(target.host);
+  if (target === undefined || address === undefined) return { ok: false, result: UpdateResult.invalidUri };
+  const { clock, random } = environment;
+  const endpoint = openCoapEndpoint({ socket: await environment.openSocket(), clock, random });
+  try {
+    const peer = endpoint.peerAt({ address, port: target.port });
+    const request = { method: Method.get, path: target.path, query: target.query };
+    const outcome = await endpoint.request(peer, request, { timeoutMs: longestDownloadMs, signal });
+    if (!outcome.ok) {
+      environment.log(`download failed: ${outcome.reason}`);
+      return { ok: false, result: UpdateResult.connectionLost };
+    }
+    const { code, payload } = outcome.response;
+    if (isSuccess(code)) return { ok: true, bytes: payload };
+    environment.log(`download refused: ${formatCode(code)}`);
+    // A client error means the URI is wrong, a server error that trying again may help.
+    return { ok: false, result: code >> 5 === 4 ? UpdateResult.invalidUri : UpdateResult.connectionLost };
+  } finally {
+    await endpoint.close();
+  }
+}

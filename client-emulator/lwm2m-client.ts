@@ -1,0 +1,68 @@
+/**
+ * A whole LwM2M client: object tree, registration or bootstrap, device management, observations, queue mode, firmware update.
+ * Time, chance and sockets come from outside, so that a day of it runs in a test within milliseconds.
+ */
+import { openCoapEndpoint } from "@lwm2m/protocol/coap/endpoint";
+import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
+import type { Lwm2mClientOptions } from "./client-options.ts";
+import { Device } from "./device.ts";
+import { type GatedSocket, gateSocket } from "./queue-mode/gated-socket.ts";
+import type { ObjectTree } from "./tree/object-tree.ts";
+
+/** Counted since the client was opened. */
+export interface ClientStatistics {
+  readonly registrations: number;
+  readonly updates: number;
+  readonly requestsServed: number;
+  readonly notificationsSent: number;
+}
+
+export interface Lwm2mClient {
+  readonly tree: ObjectTree;
+  readonly endpoint: CoapEndpoint;
+  isRegistered(): boolean;
+  isAwake(): boolean;
+  /** Relations the server holds with this client. */
+  observationCount(): number;
+  statistics(): ClientStatistics;
+  /** De-registers (unless told to vanish) and closes the socket. */
+  close(how?: "de-register" | "vanish"): Promise<void>;
+}
+
+/** A package over the flash limit must reach the device to be refused by it; so the endpoint takes more than the flash holds. */
+const bodyRoomFactor = 2;
+
+/** Throws when the URIs cannot be used at all. Starts to register or bootstrap before it returns. */
+export async function openLwm2mClient(options: Lwm2mClientOptions): Promise<Lwm2mClient> {
+  const { clock, random } = options;
+  let device: Device | undefined;
+  const socket: GatedSocket = gateSocket(await options.openSocket(), () => device?.sent());
+  const bodyBytes = options.settings.firmware.flashBytes * bodyRoomFactor;
+  const endpoint = openCoapEndpoint({ socket, clock, random, limits: { requestBodyBytes: bodyBytes }, ...bugHandler(options) });
+  const opened = new Device(options, endpoint, socket);
+  device = opened;
+  endpoint.handle((request) => opened.serve(request));
+  try {
+    await opened.start();
+  } catch (error) {
+    await endpoint.close();
+    throw error;
+  }
+  return {
+    tree: opened.tree,
+    endpoint,
+    isRegistered: () => opened.registered,
+    isAwake: () => opened.awake,
+    observationCount: () => opened.observations.size,
+    statistics: () => ({ ...opened.statistics, notificationsSent: opened.observations.sent }),
+    async close(how = "de-register"): Promise<void> {
+      if (how === "de-register") await opened.deregister();
+      opened.close();
+      await endpoint.close();
+    },
+  };
+}
+
+function bugHandler({ onBug }: Lwm2mClientOptions): { readonly onBug?: (error: unknown) => void } {
+  return onBug === undefined ? {} : { onBug };
+}

@@ -1,0 +1,164 @@
+/** Whom the device talks to: the server of its configuration, or the bootstrap server until there is one (LwM2M Core 1.1 §6.1.2). */
+import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
+import type { IncomingRequest, OutgoingResponse, Peer } from "@lwm2m/protocol/coap/message";
+import type { Timer } from "@lwm2m/protocol/ports/clock";
+import { BootstrapSession } from "../bootstrap/bootstrap-session.ts";
+import { bootstrapAccount, usableAccount } from "../bootstrap/consistency.ts";
+import type { Lwm2mClientOptions } from "../client-options.ts";
+import { findCoapUri } from "../coap-uri.ts";
+import { type ServerSettings, serverSettings, standardServerSettings } from "../objects/server-object.ts";
+import { announcedFormats, type PayloadSettings } from "../payload-door.ts";
+import { registrationLinks } from "../tree/discover.ts";
+import type { ObjectTree } from "../tree/object-tree.ts";
+import type { UpdateChanges } from "./registration-machine.ts";
+import { ServerSession } from "./server-session.ts";
+
+export interface ContactOptions {
+  readonly client: Lwm2mClientOptions;
+  readonly endpoint: CoapEndpoint;
+  readonly tree: ObjectTree;
+  readonly payloads: PayloadSettings;
+  readonly beforeSend: () => void;
+  readonly onRegistered: () => void;
+  readonly onUpdated: () => void;
+  readonly log: (message: string) => void;
+}
+
+/** Between two tries to find the address of a server by its name. */
+const resolveRetryMs = 30_000;
+
+export class ServerContact {
+  readonly #options: ContactOptions;
+  #session: ServerSession | undefined;
+  #bootstrap: BootstrapSession | undefined;
+  #shortServerId = standardServerSettings.shortServerId;
+  #retry: Timer | undefined;
+  /** Grows whenever the device forgets its contacts: what was under way before has no say any more. */
+  #generation = 0;
+
+  constructor(options: ContactOptions) {
+    this.#options = options;
+  }
+
+  get registered(): boolean {
+    const kind = this.#session?.state.kind;
+    return kind === "registered" || kind === "updating";
+  }
+
+  get bootstrapping(): boolean {
+    return this.#bootstrap?.active === true;
+  }
+
+  get busy(): boolean {
+    return this.bootstrapping || this.#session?.busy === true;
+  }
+
+  /** Undefined for a stranger. A server that already asks while its answer to Register is on the way is no stranger. */
+  roleOf(peer: Peer): "server" | "bootstrap-server" | undefined {
+    if (this.bootstrapping && peer.key === this.#bootstrap?.peer.key) return "bootstrap-server";
+    return peer.key === this.#session?.peer.key ? "server" : undefined;
+  }
+
+  serveBootstrap(request: IncomingRequest): OutgoingResponse {
+    if (this.#bootstrap === undefined) throw new Error("no bootstrap session to serve");
+    return this.#bootstrap.serve(request);
+  }
+
+  /** While a bootstrap server rewrites /1 the server may be missing from it: then the defaults of the standard hold. */
+  settings(): ServerSettings {
+    return serverSettings(this.#options.tree, this.#shortServerId) ?? standardServerSettings;
+  }
+
+  /** Throws when there is nobody to talk to. */
+  async connect(): Promise<void> {
+    const { tree } = this.#options;
+    const account = usableAccount(tree);
+    const bootstrap = bootstrapAccount(tree);
+    const chosen = account ?? bootstrap;
+    if (chosen === undefined) throw new Error("neither a server nor a bootstrap server is configured");
+    const peer = await this.#peerOf(chosen.uri);
+    if (peer === undefined) return;
+    if (account === undefined) this.#startBootstrap(peer);
+    else this.#startSession(peer, account.shortServerId ?? this.#shortServerId, bootstrap !== undefined);
+  }
+
+  async rebootstrap(): Promise<void> {
+    const account = bootstrapAccount(this.#options.tree);
+    const peer = account === undefined ? undefined : await this.#peerOf(account.uri);
+    if (peer !== undefined) this.#startBootstrap(peer);
+  }
+
+  update(changes: UpdateChanges): void {
+    this.#session?.update(changes);
+  }
+
+  disable(disableMs: number): void {
+    this.#session?.disable(disableMs);
+  }
+
+  async deregister(): Promise<void> {
+    this.#generation += 1;
+    this.#retry?.cancel();
+    this.#bootstrap?.stop();
+    await this.#session?.stop();
+  }
+
+  /** Without a word to anybody. */
+  forget(): void {
+    this.#generation += 1;
+    this.#retry?.cancel();
+    this.#session?.reset();
+    this.#bootstrap?.stop();
+  }
+
+  /** Undefined when there is no address (then this device tries again by itself) or when it is not wanted any more. */
+  async #peerOf(uri: string): Promise<Peer | undefined> {
+    const { client, endpoint, log } = this.#options;
+    const generation = this.#generation;
+    const target = findCoapUri(uri);
+    const address = target === undefined ? undefined : await client.resolveHost(target.host);
+    if (generation !== this.#generation) return undefined;
+    if (target !== undefined && address !== undefined) return endpoint.peerAt({ address, port: target.port });
+    log(`no address for ${uri}`);
+    this.#retry?.cancel();
+    this.#retry = client.clock.after(resolveRetryMs, () => void this.connect());
+    return undefined;
+  }
+
+  #startSession(peer: Peer, shortServerId: number, hasBootstrapAccount: boolean): void {
+    const { client, endpoint, tree, beforeSend, onRegistered, onUpdated, log } = this.#options;
+    const { settings, clock, endpointName } = client;
+    this.#shortServerId = shortServerId;
+    this.#session?.reset();
+    this.#session = new ServerSession({
+      endpoint,
+      peer,
+      clock,
+      endpointName,
+      lwm2mVersion: settings.lwm2mVersion,
+      queueMode: settings.queueMode,
+      updateEveryMs: settings.queueMode && settings.sleepSeconds !== undefined ? settings.sleepSeconds * 1_000 : undefined,
+      hasBootstrapAccount,
+      settings: () => this.settings(),
+      objectLinks: () => registrationLinks(tree, settings.lwm2mVersion, announcedFormats(settings.lwm2mVersion)),
+      beforeSend,
+      onRegistered,
+      onUpdated,
+      onBootstrap: () => void this.rebootstrap(),
+      log,
+    });
+    this.#session.start();
+  }
+
+  #startBootstrap(peer: Peer): void {
+    const { client, endpoint, tree, payloads, beforeSend, log } = this.#options;
+    const { clock, endpointName } = client;
+    beforeSend();
+    this.#session?.reset();
+    this.#session = undefined;
+    this.#bootstrap?.stop();
+    const onFinished = (): void => void this.connect();
+    this.#bootstrap = new BootstrapSession({ endpoint, peer, clock, tree, payloads, endpointName, onFinished, log });
+    this.#bootstrap.start();
+  }
+}

@@ -1,0 +1,188 @@
+/** Runs the registration machine for one server account: sends its requests, feeds it their outcomes. */
+import { formatCode, Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
+import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
+import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
+import type { OutgoingRequest, Peer, RequestOutcome } from "@lwm2m/protocol/coap/message";
+import type { Clock, Timer } from "@lwm2m/protocol/ports/clock";
+import type { ServerSettings } from "../objects/server-object.ts";
+import {
+  type RegistrationEffect,
+  type RegistrationEvent,
+  type RegistrationParameters,
+  type RegistrationState,
+  step,
+  type UpdateChanges,
+} from "./registration-machine.ts";
+
+export interface SessionOptions {
+  readonly endpoint: CoapEndpoint;
+  readonly peer: Peer;
+  readonly clock: Clock;
+  readonly endpointName: string;
+  readonly lwm2mVersion: string;
+  readonly queueMode: boolean;
+  /** Upper bound of the time between two Updates; undefined: the lifetime alone decides. */
+  readonly updateEveryMs: number | undefined;
+  readonly hasBootstrapAccount: boolean;
+  readonly settings: () => ServerSettings;
+  readonly objectLinks: () => Uint8Array;
+  /** Before anything is sent: a sleeping device wakes up. */
+  readonly beforeSend: () => void;
+  readonly onRegistered: () => void;
+  readonly onUpdated: () => void;
+  readonly onBootstrap: () => void;
+  readonly log: (message: string) => void;
+}
+
+/** An Update leaves this long before the lifetime ends, so that all its retransmissions fit (MAX_TRANSMIT_WAIT, RFC 7252 §4.8.2). */
+const updateMarginMs = 93_000;
+
+export class ServerSession {
+  readonly #options: SessionOptions;
+  #state: RegistrationState = { kind: "off" };
+  #timer: Timer | undefined;
+  #request: AbortController | undefined;
+  #settled: (() => void)[] = [];
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+  }
+
+  get peer(): Peer {
+    return this.#options.peer;
+  }
+
+  get state(): RegistrationState {
+    return this.#state;
+  }
+
+  get busy(): boolean {
+    return this.#request !== undefined;
+  }
+
+  start(): void {
+    this.#dispatch({ kind: "start" });
+  }
+
+  update(changes: UpdateChanges): void {
+    this.#dispatch({ kind: "change", changes });
+  }
+
+  disable(disableMs: number): void {
+    this.#dispatch({ kind: "disable", disableMs });
+  }
+
+  /** Forgets the registration without telling the server. */
+  reset(): void {
+    this.#dispatch({ kind: "reset" });
+  }
+
+  /** De-registers where there is something to de-register; resolves when the server answered or was given up on. */
+  async stop(): Promise<void> {
+    this.#dispatch({ kind: "stop" });
+    if (this.#state.kind !== "off") await new Promise<void>((resolve) => this.#settled.push(resolve));
+  }
+
+  #dispatch(event: RegistrationEvent): void {
+    const before = this.#state;
+    const [state, effects] = step(before, event, this.#parameters());
+    this.#state = state;
+    for (const effect of effects) this.#run(effect);
+    if (state.kind === "off") for (const resolve of this.#settled.splice(0)) resolve();
+    if (state.kind === "waiting" && before.kind !== "waiting") this.#options.log("waiting before the next attempt to register");
+    if (event.kind === "registered") this.#options.onRegistered();
+    if (event.kind === "updated" && state.kind !== before.kind) this.#options.onUpdated();
+  }
+
+  #parameters(): RegistrationParameters {
+    const settings = this.#options.settings();
+    return {
+      updateAfterMs: updateAfter(settings.lifetimeSeconds * 1_000, this.#options.updateEveryMs),
+      retryCount: settings.retryCount,
+      retryTimerMs: settings.retryTimerSeconds * 1_000,
+      bootstrapOnFailure: settings.bootstrapOnFailure && this.#options.hasBootstrapAccount,
+    };
+  }
+
+  #run(effect: RegistrationEffect): void {
+    switch (effect.kind) {
+      case "arm":
+        this.#timer?.cancel();
+        this.#timer =
+          effect.delayMs === undefined ? undefined : this.#options.clock.after(effect.delayMs, () => this.#dispatch({ kind: "due" }));
+        return;
+      case "abandon-request":
+        this.#request?.abort();
+        this.#request = undefined;
+        return;
+      case "send-register":
+        this.#send("register", this.#registerRequest(), (outcome) => this.#afterRegister(outcome));
+        return;
+      case "send-update":
+        this.#send("update", this.#updateRequest(effect.location, effect.changes), (outcome) => this.#afterUpdate(outcome));
+        return;
+      case "send-deregister":
+        this.#send("de-register", { method: Method.delete, path: effect.location }, () => ({ kind: "deregistered" }));
+        return;
+      case "bootstrap":
+        this.#options.onBootstrap();
+        return;
+    }
+  }
+
+  #send(what: string, request: OutgoingRequest, eventOf: (outcome: RequestOutcome) => RegistrationEvent): void {
+    const { endpoint, peer, beforeSend, log } = this.#options;
+    const own = new AbortController();
+    this.#request = own;
+    beforeSend();
+    void endpoint.request(peer, request, { signal: own.signal }).then((outcome) => {
+      // A request that was abandoned has no say any more: the device rebooted or went away meanwhile.
+      if (this.#request !== own) return;
+      this.#request = undefined;
+      log(`${what}: ${outcome.ok ? formatCode(outcome.response.code) : outcome.reason}`);
+      this.#dispatch(eventOf(outcome));
+    });
+  }
+
+  #registerRequest(): OutgoingRequest {
+    const { endpointName, lwm2mVersion, settings, objectLinks } = this.#options;
+    const query = [`ep=${endpointName}`, `lt=${settings().lifetimeSeconds}`, `lwm2m=${lwm2mVersion}`, ...this.#bindingQuery()];
+    return { method: Method.post, path: ["rd"], query, contentFormat: ContentFormat.linkFormat, payload: objectLinks() };
+  }
+
+  /** From 1.1 on queue mode is a flag of its own; 1.0 has it in the binding, `UQ` (LwM2M Core 1.1 §6.2.1, 1.0 §5.3.1.1). */
+  #bindingQuery(): readonly string[] {
+    const { binding } = this.#options.settings();
+    if (!this.#options.queueMode) return [`b=${binding}`];
+    return this.#options.lwm2mVersion === "1.0" ? [`b=${binding}Q`] : [`b=${binding}`, "Q"];
+  }
+
+  #updateRequest(location: readonly string[], changes: UpdateChanges): OutgoingRequest {
+    const { settings, objectLinks } = this.#options;
+    return {
+      method: Method.post,
+      path: location,
+      ...(changes.lifetime ? { query: [`lt=${settings().lifetimeSeconds}`] } : {}),
+      ...(changes.objects ? { contentFormat: ContentFormat.linkFormat, payload: objectLinks() } : {}),
+    };
+  }
+
+  #afterRegister(outcome: RequestOutcome): RegistrationEvent {
+    if (!outcome.ok) return { kind: "unanswered" };
+    const { code, locationPath, maxAgeSeconds } = outcome.response;
+    if (code === ResponseCode.created) return { kind: "registered", location: locationPath };
+    return { kind: "refused", maxAgeMs: (code === ResponseCode.serviceUnavailable ? (maxAgeSeconds ?? 0) : 0) * 1_000 };
+  }
+
+  #afterUpdate(outcome: RequestOutcome): RegistrationEvent {
+    if (!outcome.ok) return { kind: "unanswered" };
+    return outcome.response.code === ResponseCode.changed ? { kind: "updated" } : { kind: "refused", maxAgeMs: 0 };
+  }
+}
+
+/** Early enough to be answered within the lifetime, and not before half of it; 0 is no lifetime at all (object 1, resource 1). */
+function updateAfter(lifetimeMs: number, everyMs: number | undefined): number | undefined {
+  if (lifetimeMs === 0) return everyMs;
+  const byLifetime = Math.max(lifetimeMs / 2, lifetimeMs - updateMarginMs);
+  return everyMs === undefined ? byLifetime : Math.min(byLifetime, everyMs);
+}
