@@ -78,7 +78,7 @@ describe("the server killed and started again", () => {
 
   test("DESIGN §6 (c): a notified value and its event survive, and notifications go on", async () => {
     const path = "/3303/0/5700";
-    await connect("observed", ["--lifetime", "60"]);
+    await connect("observed", ["--lifetime", "60", "--interval", "1"]);
     const watch = new EventWatch(server.rest);
     await succeed("observed", { kind: "observe", path, attributes: { pmin: 1, pmax: 2 } });
     const isChange = ({ type, body }: { readonly type: string; readonly body: Json }): boolean =>

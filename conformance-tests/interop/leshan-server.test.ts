@@ -1,25 +1,32 @@
 /** Our emulated device managed by a foreign server. */
 import assert from "node:assert/strict";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { makePackage } from "@lwm2m/client-emulator/firmware/package-format";
 import type { Child } from "./platform/child.ts";
 import { startDevice } from "./platform/device-process.ts";
 import { LeshanServer } from "./platform/leshan.ts";
-import { needsLeshan } from "./platform/locations.ts";
+import { needsLeshan, removeDirectory, temporaryDirectory } from "./platform/locations.ts";
 import { field, type Json } from "./platform/rest-client.ts";
 
 const endpoint = "emulated";
+const packageBytes = 100_000;
 
 describe("the emulated device against a Leshan 2 server", needsLeshan("leshan-server"), () => {
   let leshan: LeshanServer;
   let device: Child;
+  let directory: string;
 
   before(async () => {
+    directory = await temporaryDirectory();
     leshan = await LeshanServer.start();
-    device = startDevice(`coap://127.0.0.1:${leshan.port}`, endpoint, ["--lifetime", "60"]);
+    device = startDevice(`coap://127.0.0.1:${leshan.port}`, endpoint, ["--lifetime", "60", "--interval", "1"]);
   });
   after(async () => {
     await device?.stop();
     await leshan?.child.stop();
+    await removeDirectory(directory);
   });
 
   /** Runs a command to a success code and gives the whole result line. */
@@ -85,8 +92,10 @@ describe("the emulated device against a Leshan 2 server", needsLeshan("leshan-se
       assert.equal(await readValue("/3/0/15"), "Europe/Paris");
     }
     await leshan.run("format 0");
-    await succeed(`write ${endpoint} /3303/0 {"5750":"kitchen"}`);
-    assert.equal(await readValue("/3303/0/5750"), "kitchen");
+    await succeed(`write ${endpoint} /1/0 {"1":77,"6":true,"7":"U"}`);
+    const account = await readValue("/1/0");
+    assert.equal(field(account, "1"), 77);
+    assert.equal(field(account, "6"), true);
     assert.equal(await codeOf(`write ${endpoint} /3/0/0 nobody`), 405, "a read-only resource");
   });
 
@@ -107,11 +116,11 @@ describe("the emulated device against a Leshan 2 server", needsLeshan("leshan-se
 
   test("LwM2M Core 1.1 §6.3.6, §6.3.7: instances are created and deleted, and the registration follows", async () => {
     const from = leshan.child.mark;
-    await succeed(`create ${endpoint} /3303/7 {"5750":"seventh"}`);
-    assert.equal(await readValue("/3303/7/5750"), "seventh");
+    await succeed(`create ${endpoint} /3303/7 {}`);
+    assert.equal(typeof (await readValue("/3303/7/5700")), "number");
     const updated = await leshan.event("updated", { from });
     assert.ok(String(field(updated, "links")).includes("</3303/7>"));
-    const chosen = field(await succeed(`create ${endpoint} /3303 {"5750":"anywhere"}`), "location");
+    const chosen = field(await succeed(`create ${endpoint} /3303 {}`), "location");
     assert.match(String(chosen), /^\/?3303\/\d+$/);
     await succeed(`delete ${endpoint} /3303/7`);
     await succeed(`delete ${endpoint} /${String(chosen).replace(/^\//, "")}`);
@@ -133,10 +142,56 @@ describe("the emulated device against a Leshan 2 server", needsLeshan("leshan-se
     assert.equal(typeof field(last, "value"), "number", "an active cancel is answered with the value");
   });
 
+  test("LwM2M Core 1.1 appendix E.6: firmware pushed by Block1 is installed and reported after the reboot", async () => {
+    const file = join(directory, "firmware");
+    await writeFile(file, makePackage("sensor", "7.0.0", new Uint8Array(packageBytes).fill(7)));
+    await succeed(`push ${endpoint} /5/0/0 ${file}`);
+    assert.equal(await readValue("/5/0/3"), 2, "State: Downloaded");
+    const from = leshan.child.mark;
+    await succeed(`execute ${endpoint} /5/0/2`);
+    await leshan.event("registered", { from });
+    assert.equal(await readValue("/5/0/5"), 1, "Update Result: success");
+    assert.equal(await readValue("/5/0/3"), 0, "State: Idle");
+    assert.equal(await readValue("/3/0/3"), "7.0.0");
+  });
+
   test("LwM2M Core 1.1 §6.2.3: Ctrl-C de-registers", async () => {
     const from = leshan.child.mark;
     device.kill("SIGINT");
     await leshan.event("deregistered", { from });
     assert.equal((await device.end(10_000)).code, 0);
   });
+});
+
+describe("the emulated device as others configure it, against a Leshan 2 server", needsLeshan("leshan-server"), () => {
+  let leshan: LeshanServer;
+  before(async () => {
+    leshan = await LeshanServer.start();
+  });
+  after(async () => {
+    await leshan?.child.stop();
+  });
+
+  const variants = [
+    { flags: ["--version", "1.0", "--format", "tlv"], lwm2m: "1.0", binding: "U", queue: null },
+    { flags: ["--version", "1.0", "--queue"], lwm2m: "1.0", binding: "UQ", queue: null },
+    { flags: ["--queue"], lwm2m: "1.1", binding: "U", queue: true },
+  ];
+  for (const [index, { flags, lwm2m, binding, queue }] of variants.entries()) {
+    test(`LwM2M Core 1.1 §6.2.1: ${flags.join(" ")} registers and is read`, async () => {
+      const name = `variant-${index}`;
+      const device = startDevice(`coap://127.0.0.1:${leshan.port}`, name, flags);
+      try {
+        const event = await leshan.child.line("registration", (line) => (line.includes(`"${name}"`) ? line : undefined));
+        const registered: Json = JSON.parse(event);
+        assert.equal(field(registered, "lwm2m"), lwm2m);
+        assert.equal(field(registered, "binding"), binding);
+        assert.equal(field(registered, "queue"), queue);
+        const read = await leshan.run(`read ${name} /3303`);
+        assert.equal(typeof field(read, "value", "0", "5700"), "number", JSON.stringify(read));
+      } finally {
+        await device.stop();
+      }
+    });
+  }
 });

@@ -43,7 +43,11 @@ build_peer() {
   say "building $name"
   rm -rf "$target"
   mkdir -p "$target/classes"
-  mvn -B -q -Dstyle.color=never -f "$here/$name/pom.xml" dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$target/lib"
+  if ! mvn -B -q -f "$here/$name/pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
+    -DoutputDirectory="$target/lib" >"$target/maven.log" 2>&1; then
+    cat "$target/maven.log" >&2
+    exit 1
+  fi
   javac --release 17 -cp "$target/lib/*" -d "$target/classes" "$here/$name"/*.java
   echo "$wanted" >"$target/stamp"
 }

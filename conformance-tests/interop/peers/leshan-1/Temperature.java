@@ -99,7 +99,7 @@ public final class Temperature extends BaseInstanceEnabler {
     }
 
     static ObjectModel model() {
-        return new ObjectModel(OBJECT, "Temperature", "", "1.0", true, false,
+        return new ObjectModel(OBJECT, "Temperature", "", "1.1", true, false,
                 resource(RESET, "Reset Min and Max Measured Values", Operations.E, null, false),
                 resource(MIN_MEASURED, "Min Measured Value", Operations.R, Type.FLOAT, false),
                 resource(MAX_MEASURED, "Max Measured Value", Operations.R, Type.FLOAT, false),

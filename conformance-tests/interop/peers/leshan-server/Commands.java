@@ -1,5 +1,7 @@
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.TextNode;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Date;
@@ -44,10 +46,11 @@ import org.eclipse.leshan.server.registration.Registration;
  *   discover|read|observe|cancel|forget|delete EP PATH
  *   execute EP PATH [ARGUMENTS] | attributes EP PATH pmin=1&pmax=5
  *   write|update EP PATH VALUE      a resource: plain text; an instance: {"id": value, …}; update is the partial one
+ *   push EP PATH FILE               the bytes of a file to an opaque resource, block-wise
  *   create EP /OBJECT[/INSTANCE] {"id": value, …}
  */
 final class Commands {
-    private static final long TIMEOUT_MS = 10_000;
+    private static final long TIMEOUT_MS = 30_000;
 
     private final LeshanServer server;
     private ContentFormat format;
@@ -119,6 +122,10 @@ final class Commands {
                 return new WriteRequest(Mode.REPLACE, format, path, node(registration, new LwM2mPath(path), rest));
             case "update":
                 return new WriteRequest(Mode.UPDATE, format, path, node(registration, new LwM2mPath(path), rest));
+            case "push":
+                byte[] bytes = Files.readAllBytes(Path.of(rest));
+                LwM2mNode resource = LwM2mSingleResource.newBinaryResource(new LwM2mPath(path).getResourceId(), bytes);
+                return new WriteRequest(Mode.REPLACE, ContentFormat.OPAQUE, path, resource);
             case "create": return create(registration, new LwM2mPath(path), rest);
             default: throw new IllegalArgumentException("unknown command: " + words[0]);
         }

@@ -51,23 +51,28 @@ public final class Main {
         System.exit(0);
     }
 
+    /** Version 1.1 adds what stands last (OMA registry). */
     private static ObjectModel temperature(String version) {
-        return new ObjectModel(3303, "Temperature", "", version, true, false,
-                resource(5601, Operations.R, Type.FLOAT, false),
-                resource(5602, Operations.R, Type.FLOAT, false),
-                resource(5603, Operations.R, Type.FLOAT, false),
-                resource(5604, Operations.R, Type.FLOAT, false),
-                resource(5605, Operations.E, Type.NONE, false),
-                resource(5700, Operations.R, Type.FLOAT, true),
-                resource(5701, Operations.R, Type.STRING, false),
-                resource(5518, Operations.R, Type.TIME, false),
-                resource(5750, Operations.RW, Type.STRING, false),
-                resource(6050, Operations.R, Type.FLOAT, false),
-                resource(6042, Operations.R, Type.INTEGER, false),
-                resource(6049, Operations.R, Type.INTEGER, false));
+        List<ResourceModel> resources = new ArrayList<>(List.of(
+                resource(5601, Operations.R, Type.FLOAT),
+                resource(5602, Operations.R, Type.FLOAT),
+                resource(5603, Operations.R, Type.FLOAT),
+                resource(5604, Operations.R, Type.FLOAT),
+                resource(5605, Operations.E, Type.NONE),
+                resource(5700, Operations.R, Type.FLOAT),
+                resource(5701, Operations.R, Type.STRING)));
+        if (version.equals("1.1")) {
+            resources.add(resource(5518, Operations.R, Type.TIME));
+            resources.add(resource(5750, Operations.RW, Type.STRING));
+            resources.add(resource(6042, Operations.R, Type.INTEGER));
+            resources.add(resource(6049, Operations.R, Type.INTEGER));
+            resources.add(resource(6050, Operations.R, Type.FLOAT));
+        }
+        return new ObjectModel(3303, "Temperature", "", version, true, false, resources);
     }
 
-    private static ResourceModel resource(int id, Operations operations, Type type, boolean mandatory) {
+    private static ResourceModel resource(int id, Operations operations, Type type) {
+        boolean mandatory = id == 5700;
         return new ResourceModel(id, "Resource " + id, operations, false, mandatory, type, "", "", "");
     }
 }
