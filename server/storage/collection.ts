@@ -44,14 +44,16 @@ export interface UpdateOutcome {
   readonly upserted: boolean;
 }
 
-export type BulkWrite =
-  | { readonly insertOne: { readonly document: StoredDocument } }
+export type BulkWrite<T extends StoredDocument = StoredDocument> =
+  | { readonly insertOne: { readonly document: T } }
   | { readonly updateOne: { readonly filter: Filter; readonly update: Update; readonly upsert?: boolean } }
   | { readonly deleteOne: { readonly filter: Filter } };
 
 export interface BulkOutcome {
   /** Positions in the input that did not apply, each with its reason; all others applied. */
   readonly failed: readonly { readonly position: number; readonly reason: "duplicate-key" }[];
+  /** How many updates and deletions found their document. */
+  readonly matched: number;
 }
 
 /** Every method resolves only after the engine has made the write durable; it rejects with `StorageUnavailableError` when it cannot. */
@@ -66,7 +68,7 @@ export interface Collection<T extends StoredDocument> {
   /** The document after the update, or undefined when nothing matched (and no upsert was asked for). */
   findOneAndUpdate(filter: Filter, update: Update, settings?: { readonly upsert?: boolean }): Promise<T | undefined>;
   /** Unordered; not atomic as a whole. */
-  bulkWrite(writes: readonly BulkWrite[]): Promise<BulkOutcome>;
+  bulkWrite(writes: readonly BulkWrite<T>[]): Promise<BulkOutcome>;
   deleteOne(filter: Filter): Promise<{ readonly deleted: number }>;
   deleteMany(filter: Filter): Promise<{ readonly deleted: number }>;
 }
@@ -91,5 +93,17 @@ export class StorageUnavailableError extends Error {
   constructor(message: string) {
     super(message);
     this.name = "StorageUnavailableError";
+  }
+}
+
+/** An update or upsert would have made a second document with the same key; nothing was written. An insert says so in its outcome. */
+export class DuplicateKeyError extends Error {
+  /** The declared name of the index, or `_id`. */
+  readonly index: string;
+
+  constructor(collection: string, index: string) {
+    super(`${collection} already has a document with this key (${index})`);
+    this.name = "DuplicateKeyError";
+    this.index = index;
   }
 }

@@ -55,3 +55,11 @@ export interface TelemetryStore {
     readonly limit: number;
   }): Promise<readonly TelemetryPoint[]>;
 }
+
+/** The store cannot be opened; the message is one line for the person who started the server. */
+export class StoreOpenError extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "StoreOpenError";
+  }
+}

@@ -1,0 +1,258 @@
+/** One collection in SQLite, inside the worker: reads narrowed by SQL and sorted out by the matcher, writes of one document. */
+import type { CollectionDefinition, Filter, Update } from "./collection.ts";
+import { reach } from "./document-path.ts";
+import { type SqlDriver, SqlError, type SqlValue, sqlCodes } from "./drivers/driver.ts";
+import { checkIndexedFields, storeLimits } from "./guard.ts";
+import { compileFilter, type Test } from "./matcher.ts";
+import { fieldExpression, type Narrowing, narrow } from "./narrowing.ts";
+import type { FindRequest } from "./requests.ts";
+import { declaredIndex, tableOf } from "./schema.ts";
+import { applyUpdate, seedOfUpsert, UpdateRefusedError } from "./updater.ts";
+
+/** Another document has the same key; nothing was written. */
+export class DuplicateInTableError extends Error {
+  readonly index: string;
+
+  constructor(index: string) {
+    super(`duplicate key in ${index}`);
+    this.name = "DuplicateInTableError";
+    this.index = index;
+  }
+}
+
+export interface Updated {
+  readonly matched: boolean;
+  readonly upserted: boolean;
+  /** JSON text of the document after the update; undefined when nothing matched. */
+  readonly text: string | undefined;
+}
+
+interface Row {
+  readonly id: string;
+  readonly text: string;
+}
+
+/** Part of a sorted result that one index range gives: documents without a sort value come first (last when descending). */
+interface Segment {
+  readonly terms: readonly string[];
+  readonly order: string;
+}
+
+/** Rows per query at most: a page is in memory at once. */
+const rowsAtATime = 256;
+
+export class CollectionTable {
+  readonly #driver: SqlDriver;
+  readonly #definition: CollectionDefinition;
+  readonly #table: string;
+  readonly #sql: { readonly insert: string; readonly update: string; readonly remove: string; readonly byId: string };
+
+  constructor(driver: SqlDriver, definition: CollectionDefinition) {
+    this.#driver = driver;
+    this.#definition = definition;
+    const table = tableOf(definition);
+    this.#table = table;
+    this.#sql = {
+      insert: `INSERT INTO ${table} (id, doc) VALUES (?, ?)`,
+      update: `UPDATE ${table} SET doc = ? WHERE id = ?`,
+      remove: `DELETE FROM ${table} WHERE id = ?`,
+      byId: `SELECT doc FROM ${table} WHERE id = ?`,
+    };
+  }
+
+  /** JSON texts in order. */
+  find(request: FindRequest): readonly string[] {
+    const filter = JSON.parse(request.filter) as Filter;
+    const found: string[] = [];
+    for (const row of this.#rows(filter, request)) {
+      found.push(row.text);
+      if (found.length === request.limit) break;
+    }
+    return found;
+  }
+
+  count(filterText: string, cap: number): number {
+    const filter = JSON.parse(filterText) as Filter;
+    if (Object.keys(filter).length === 0) {
+      return Number(this.#driver.get(`SELECT count(*) FROM (SELECT 1 FROM ${this.#table} LIMIT ?)`, [cap])?.[0] ?? 0);
+    }
+    let count = 0;
+    for (const _ of this.#rows(filter, byId(rowsAtATime))) {
+      count++;
+      if (count === cap) break;
+    }
+    return count;
+  }
+
+  insert(id: string, text: string): void {
+    try {
+      this.#driver.run(this.#sql.insert, [id, text]);
+    } catch (error) {
+      const collision = this.#collisionOf(error);
+      // Several keys may collide at once, and the engine names any of them: `_id` goes first.
+      if (collision instanceof DuplicateInTableError && this.#textById(id) !== undefined) throw new DuplicateInTableError("_id");
+      throw collision;
+    }
+  }
+
+  update(filterText: string, updateText: string, upsert: boolean): Updated {
+    const filter = JSON.parse(filterText) as Filter;
+    const update = JSON.parse(updateText) as Update;
+    const row = this.#first(filter);
+    if (row === undefined) return upsert ? this.#upsert(filter, update) : { matched: false, upserted: false, text: undefined };
+    const document = JSON.parse(row.text) as { [field: string]: unknown };
+    applyUpdate(document, update);
+    const text = this.#textOf(document);
+    if (text !== row.text) this.#rewrite(row.id, text);
+    return { matched: true, upserted: false, text };
+  }
+
+  delete(filterText: string, many: boolean): number {
+    const filter = JSON.parse(filterText) as Filter;
+    if (!many) {
+      const row = this.#first(filter);
+      return row === undefined ? 0 : this.#driver.run(this.#sql.remove, [row.id]);
+    }
+    let deleted = 0;
+    // The ids of one page are read before its first row goes.
+    for (const row of this.#rows(filter, byId(rowsAtATime))) deleted += this.#driver.run(this.#sql.remove, [row.id]);
+    return deleted;
+  }
+
+  #upsert(filter: Filter, update: Update): Updated {
+    const document = seedOfUpsert(filter);
+    applyUpdate(document, update, true);
+    const id = String(document["_id"]);
+    const text = this.#textOf(document);
+    this.insert(id, text);
+    return { matched: false, upserted: true, text };
+  }
+
+  #textOf(document: { readonly [field: string]: unknown }): string {
+    const text = JSON.stringify(document);
+    if (text.length > storeLimits.documentCharacters) throw new UpdateRefusedError(`the document would have ${text.length} characters`);
+    try {
+      checkIndexedFields(this.#definition, document);
+    } catch (error) {
+      throw new UpdateRefusedError(error instanceof Error ? error.message : String(error));
+    }
+    return text;
+  }
+
+  #first(filter: Filter): Row | undefined {
+    const id = filter["_id"];
+    if (typeof id === "string") {
+      const text = this.#textById(id);
+      return text !== undefined && compileFilter(filter)(JSON.parse(text)) ? { id, text } : undefined;
+    }
+    for (const row of this.#rows(filter, byId(1))) return row;
+    return undefined;
+  }
+
+  #textById(id: string): string | undefined {
+    const text = this.#driver.get(this.#sql.byId, [id])?.[0];
+    return typeof text === "string" ? text : undefined;
+  }
+
+  /** Matching documents in order, page by page; a statement is never open while the caller writes. */
+  *#rows(filter: Filter, query: Pick<FindRequest, "sort" | "descending" | "limit" | "after">): Generator<Row> {
+    const test = compileFilter(filter);
+    const narrowing = narrow(this.#definition, filter);
+    let pageSize = Math.min(query.limit, rowsAtATime);
+    for (const segment of segmentsOf(query, narrowing)) {
+      let after = query.after;
+      for (;;) {
+        const rows = this.#page(segment, narrowing, query, after, pageSize);
+        yield* this.#rowsOf(rows, test);
+        const last = rows.at(-1);
+        if (last === undefined || rows.length < pageSize) break;
+        after = placeOf(query.sort, String(last[0]), String(last[1]));
+        // The caller goes on, so the matcher throws rows away: larger pages from now on.
+        pageSize = rowsAtATime;
+      }
+    }
+  }
+
+  #page(
+    segment: Segment,
+    narrowing: Narrowing,
+    query: Pick<FindRequest, "sort" | "descending">,
+    after: FindRequest["after"],
+    limit: number,
+  ): readonly (readonly SqlValue[])[] {
+    const terms = [...narrowing.terms, ...segment.terms];
+    const parameters = [...narrowing.parameters];
+    if (after !== undefined) {
+      const from = startAfter(query, segment, after);
+      if (from === "nothing-left") return [];
+      terms.push(...from.terms);
+      parameters.push(...from.parameters);
+    }
+    const where = terms.length === 0 ? "" : ` WHERE ${terms.join(" AND ")}`;
+    return this.#driver.all(`SELECT id, doc FROM ${this.#table}${where} ORDER BY ${segment.order} LIMIT ?`, [...parameters, limit]);
+  }
+
+  #rowsOf(rows: readonly (readonly SqlValue[])[], test: Test): readonly Row[] {
+    const matching: Row[] = [];
+    for (const [id, text] of rows) {
+      if (typeof id !== "string" || typeof text !== "string") throw new Error(`${this.#table} has a row that is no document`);
+      if (test(JSON.parse(text))) matching.push({ id, text });
+    }
+    return matching;
+  }
+
+  #rewrite(id: string, text: string): void {
+    try {
+      this.#driver.run(this.#sql.update, [text, id]);
+    } catch (error) {
+      throw this.#collisionOf(error);
+    }
+  }
+
+  /** The engine's refusal of a second equal key as the port's; any other error as it is. */
+  #collisionOf(error: unknown): unknown {
+    if (!(error instanceof SqlError) || error.code !== sqlCodes.constraint) return error;
+    const named = /index '([^']+)'/.exec(error.message)?.[1] ?? "";
+    return new DuplicateInTableError(declaredIndex(this.#definition, named) ?? "_id");
+  }
+}
+
+function byId(limit: number): Pick<FindRequest, "sort" | "descending" | "limit"> {
+  return { sort: "_id", descending: false, limit };
+}
+
+function segmentsOf(query: Pick<FindRequest, "sort" | "descending">, narrowing: Narrowing): readonly Segment[] {
+  const direction = query.descending ? "DESC" : "ASC";
+  if (query.sort === "_id") return [{ terms: [], order: `id ${direction}` }];
+  const expression = fieldExpression(query.sort);
+  const valued: Segment = { terms: [`${expression} IS NOT NULL`], order: `${expression} ${direction}, id ${direction}` };
+  // A range or an equality on the sort field already leaves out documents without it.
+  if (narrowing.terms.some((term) => term.startsWith(`${expression} `) && !term.endsWith("IS NULL"))) return [valued];
+  const absent: Segment = { terms: [`${expression} IS NULL`], order: `id ${direction}` };
+  return query.descending ? [valued, absent] : [absent, valued];
+}
+
+/** The keyset condition of a page: strictly behind the last document of the page before. */
+function startAfter(
+  query: Pick<FindRequest, "sort" | "descending">,
+  segment: Segment,
+  after: { readonly value: string; readonly id: string },
+): Narrowing | "nothing-left" {
+  const comparison = query.descending ? "<" : ">";
+  const behindId: Narrowing = { terms: [`id ${comparison} ?`], parameters: [after.id] };
+  if (query.sort === "_id") return behindId;
+  const inAbsent = segment.terms.some((term) => term.endsWith("IS NULL"));
+  const wasAbsent = after.value === "null";
+  if (inAbsent && wasAbsent) return behindId;
+  // The place lies in the other segment: that one is either all behind us or all ahead.
+  if (inAbsent !== wasAbsent) return inAbsent === query.descending ? { terms: [], parameters: [] } : "nothing-left";
+  // Through SQLite's own JSON reader, so that the value is bit for bit the one in the index.
+  return { terms: [`(${fieldExpression(query.sort)}, id) ${comparison} (json_extract(?,'$'), ?)`], parameters: [after.value, after.id] };
+}
+
+function placeOf(sort: string, id: string, text: string): { readonly value: string; readonly id: string } {
+  if (sort === "_id") return { value: JSON.stringify(id), id };
+  const reached = reach(JSON.parse(text), sort);
+  const value = reached.kind === "value" ? reached.value : undefined;
+  return { value: JSON.stringify(value ?? null), id };
+}

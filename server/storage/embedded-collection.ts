@@ -1,0 +1,127 @@
+/** The main thread's side of one collection: checks the call, sends it to the worker, parses what comes back. */
+import type {
+  BulkOutcome,
+  BulkWrite,
+  Collection,
+  CollectionDefinition,
+  Filter,
+  FindQuery,
+  InsertOutcome,
+  StoredDocument,
+  Update,
+  UpdateOutcome,
+} from "./collection.ts";
+import { DuplicateKeyError } from "./collection.ts";
+import { checkDocument, checkFilter, checkFind, checkUpdate, checkUpsert, storeLimits } from "./guard.ts";
+import { isServed, isSortServed } from "./narrowing.ts";
+import type { StoreRequest, WriteRequest } from "./requests.ts";
+import type { WorkerLink } from "./worker-link.ts";
+
+/** Told of every filter or sort order that no index serves; throws where that is to be refused. */
+export type OnUnserved = (collection: string, shape: string) => void;
+
+/** A count stops here when the caller names no cap. */
+const usualCap = 1_000_000;
+
+export class EmbeddedCollection<T extends StoredDocument> implements Collection<T> {
+  readonly name: string;
+  readonly #definition: CollectionDefinition;
+  readonly #link: WorkerLink;
+  readonly #onUnserved: OnUnserved;
+
+  constructor(definition: CollectionDefinition, link: WorkerLink, onUnserved: OnUnserved) {
+    this.name = definition.name;
+    this.#definition = definition;
+    this.#link = link;
+    this.#onUnserved = onUnserved;
+  }
+
+  async findOne(filter: Filter): Promise<T | undefined> {
+    const [found] = await this.find(filter, { limit: 1 });
+    return found;
+  }
+
+  async find(filter: Filter, query: FindQuery = {}): Promise<readonly T[]> {
+    checkFind(this.name, query);
+    const [sort, direction] = Object.entries(query.sort ?? {})[0] ?? ["_id", 1];
+    if (!isSortServed(this.#definition, sort)) this.#onUnserved(this.name, `sorted by ${sort}`);
+    const { after } = query;
+    const request: StoreRequest = {
+      op: "find",
+      collection: this.name,
+      filter: this.#filterText(filter),
+      sort,
+      descending: direction === -1,
+      limit: query.limit ?? storeLimits.usualDocuments,
+      ...(after === undefined ? {} : { after: { value: JSON.stringify(after.value ?? null), id: after.id } }),
+    };
+    // The texts in the store are documents of this collection: nobody else writes there.
+    return JSON.parse(await this.#ask(request)) as T[];
+  }
+
+  async count(filter: Filter, cap: number = usualCap): Promise<number> {
+    if (!Number.isInteger(cap) || cap < 1) throw new Error(`count on ${this.name}: cap ${cap}`);
+    return Number(await this.#ask({ op: "count", collection: this.name, filter: this.#filterText(filter), cap }));
+  }
+
+  async insertOne(document: T): Promise<InsertOutcome> {
+    const answer = await this.#link.ask(this.#insertion(document));
+    return answer.ok ? { ok: true } : { ok: false, reason: "duplicate-key", index: answer.index };
+  }
+
+  async updateOne(filter: Filter, update: Update, settings: { readonly upsert?: boolean } = {}): Promise<UpdateOutcome> {
+    return JSON.parse(await this.#ask(this.#updating(filter, update, settings.upsert === true, false))) as UpdateOutcome;
+  }
+
+  async findOneAndUpdate(filter: Filter, update: Update, settings: { readonly upsert?: boolean } = {}): Promise<T | undefined> {
+    const text = await this.#ask(this.#updating(filter, update, settings.upsert === true, true));
+    return (JSON.parse(text) as T | null) ?? undefined;
+  }
+
+  async bulkWrite(writes: readonly BulkWrite<T>[]): Promise<BulkOutcome> {
+    if (writes.length === 0) return { failed: [], matched: 0 };
+    const requests = writes.map((write) => {
+      if ("insertOne" in write) return this.#insertion(write.insertOne.document);
+      if ("deleteOne" in write) return this.#deletion(write.deleteOne.filter, false);
+      return this.#updating(write.updateOne.filter, write.updateOne.update, write.updateOne.upsert === true, false);
+    });
+    return JSON.parse(await this.#ask({ op: "bulk", writes: requests })) as BulkOutcome;
+  }
+
+  async deleteOne(filter: Filter): Promise<{ readonly deleted: number }> {
+    return JSON.parse(await this.#ask(this.#deletion(filter, false))) as { deleted: number };
+  }
+
+  async deleteMany(filter: Filter): Promise<{ readonly deleted: number }> {
+    return JSON.parse(await this.#ask(this.#deletion(filter, true))) as { deleted: number };
+  }
+
+  async #ask(request: StoreRequest): Promise<string> {
+    const answer = await this.#link.ask(request);
+    if (answer.ok) return answer.text;
+    throw new DuplicateKeyError(this.name, answer.index);
+  }
+
+  #insertion(document: StoredDocument): WriteRequest {
+    checkDocument(this.#definition, document);
+    const text = JSON.stringify(document);
+    if (text.length > storeLimits.documentCharacters) throw new Error(`document of ${this.name}: ${text.length} characters`);
+    return { op: "insert", collection: this.name, id: document._id, document: text };
+  }
+
+  #updating(filter: Filter, update: Update, upsert: boolean, returning: boolean): WriteRequest {
+    checkUpdate(this.name, update);
+    if (upsert) checkUpsert(this.name, filter);
+    return { op: "update", collection: this.name, filter: this.#filterText(filter), update: JSON.stringify(update), upsert, returning };
+  }
+
+  #deletion(filter: Filter, many: boolean): WriteRequest {
+    return { op: "delete", collection: this.name, filter: this.#filterText(filter), many };
+  }
+
+  #filterText(filter: Filter): string {
+    checkFilter(this.name, filter);
+    if (!isServed(this.#definition, filter)) this.#onUnserved(this.name, `filtered by ${Object.keys(filter).join(", ")}`);
+    return JSON.stringify(filter);
+  }
+}

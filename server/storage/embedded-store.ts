@@ -1,0 +1,125 @@
+/** The store that needs nothing but Node: SQLite in one worker thread for documents and points, files for blobs. */
+import { mkdir } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
+import { flushDirectory, openBlobFiles } from "./blob-files.ts";
+import type { Collection, CollectionDefinition, StoredDocument } from "./collection.ts";
+import { type DriverName, SqlError, sqlCodes } from "./drivers/driver.ts";
+import { usualDriver } from "./drivers/open-driver.ts";
+import { EmbeddedCollection } from "./embedded-collection.ts";
+import { EmbeddedTelemetry } from "./embedded-telemetry.ts";
+import { checkDefinition } from "./guard.ts";
+import { type Store, StoreOpenError } from "./store.ts";
+import { openWorkerLink, type WorkerLink } from "./worker-link.ts";
+
+export interface EmbeddedStoreSettings {
+  /** Made when it is not there, for this user alone. */
+  readonly directory: string;
+  readonly collections: readonly CollectionDefinition[];
+  /** Refuse filters and sort orders that no index serves; otherwise they are counted and reported once each. Default false. */
+  readonly strictFilters?: boolean;
+  /** One line for the log. */
+  readonly onWarning?: (message: string) => void;
+  /** Default: what suits this Node. */
+  readonly driver?: DriverName;
+}
+
+export interface EmbeddedStore extends Store {
+  /** Calls so far whose filter or sort order no index served. */
+  unservedQueries(): number;
+}
+
+const databaseFile = "store.db";
+/** Reported shapes are remembered up to this many, so that a warning comes once. */
+const rememberedShapes = 1_000;
+
+/** Rejects with `StoreOpenError`, whose message names the directory and the likely cause. */
+export async function openEmbeddedStore(settings: EmbeddedStoreSettings): Promise<EmbeddedStore> {
+  const directory = resolve(settings.directory);
+  for (const definition of settings.collections) checkDefinition(definition);
+  const names = settings.collections.map((definition) => definition.name);
+  if (new Set(names).size !== names.length) throw new Error(`two collections have the same name: ${names.join(", ")}`);
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 });
+    const driver = settings.driver ?? usualDriver();
+    const link = await openWorkerLink({ file: join(directory, databaseFile), driver, definitions: settings.collections });
+    try {
+      // A new file is only there after a power cut when its directory was flushed too.
+      await flushDirectory(directory);
+      await flushDirectory(dirname(directory));
+      const blobs = await openBlobFiles(join(directory, "blobs"));
+      return assemble(settings, link, blobs);
+    } catch (error) {
+      await link.close();
+      throw error;
+    }
+  } catch (error) {
+    throw new StoreOpenError(`cannot open the data directory ${directory}: ${causeOf(error)}`);
+  }
+}
+
+type BlobFiles = Awaited<ReturnType<typeof openBlobFiles>>;
+
+function assemble(settings: EmbeddedStoreSettings, link: WorkerLink, blobs: BlobFiles): EmbeddedStore {
+  let unserved = 0;
+  const shapes = new Set<string>();
+  const onUnserved = (collection: string, shape: string): void => {
+    const message = `${collection} ${shape}: no index serves this`;
+    if (settings.strictFilters === true) throw new Error(message);
+    unserved++;
+    if (shapes.has(message) || shapes.size >= rememberedShapes) return;
+    shapes.add(message);
+    settings.onWarning?.(message);
+  };
+  const collections = new Map(
+    settings.collections.map((definition) => [definition.name, new EmbeddedCollection(definition, link, onUnserved)]),
+  );
+  return {
+    collection<T extends StoredDocument>(definition: CollectionDefinition): Collection<T> {
+      const collection = collections.get(definition.name);
+      if (collection === undefined) throw new Error(`the store was opened without the collection ${definition.name}`);
+      // A collection's documents are of one type, by the feature that declares it.
+      return collection as unknown as Collection<T>;
+    },
+    blobs,
+    telemetry: new EmbeddedTelemetry(link),
+    probe: async () => {
+      await link.ask({ op: "probe" });
+    },
+    close: async () => {
+      await blobs.close();
+      await link.close();
+    },
+    unservedQueries: () => unserved,
+  };
+}
+
+function causeOf(error: unknown): string {
+  if (error instanceof SqlError) return sqlCauses.get(error.code) ?? error.message;
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return fileCauses.get(String(code)) ?? (error instanceof Error ? error.message.replaceAll("\n", " ") : String(error));
+}
+
+const notWritable = "this user may not write there";
+const diskFull = "the disk is full";
+
+const sqlCauses: ReadonlyMap<number, string> = new Map([
+  [sqlCodes.busy, "another server is using it"],
+  [sqlCodes.locked, "another server is using it"],
+  [sqlCodes.readOnly, notWritable],
+  [sqlCodes.permission, notWritable],
+  [sqlCodes.cannotOpen, `its file ${databaseFile} cannot be opened; may this user write there?`],
+  [sqlCodes.full, diskFull],
+  [sqlCodes.inputOutput, "reading or writing failed; is the disk healthy, and has it space left?"],
+  [sqlCodes.corrupt, `its file ${databaseFile} is damaged; restore a backup`],
+  [sqlCodes.notADatabase, `its file ${databaseFile} is damaged or no database; restore a backup`],
+]);
+
+const fileCauses: ReadonlyMap<string, string> = new Map([
+  ["EACCES", notWritable],
+  ["EPERM", notWritable],
+  ["EROFS", "it is on a read-only file system"],
+  ["ENOTDIR", "a part of its path is a file"],
+  ["EEXIST", "it is a file"],
+  ["ENOSPC", diskFull],
+  ["EDQUOT", diskFull],
+]);

@@ -1,0 +1,60 @@
+/** Points in SQLite, inside the worker: one row per (series, time), the series being an endpoint name and a path. */
+import type { SqlDriver } from "./drivers/driver.ts";
+
+/** `[endpoint, path, timeMs, receivedMs, value as JSON text]`, as it travels. */
+export type PointRow = readonly [string, string, number, number, string];
+
+/** Series whose number is remembered; the others are looked up. About 100 bytes each. */
+const rememberedSeries = 100_000;
+
+export class TelemetryTable {
+  readonly #driver: SqlDriver;
+  readonly #series = new Map<string, number>();
+
+  constructor(driver: SqlDriver) {
+    this.#driver = driver;
+  }
+
+  append(pointsText: string): void {
+    const points = JSON.parse(pointsText) as readonly PointRow[];
+    const rows = points.map(([endpoint, path, timeMs, receivedMs, value]) => [this.#seriesOf(endpoint, path), timeMs, receivedMs, value]);
+    // One statement for all of them: crossing into the engine once per point would cost more than the insert.
+    this.#driver.run(
+      "INSERT OR REPLACE INTO points (series, time, received, value) SELECT value->>0, value->>1, value->>2, value->>3 FROM json_each(?)",
+      [JSON.stringify(rows)],
+    );
+  }
+
+  /** JSON text of `[timeMs, receivedMs, value][]`, oldest first. */
+  range(endpoint: string, path: string, fromMs: number, toMs: number, limit: number): string {
+    const series = this.#find(endpoint, path);
+    if (series === undefined) return "[]";
+    const rows = this.#driver.all(
+      "SELECT time, received, value FROM points WHERE series = ? AND time >= ? AND time < ? ORDER BY time LIMIT ?",
+      [...[series, fromMs, toMs, limit]],
+    );
+    return `[${rows.map(([time, received, value]) => `[${time},${received},${value}]`).join()}]`;
+  }
+
+  /** After a rollback: numbers given in it may be given again. */
+  forget(): void {
+    this.#series.clear();
+  }
+
+  #seriesOf(endpoint: string, path: string): number {
+    const key = JSON.stringify([endpoint, path]);
+    const known = this.#series.get(key);
+    if (known !== undefined) return known;
+    this.#driver.run("INSERT OR IGNORE INTO series (endpoint, path) VALUES (?, ?)", [endpoint, path]);
+    const series = this.#find(endpoint, path);
+    if (series === undefined) throw new Error("a series that was just written is not there");
+    if (this.#series.size >= rememberedSeries) this.#series.clear();
+    this.#series.set(key, series);
+    return series;
+  }
+
+  #find(endpoint: string, path: string): number | undefined {
+    const id = this.#driver.get("SELECT id FROM series WHERE endpoint = ? AND path = ?", [endpoint, path])?.[0];
+    return typeof id === "number" ? id : undefined;
+  }
+}
