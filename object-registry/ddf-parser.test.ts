@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { seededRandom } from "@lwm2m/protocol/testing/seeded-random";
 import { DdfFormatError } from "./ddf-format-error.ts";
 import { parseDdf } from "./ddf-parser.ts";
 import { aDdf, anItem, anObject, publishedFolder } from "./testing/ddf-fixtures.ts";
@@ -181,6 +182,38 @@ test("a definition file cut at every character is refused as such, never otherwi
   const xml = aDdf([anObject({ items: [anItem({ id: "0", range: "0..9" }), anItem()] })]);
   const whole = xml.lastIndexOf("</LWM2M>") + "</LWM2M>".length;
   for (let end = 0; end < whole; end++) assert.throws(() => parseDdf(xml.slice(0, end)), DdfFormatError, `cut at ${end}`);
+});
+
+test("a definition file with random damage is read or refused as such, never otherwise", () => {
+  const random = seededRandom(20);
+  const xml = aDdf([anObject({ items: [anItem({ id: "0", range: "0..9" }), anItem()] })]);
+  const pieces = [
+    "<",
+    ">",
+    "/",
+    "&",
+    "&#x0;",
+    "&#99999999;",
+    "]]>",
+    "<![CDATA[",
+    "<!--",
+    '"',
+    "\0",
+    "\uD800",
+    "<Item>",
+    "</Object>",
+    "9",
+    " ",
+  ];
+  for (let round = 0; round < 3_000; round++) {
+    const at = random.integer(xml.length);
+    const damaged = xml.slice(0, at) + random.pick(pieces) + xml.slice(at + random.integer(12));
+    try {
+      parseDdf(damaged);
+    } catch (error) {
+      assert.ok(error instanceof DdfFormatError, `seed ${random.seed}, round ${round}: ${error}`);
+    }
+  }
 });
 
 const published = publishedFolder();

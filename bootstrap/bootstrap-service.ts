@@ -1,0 +1,218 @@
+/** The bootstrap server: sessions of all devices over one CoAP endpoint. */
+import { ResponseCode } from "@lwm2m/protocol/coap/codes";
+import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
+import type { IncomingRequest, OutgoingResponse, Peer, RequestOutcome } from "@lwm2m/protocol/coap/message";
+import { defaultParameters, exchangeLifetimeMs } from "@lwm2m/protocol/coap/parameters";
+import type { ResourceTypeLookup } from "@lwm2m/protocol/lwm2m/value";
+import type { Clock, Timer } from "@lwm2m/protocol/ports/clock";
+import { type BootstrapRequest, readBootstrapRequest, refusal } from "./bootstrap-coap.ts";
+import type { BootstrapConfigs } from "./bootstrap-config.ts";
+import { openSession, type SessionEvent, type SessionFailure, type SessionState, step } from "./bootstrap-machine.ts";
+import { type PlanStep, toPlan } from "./bootstrap-plan.ts";
+import { describeStep, foundSecurity, requestOf } from "./session-request.ts";
+
+export interface BootstrapServiceDeps {
+  /** Its requests all go to this service; closed by who opened it, after the service. */
+  readonly endpoint: CoapEndpoint;
+  readonly configs: BootstrapConfigs;
+  readonly clock: Clock;
+  /** Types of objects 0 and 1, for the codecs: `typeLookup(registry, [], "1.1")`. */
+  readonly typeOf: ResourceTypeLookup;
+  readonly onSession?: (notice: SessionNotice) => void;
+  readonly maxSessions?: number;
+}
+
+/** What happened, for logs and events; never a value that was written. */
+export type SessionNotice = { readonly at: number; readonly address: string } & (
+  | { readonly kind: "refused"; readonly endpointName: string | undefined; readonly detail: string }
+  | { readonly kind: "started"; readonly endpointName: string; readonly contentFormat: number; readonly steps: number }
+  | {
+      readonly kind: "answered";
+      readonly endpointName: string;
+      readonly request: string;
+      readonly code: string;
+      readonly accepted: boolean;
+    }
+  | { readonly kind: "finished"; readonly endpointName: string; readonly refused: number; readonly durationMs: number }
+  | {
+      readonly kind: "failed";
+      readonly endpointName: string;
+      readonly reason: SessionFailure;
+      readonly detail: string;
+      readonly durationMs: number;
+    }
+);
+
+export interface BootstrapService {
+  /** Ends what is open with `closed`. */
+  close(): Promise<void>;
+}
+
+/** Sessions open at once; each holds a plan and one request. Further devices are asked to come later. */
+const usualMaxSessions = 10_000;
+/** How much later (RFC 7252 §5.9.3.4): a session takes seconds. */
+const retryAfterSeconds = 30;
+
+/** A device counts a session as failed that has not finished by then (LwM2M Core 1.1 §6.1.7.1). */
+const sessionDeadlineMs = exchangeLifetimeMs(defaultParameters);
+
+export function openBootstrapService(deps: BootstrapServiceDeps): BootstrapService {
+  const service = new Sessions(deps);
+  deps.endpoint.handle((request) => service.accept(request));
+  return service;
+}
+
+interface Session extends BootstrapRequest {
+  readonly peer: Peer;
+  readonly startedAt: number;
+  readonly stop: AbortController;
+  deadline: Timer | undefined;
+  state: SessionState;
+}
+
+class Sessions implements BootstrapService {
+  readonly #deps: BootstrapServiceDeps;
+  /** By endpoint name: one at a time, the newest. */
+  readonly #open = new Map<string, Session>();
+  readonly #running = new Set<Promise<void>>();
+  #closed = false;
+
+  constructor(deps: BootstrapServiceDeps) {
+    this.#deps = deps;
+  }
+
+  async accept(request: IncomingRequest): Promise<OutgoingResponse> {
+    const wanted = readBootstrapRequest(request);
+    if (!wanted.ok) return this.#refuse(request.peer, undefined, wanted.code, wanted.detail);
+    const { endpointName } = wanted;
+    const isNew = !this.#open.has(endpointName);
+    if (this.#closed || (isNew && this.#open.size >= (this.#deps.maxSessions ?? usualMaxSessions))) {
+      const response = this.#refuse(request.peer, endpointName, ResponseCode.serviceUnavailable, "too many sessions, come again later");
+      return { ...response, maxAgeSeconds: retryAfterSeconds };
+    }
+    const config = await this.#deps.configs.find(endpointName);
+    // The same answer for an unknown device and one without configuration (table of codes): nothing to learn for a stranger.
+    if (config === undefined)
+      return this.#refuse(request.peer, endpointName, ResponseCode.badRequest, "no configuration for this endpoint name");
+    const { peer } = request;
+    const steps = toPlan(config);
+    // The device must see 2.04 before the first request of the plan.
+    return { code: ResponseCode.changed, afterSent: () => this.#start(wanted, peer, steps) };
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const session of [...this.#open.values()]) this.#stop(session, { kind: "closed" });
+    await Promise.all(this.#running);
+  }
+
+  #refuse(peer: Peer, endpointName: string | undefined, code: ResponseCode, detail: string): OutgoingResponse {
+    this.#deps.onSession?.({ at: this.#deps.clock.now(), address: addressOf(peer), kind: "refused", endpointName, detail });
+    return refusal(code, detail);
+  }
+
+  #start(wanted: BootstrapRequest, peer: Peer, steps: readonly PlanStep[]): void {
+    if (this.#closed) return;
+    const older = this.#open.get(wanted.endpointName);
+    if (older !== undefined) this.#stop(older, { kind: "superseded" });
+    const { endpointName, contentFormat } = wanted;
+    const session: Session = {
+      endpointName,
+      contentFormat,
+      peer,
+      startedAt: this.#deps.clock.now(),
+      stop: new AbortController(),
+      deadline: undefined,
+      state: openSession(steps),
+    };
+    session.deadline = this.#deps.clock.after(sessionDeadlineMs, () => this.#stop(session, { kind: "deadline" }));
+    this.#open.set(endpointName, session);
+    this.#notice(session, { kind: "started", endpointName, contentFormat, steps: steps.length });
+    const run = this.#run(session).finally(() => this.#running.delete(run));
+    this.#running.add(run);
+  }
+
+  /** Over at once, told as such; a request under way is abandoned. */
+  #stop(session: Session, why: SessionEvent & { readonly kind: "superseded" | "deadline" | "closed" }): void {
+    this.#apply(session, why);
+    this.#end(session);
+    session.stop.abort();
+  }
+
+  /** Never rejects: a fault of ours ends this session and is told as such. */
+  async #run(session: Session): Promise<void> {
+    let next = this.#apply(session, { kind: "reply-left" });
+    while (next !== undefined) {
+      const event = await this.#ask(session, next);
+      // Stopped while the request was under way.
+      if (isOver(session.state)) return;
+      next = this.#apply(session, event);
+    }
+    this.#end(session);
+  }
+
+  #end(session: Session): void {
+    session.deadline?.cancel();
+    if (this.#open.get(session.endpointName) === session) this.#open.delete(session.endpointName);
+    this.#report(session);
+  }
+
+  /** The request to send next, if any. */
+  #apply(session: Session, event: SessionEvent): PlanStep | undefined {
+    const [state, effects] = step(session.state, event);
+    session.state = state;
+    let next: PlanStep | undefined;
+    for (const effect of effects) {
+      if (effect.kind === "send") next = effect.step;
+      else {
+        const { code, accepted } = effect;
+        this.#notice(session, { kind: "answered", endpointName: session.endpointName, request: describeStep(effect.step), code, accepted });
+      }
+    }
+    return next;
+  }
+
+  async #ask(session: Session, next: PlanStep): Promise<SessionEvent> {
+    try {
+      const request = requestOf(next, session.contentFormat, this.#deps.typeOf);
+      const outcome = await this.#deps.endpoint.request(session.peer, request, { signal: session.stop.signal });
+      return eventOf(outcome, next);
+    } catch (error) {
+      return { kind: "internal", detail: `${describeStep(next)}: ${error instanceof Error ? error.message : String(error)}` };
+    }
+  }
+
+  #report({ state, endpointName, startedAt, peer }: Session): void {
+    const at = this.#deps.clock.now();
+    const common = { at, address: addressOf(peer), endpointName, durationMs: at - startedAt };
+    if (state.kind === "finished") this.#deps.onSession?.({ ...common, kind: "finished", refused: state.refused });
+    else if (state.kind === "failed") this.#deps.onSession?.({ ...common, kind: "failed", reason: state.reason, detail: state.detail });
+    else throw new Error(`bootstrap session of ${endpointName} ended while ${state.kind}`);
+  }
+
+  #notice(session: Session, what: NoticeBody): void {
+    this.#deps.onSession?.({ at: this.#deps.clock.now(), address: addressOf(session.peer), ...what });
+  }
+}
+
+function isOver(state: SessionState): boolean {
+  return state.kind === "finished" || state.kind === "failed";
+}
+
+type NoticeBody =
+  | Omit<Extract<SessionNotice, { kind: "started" }>, "at" | "address">
+  | Omit<Extract<SessionNotice, { kind: "answered" }>, "at" | "address">;
+
+function eventOf(outcome: RequestOutcome, asked: PlanStep): SessionEvent {
+  if (!outcome.ok)
+    return {
+      kind: "no-answer",
+      detail: `${describeStep(asked)}: ${outcome.reason}${outcome.detail === undefined ? "" : ` (${outcome.detail})`}`,
+    };
+  const { response } = outcome;
+  return { kind: "answer", code: response.code, ...(asked.kind === "discover" ? { found: foundSecurity(response) } : {}) };
+}
+
+function addressOf({ address: { address, port } }: Peer): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
+}
