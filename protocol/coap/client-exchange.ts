@@ -6,7 +6,8 @@
  *   sent --RST | given up--> ended        sent | acknowledged --stop--> ended
  */
 import type { CoapOption, RequestFailure } from "./message.ts";
-import type { MessageLayer, Receipt } from "./message-layer.ts";
+import type { MessageLayer } from "./message-layer.ts";
+import type { Receipt } from "./message-layer-contract.ts";
 import { MessageType, type MessageView } from "./message-view.ts";
 import type { PeerRecord } from "./peer-table.ts";
 import { type ReceivedResponse, readResponse } from "./response-fields.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { deviceAddress, openWorld, serverAddress } from "../testing/coap-world.ts";
 import { Method, ResponseCode } from "./codes.ts";
-import { deviceAddress, openWorld, serverAddress } from "./test-world.ts";
 
 const encoder = new TextEncoder();
 

@@ -8,7 +8,7 @@ import { follow, transfer } from "./body-transfer.ts";
 import type { ClientExchange } from "./client-exchange.ts";
 import { isSuccess } from "./codes.ts";
 import type { IncomingResponse } from "./message.ts";
-import type { Receipt } from "./message-layer.ts";
+import type { Receipt } from "./message-layer-contract.ts";
 import { MessageType, type MessageView } from "./message-view.ts";
 import type { HeldObservation, ObservationKey, ObservationListener } from "./observation.ts";
 import { isNewer, type NotificationMark } from "./observe-order.ts";

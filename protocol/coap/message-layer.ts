@@ -3,7 +3,6 @@
  *
  * `receive` runs for every datagram, so it makes no object unless the message needs one and never a promise or a timer.
  */
-import type { Clock } from "../ports/clock.ts";
 import type { DatagramSocket, SocketAddress } from "../ports/datagram-socket.ts";
 import type { Random } from "../ports/random.ts";
 import type { CoapCounters } from "./counters.ts";
@@ -12,51 +11,12 @@ import { DedupTable, hashOfDatagram } from "./dedup-table.ts";
 import { CoapFormatError } from "./format-error.ts";
 import type { CoapLimits } from "./limits.ts";
 import type { Peer } from "./message.ts";
+import type { MessageEvents, MessageLayerSettings, Receipt, TransmissionHooks } from "./message-layer-contract.ts";
 import { MessageType, MessageView } from "./message-view.ts";
 import { MessageWriter } from "./message-writer.ts";
 import { exchangeLifetimeMs, nonLifetimeMs, type TransmissionParameters } from "./parameters.ts";
 import { type OpenTransmission, type PeerRecord, PeerTable, peerKeyOf } from "./peer-table.ts";
-import { startTransmission, stepTransmission, type TransmissionOutcome } from "./transmission-machine.ts";
-
-/** One message as it crossed the socket; `bytes` are valid only during the call. */
-export interface TraceEvent {
-  readonly direction: "in" | "out";
-  readonly at: number;
-  readonly peer: SocketAddress;
-  readonly bytes: Uint8Array;
-}
-
-export interface MessageLayerSettings {
-  readonly socket: DatagramSocket;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly parameters: TransmissionParameters;
-  readonly limits: CoapLimits;
-  readonly counters: CoapCounters;
-  readonly onTrace: ((event: TraceEvent) => void) | undefined;
-  readonly onBug: (error: unknown) => void;
-}
-
-/** Where a received message stands in the deduplication table; `none` for types that are not kept there. */
-export interface Receipt {
-  readonly entry: number;
-  readonly serial: number;
-}
-
-/** The layers above; the view is valid only during the call. */
-export interface MessageEvents {
-  onRequest(record: PeerRecord, view: MessageView, receipt: Receipt): void;
-  /** Confirmable responses come with a receipt and are acknowledged, rejected or released by the one called. */
-  onResponse(record: PeerRecord, view: MessageView, receipt: Receipt | undefined): void;
-  /** RST for a message that is not waiting for an acknowledgement. */
-  onRejected(record: PeerRecord, messageId: number): void;
-}
-
-export interface TransmissionHooks {
-  /** Every datagram handed to the socket, resends included. */
-  onDatagram(lengthBytes: number): void;
-  onOutcome(outcome: TransmissionOutcome): void;
-}
+import { startTransmission, stepTransmission } from "./transmission-machine.ts";
 
 /** Deduplication counts time in tenths of a second from the start: 31 bits last six years. */
 const ticksPerMs = 0.01;

@@ -4,38 +4,22 @@
  *   open --answer at hand--> done (piggybacked, or NON)
  *   open --handler thinks longer than the piggyback time--> acknowledged (empty ACK) --answer--> done (separate response)
  */
-import type { Timer } from "../ports/clock.ts";
 import { type Block, findBlock } from "./block-option.ts";
 import { BodyAssemblies } from "./body-assembly.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { isSuccess, Method, ResponseCode } from "./codes.ts";
 import { KeptResponses } from "./kept-responses.ts";
 import type { IncomingRequest, OutgoingResponse, RequestHandler } from "./message.ts";
-import type { MessageLayer, Receipt } from "./message-layer.ts";
+import type { MessageLayer } from "./message-layer.ts";
+import type { Receipt } from "./message-layer-contract.ts";
 import { MessageType, type MessageView } from "./message-view.ts";
 import { describeOption } from "./options.ts";
 import type { PeerRecord } from "./peer-table.ts";
-import { type RequestFields, readRequestFields } from "./request-fields.ts";
-import { etagOf, isBodySource, planSlice } from "./response-slice.ts";
+import { readRequestFields } from "./request-fields.ts";
+import { isBodySource, planSlice } from "./response-slice.ts";
 import { type ResponsePart, writeResponse } from "./response-writer.ts";
+import { isRepeatable, partOf, requestOf, type ServedExchange, sliceHead, transferKey } from "./served-exchange.ts";
 import { mayObserve, ServedObservations } from "./served-observations.ts";
-
-interface ServedExchange {
-  readonly record: PeerRecord;
-  readonly receipt: Receipt;
-  readonly method: Method;
-  readonly confirmable: boolean;
-  readonly messageId: number;
-  readonly token: Uint8Array;
-  readonly observe: number | undefined;
-  /** Block2 of the request. */
-  readonly asked: Block | undefined;
-  /** Block1 of the request, repeated in every answer to it (RFC 7959 §2.3). */
-  readonly echoed: Block | undefined;
-  readonly fields: RequestFields;
-  acknowledged: boolean;
-  timer: Timer | undefined;
-}
 
 const encoder = new TextEncoder();
 /** A peer that was refused for load comes back after this many seconds. */
@@ -270,52 +254,4 @@ export class ServedRequests {
       this.#layer.onBug(error);
     }
   }
-}
-
-function requestOf(exchange: ServedExchange, payload: Uint8Array): IncomingRequest {
-  const { fields } = exchange;
-  return {
-    peer: exchange.record.peer,
-    method: exchange.method,
-    confirmable: exchange.confirmable,
-    path: fields.path,
-    query: fields.query,
-    contentFormat: fields.contentFormat,
-    accept: fields.accept,
-    observe: fields.observe,
-    options: fields.options,
-    payload,
-  };
-}
-
-/** RFC 7252 §5.1: safe methods may run again for a duplicate. */
-function isRepeatable(method: Method): boolean {
-  return method === Method.get || method === Method.fetch;
-}
-
-function sliceHead(
-  response: OutgoingResponse,
-  payload: NonNullable<OutgoingResponse["payload"]>,
-  block: Block,
-  sizeBytes: number,
-): Partial<ResponsePart> {
-  const etag = response.etag ?? (isBodySource(payload) ? payload.etag : etagOf(payload));
-  return { block2: block, etag, size2: block.number === 0 ? sizeBytes : undefined };
-}
-
-function partOf(response: OutgoingResponse, changes: Partial<ResponsePart>): ResponsePart {
-  return {
-    code: response.code,
-    contentFormat: response.contentFormat,
-    locationPath: response.locationPath,
-    maxAgeSeconds: response.maxAgeSeconds,
-    etag: response.etag,
-    options: response.options,
-    ...changes,
-  };
-}
-
-/** RFC 7959 §2.4, §2.5: the same request of the same peer; a new token per block is usual. */
-function transferKey(exchange: ServedExchange, requestTag: Uint8Array | undefined): string {
-  return JSON.stringify([exchange.method, exchange.fields.path, exchange.fields.query, requestTag === undefined ? null : [...requestTag]]);
 }

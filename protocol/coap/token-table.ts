@@ -1,5 +1,6 @@
 /** Who waits for a response with which token: open requests and held observations (RFC 7252 §5.3.2). */
-import type { MessageLayer, Receipt } from "./message-layer.ts";
+import type { MessageLayer } from "./message-layer.ts";
+import type { Receipt } from "./message-layer-contract.ts";
 import { headerBytes, MessageType, type MessageView } from "./message-view.ts";
 import type { PeerRecord } from "./peer-table.ts";
 

@@ -1,12 +1,12 @@
-/** Endpoints and scripted peers on one virtual network: what the tests of this folder start from. */
+/** Endpoints and scripted peers on one virtual network: what tests of CoAP start from. */
 import assert from "node:assert/strict";
-import { type LinkConditions, MemoryNetwork } from "../testing/memory-network.ts";
-import { ScriptedPeer } from "../testing/scripted-peer.ts";
-import { seededRandom } from "../testing/seeded-random.ts";
-import { VirtualClock } from "../testing/virtual-clock.ts";
-import { type CoapCounters, createCoapCounters } from "./counters.ts";
-import { type EndpointSettings, openCoapEndpoint } from "./endpoint.ts";
-import type { CoapEndpoint } from "./endpoint-contract.ts";
+import { type CoapCounters, createCoapCounters } from "../coap/counters.ts";
+import { type EndpointSettings, openCoapEndpoint } from "../coap/endpoint.ts";
+import type { CoapEndpoint } from "../coap/endpoint-contract.ts";
+import { type LinkConditions, MemoryNetwork } from "./memory-network.ts";
+import { ScriptedPeer } from "./scripted-peer.ts";
+import { seededRandom } from "./seeded-random.ts";
+import { VirtualClock } from "./virtual-clock.ts";
 
 export const serverAddress = { address: "10.0.0.1", port: 5_683 };
 export const deviceAddress = { address: "10.0.0.2", port: 40_000 };
