@@ -234,6 +234,32 @@ for (const variant of variants) {
       assert.ok(notified <= before, "no notification after the cancel");
     });
 
+    test("the path-shaped addresses do the same", async () => {
+      const at = (path: string): string => `/devices/${endpoint}/resources${path}`;
+      const send = async (method: string, path: string, body?: Json): Promise<Json> => {
+        const reply = await server.rest.send(method, path, { ...(body === undefined ? {} : { body }), headers: { prefer: "wait=15" } });
+        assert.equal(reply.status, 200, `${method} ${path}: ${JSON.stringify(reply.body)}`);
+        return reply.body;
+      };
+      await send("PUT", at("/3/0/15"), { value: "Asia/Tokyo" });
+      await client.says("written /3/0/15 Asia/Tokyo");
+      assert.equal(field(await send("GET", `${at("/3/0/15")}?live=true`), "value"), "Asia/Tokyo");
+      await send("POST", at("/3/0"), { value: { "14": "+09:00" } });
+      await client.says("written /3/0/14 +09:00");
+      await send("POST", at("/3303"), { instanceId: 9, value: { "5750": "ninth" } });
+      await client.says("created /3303/9");
+      const from = client.mark;
+      await send("POST", `${at("/3303/9/5605")}:execute`, {});
+      await client.says("executed /3303/9/5605", 5_000, from);
+      assert.ok(JSON.stringify(await send("GET", `${at("/3303/9")}:discover`)).includes('"/3303/9/5700"'));
+      await send("DELETE", at("/3303/9"));
+      await client.says("deleted /3303/9");
+      const gone = await server.rest.send("GET", `${at("/3303/9/5700")}?live=true`);
+      assert.equal(gone.status, 502, JSON.stringify(gone.body));
+      assert.equal(field(gone.body, "type"), "urn:lwm2m:problem:device-rejected");
+      assert.equal(field(gone.body, "coapCode"), "4.04");
+    });
+
     test("RFC 9457: an attribute write the client does not implement is reported as the device's own refusal", async () => {
       assert.equal(await refused({ kind: "writeAttributes", path: "/3303/0/5700", attributes: { pmin: 1, pmax: 3 } }), "5.00");
     });
