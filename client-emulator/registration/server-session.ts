@@ -3,7 +3,9 @@ import { formatCode, Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
 import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import type { OutgoingRequest, Peer, RequestOutcome } from "@lwm2m/protocol/coap/message";
+import { encodeRegisterQuery } from "@lwm2m/protocol/lwm2m/register-query";
 import type { Clock, Timer } from "@lwm2m/protocol/ports/clock";
+import type { Lwm2mVersion } from "../objects/object-versions.ts";
 import type { ServerSettings } from "../objects/server-object.ts";
 import {
   type RegistrationEffect,
@@ -19,7 +21,7 @@ export interface SessionOptions {
   readonly peer: Peer;
   readonly clock: Clock;
   readonly endpointName: string;
-  readonly lwm2mVersion: string;
+  readonly lwm2mVersion: Lwm2mVersion;
   readonly queueMode: boolean;
   /** Upper bound of the time between two Updates; undefined: the lifetime alone decides. */
   readonly updateEveryMs: number | undefined;
@@ -145,16 +147,10 @@ export class ServerSession {
   }
 
   #registerRequest(): OutgoingRequest {
-    const { endpointName, lwm2mVersion, settings, objectLinks } = this.#options;
-    const query = [`ep=${endpointName}`, `lt=${settings().lifetimeSeconds}`, `lwm2m=${lwm2mVersion}`, ...this.#bindingQuery()];
+    const { endpointName, lwm2mVersion, queueMode, settings, objectLinks } = this.#options;
+    const { lifetimeSeconds, binding } = settings();
+    const query = encodeRegisterQuery({ endpointName, lifetimeSeconds, lwm2mVersion, binding, queueMode, profileIds: [], additional: {} });
     return { method: Method.post, path: ["rd"], query, contentFormat: ContentFormat.linkFormat, payload: objectLinks() };
-  }
-
-  /** From 1.1 on queue mode is a flag of its own; 1.0 has it in the binding, `UQ` (LwM2M Core 1.1 §6.2.1, 1.0 §5.3.1.1). */
-  #bindingQuery(): readonly string[] {
-    const { binding } = this.#options.settings();
-    if (!this.#options.queueMode) return [`b=${binding}`];
-    return this.#options.lwm2mVersion === "1.0" ? [`b=${binding}Q`] : [`b=${binding}`, "Q"];
   }
 
   #updateRequest(location: readonly string[], changes: UpdateChanges): OutgoingRequest {

@@ -35,7 +35,7 @@ export interface World {
 
 export interface ScriptedServer {
   readonly endpoint: CoapEndpoint;
-  /** What the client asked, e.g. `0s POST /rd?ep=dev&lt=300`, with the second it came. */
+  /** What the client asked, e.g. `0s POST /rd?ep=dev`, with the second it came. */
   readonly seen: string[];
   /** The payload of the last request with one, as text. */
   lastBody: string;
@@ -127,7 +127,8 @@ function openServer(clock: VirtualClock, network: MemoryNetwork, random: ReturnT
     },
   };
   endpoint.handle((request) => {
-    client = request.peer;
+    // A download comes from a socket of its own.
+    if (request.path[0] === "rd" || request.path[0] === "bs") client = request.peer;
     const method = Object.entries(Method)
       .find(([, code]) => code === request.method)?.[0]
       ?.toUpperCase();

@@ -1,5 +1,6 @@
 /** The tree as links: object list of Register, Discover, Bootstrap-Discover (LwM2M Core 1.1 §6.2.1, §6.3.7, §6.1.7.3). */
 import { ResponseCode } from "@lwm2m/protocol/coap/codes";
+import { encodeLinks, type Link, type LinkAttribute } from "@lwm2m/protocol/lwm2m/link-format";
 import { formatPath, type Lwm2mPath } from "@lwm2m/protocol/lwm2m/path";
 import type { Lwm2mVersion } from "../objects/object-versions.ts";
 import { accountsIn, securityObjectId } from "../objects/security-object.ts";
@@ -8,17 +9,15 @@ import { isBootstrapOnly, locate } from "./access.ts";
 import type { Instance, ObjectTree, TreeObject } from "./object-tree.ts";
 import { type Refusal, refuse } from "./outcome.ts";
 
-/** Link attributes in the order they are printed; an attribute without a value has the text alone. */
-export type LinkAttributes = readonly (readonly [name: string, value: string])[];
 /** The notification attributes attached to exactly this path. */
-export type AttachedAttributes = (path: Lwm2mPath) => LinkAttributes;
+export type AttachedAttributes = (path: Lwm2mPath) => readonly LinkAttribute[];
 
 export function registrationLinks(tree: ObjectTree, version: Lwm2mVersion, formats: readonly number[]): Uint8Array {
-  const root: [string, string][] = [["rt", quoted("oma.lwm2m")]];
+  const root: LinkAttribute[] = [{ name: "rt", value: "oma.lwm2m", quoted: true }];
   // Only 1.1 knows formats beyond those of 1.0 (LwM2M Core 1.1 §6.2.1).
-  if (version !== "1.0") root.push(["ct", quoted(formats.join(" "))]);
+  if (version !== "1.0") root.push({ name: "ct", value: formats.join(" "), quoted: true });
   const objects = tree.objects().filter(({ definition }) => !isBootstrapOnly(definition.id));
-  return encoded([link("/", root), ...objects.flatMap((object) => objectLinks(object))]);
+  return encodeLinks([link("/", root), ...objects.flatMap((object) => objectLinks(object))]);
 }
 
 export function discover(
@@ -34,43 +33,43 @@ export function discover(
   if (instance === undefined) {
     const head = link(formatPath(path), [...versionOf(object), ...attached(path)]);
     const instances = [...object.instances].flatMap(([instanceId, each]) => instanceLinks(object, instanceId, each, attached));
-    return { ok: true, links: encoded([head, ...instances]) };
+    return { ok: true, links: encodeLinks([head, ...instances]) };
   }
   const instanceId = path.instanceId ?? 0;
-  if (resource === undefined) return { ok: true, links: encoded(instanceLinks(object, instanceId, instance, attached)) };
+  if (resource === undefined) return { ok: true, links: encodeLinks(instanceLinks(object, instanceId, instance, attached)) };
   if (!isPresent(object, instance, instanceId, resource.id)) return refuse(ResponseCode.notFound, `${formatPath(path)} has no value`);
-  return { ok: true, links: encoded([resourceLink(object, instanceId, instance, resource.id, attached)]) };
+  return { ok: true, links: encodeLinks([resourceLink(object, instanceId, instance, resource.id, attached)]) };
 }
 
 export function bootstrapLinks(tree: ObjectTree, version: Lwm2mVersion, objectId: number | undefined): Uint8Array {
   const accounts = new Map(accountsIn(tree).map((account) => [account.instanceId, account]));
-  const links = [link("/", [["lwm2m", version]])];
+  const links = [link("/", [{ name: "lwm2m", value: version }])];
   for (const object of tree.objects()) {
     const id = object.definition.id;
     if (objectId !== undefined && objectId !== id) continue;
     if (object.instances.size === 0 || versionOf(object).length > 0) links.push(link(`/${id}`, versionOf(object)));
     for (const instanceId of object.instances.keys()) {
-      const attributes: [string, string][] = [];
+      const attributes: LinkAttribute[] = [];
       const account = id === securityObjectId ? accounts.get(instanceId) : undefined;
       const server = id === serverObjectId ? tree.value(id, instanceId, ServerResource.shortServerId) : undefined;
       // The account of the bootstrap server goes without ssid: that is how it is told apart (LwM2M Core 1.1 §6.1.7.3).
-      if (account?.shortServerId !== undefined && !account.bootstrapServer) attributes.push(["ssid", String(account.shortServerId)]);
-      if (account !== undefined && version !== "1.0") attributes.push(["uri", quoted(account.uri)]);
-      if (server?.type === "integer") attributes.push(["ssid", String(server.value)]);
+      if (account?.shortServerId !== undefined && !account.bootstrapServer) attributes.push(ssid(account.shortServerId));
+      if (account !== undefined && version !== "1.0") attributes.push({ name: "uri", value: account.uri, quoted: true });
+      if (server?.type === "integer") attributes.push(ssid(server.value));
       links.push(link(`/${id}/${instanceId}`, attributes));
     }
   }
-  return encoded(links);
+  return encodeLinks(links);
 }
 
-function objectLinks(object: TreeObject): readonly string[] {
+function objectLinks(object: TreeObject): readonly Link[] {
   const { id } = object.definition;
   const version = versionOf(object);
   const head = object.instances.size === 0 || version.length > 0 ? [link(`/${id}`, version)] : [];
   return [...head, ...[...object.instances.keys()].map((instanceId) => link(`/${id}/${instanceId}`, []))];
 }
 
-function instanceLinks(object: TreeObject, instanceId: number, instance: Instance, attached: AttachedAttributes): readonly string[] {
+function instanceLinks(object: TreeObject, instanceId: number, instance: Instance, attached: AttachedAttributes): readonly Link[] {
   const path = { objectId: object.definition.id, instanceId };
   const resources = [...object.behaviour.supported]
     .sort((a, b) => a - b)
@@ -79,16 +78,10 @@ function instanceLinks(object: TreeObject, instanceId: number, instance: Instanc
   return [link(formatPath(path), attached(path)), ...resources];
 }
 
-function resourceLink(
-  object: TreeObject,
-  instanceId: number,
-  instance: Instance,
-  resourceId: number,
-  attached: AttachedAttributes,
-): string {
+function resourceLink(object: TreeObject, instanceId: number, instance: Instance, resourceId: number, attached: AttachedAttributes): Link {
   const path = { objectId: object.definition.id, instanceId, resourceId };
   const content = instance.get(resourceId);
-  const dimension: LinkAttributes = content?.multiple === true ? [["dim", String(content.values.size)]] : [];
+  const dimension: readonly LinkAttribute[] = content?.multiple === true ? [{ name: "dim", value: String(content.values.size) }] : [];
   return link(formatPath(path), [...dimension, ...attached(path)]);
 }
 
@@ -100,18 +93,14 @@ function isPresent(object: TreeObject, instance: Instance, instanceId: number, r
 }
 
 /** Objects of version 1.0 may leave it out (LwM2M Core 1.1 §7.2.2). */
-function versionOf(object: TreeObject): LinkAttributes {
-  return object.definition.version === "1.0" ? [] : [["ver", object.definition.version]];
+function versionOf(object: TreeObject): readonly LinkAttribute[] {
+  return object.definition.version === "1.0" ? [] : [{ name: "ver", value: object.definition.version }];
 }
 
-function link(path: string, attributes: LinkAttributes): string {
-  return `<${path}>${attributes.map(([name, value]) => `;${name}=${value}`).join("")}`;
+function link(target: string, attributes: readonly LinkAttribute[]): Link {
+  return { target, attributes };
 }
 
-function quoted(text: string): string {
-  return `"${text}"`;
-}
-
-function encoded(links: readonly string[]): Uint8Array {
-  return new TextEncoder().encode(links.join(","));
+function ssid(shortServerId: number | bigint): LinkAttribute {
+  return { name: "ssid", value: String(shortServerId) };
 }
