@@ -6,7 +6,7 @@ import type { Lwm2mVersion } from "../objects/object-versions.ts";
 import { accountsIn, securityObjectId } from "../objects/security-object.ts";
 import { ServerResource, serverObjectId } from "../objects/server-object.ts";
 import { isBootstrapOnly, locate } from "./access.ts";
-import type { Instance, ObjectTree, TreeObject } from "./object-tree.ts";
+import { type Instance, instancesOf, type ObjectTree, type TreeObject } from "./object-tree.ts";
 import { type Refusal, refuse } from "./outcome.ts";
 
 /** The notification attributes attached to exactly this path. */
@@ -32,7 +32,7 @@ export function discover(
   const { object, instance, resource } = target;
   if (instance === undefined) {
     const head = link(formatPath(path), [...versionOf(object), ...attached(path)]);
-    const instances = [...object.instances].flatMap(([instanceId, each]) => instanceLinks(object, instanceId, each, attached));
+    const instances = instancesOf(object).flatMap(([instanceId, each]) => instanceLinks(object, instanceId, each, attached));
     return { ok: true, links: encodeLinks([head, ...instances]) };
   }
   const instanceId = path.instanceId ?? 0;
@@ -48,7 +48,7 @@ export function bootstrapLinks(tree: ObjectTree, version: Lwm2mVersion, objectId
     const id = object.definition.id;
     if (objectId !== undefined && objectId !== id) continue;
     if (object.instances.size === 0 || versionOf(object).length > 0) links.push(link(`/${id}`, versionOf(object)));
-    for (const instanceId of object.instances.keys()) {
+    for (const [instanceId] of instancesOf(object)) {
       const attributes: LinkAttribute[] = [];
       const account = id === securityObjectId ? accounts.get(instanceId) : undefined;
       const server = id === serverObjectId ? tree.value(id, instanceId, ServerResource.shortServerId) : undefined;
@@ -66,7 +66,7 @@ function objectLinks(object: TreeObject): readonly Link[] {
   const { id } = object.definition;
   const version = versionOf(object);
   const head = object.instances.size === 0 || version.length > 0 ? [link(`/${id}`, version)] : [];
-  return [...head, ...[...object.instances.keys()].map((instanceId) => link(`/${id}/${instanceId}`, []))];
+  return [...head, ...instancesOf(object).map(([instanceId]) => link(`/${id}/${instanceId}`, []))];
 }
 
 function instanceLinks(object: TreeObject, instanceId: number, instance: Instance, attached: AttachedAttributes): readonly Link[] {

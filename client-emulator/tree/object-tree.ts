@@ -98,6 +98,11 @@ export class ObjectTree {
   }
 }
 
+/** In the order of their ids, whatever the order they came in. */
+export function instancesOf(object: TreeObject): readonly (readonly [number, Instance])[] {
+  return [...object.instances].sort(([a], [b]) => a - b);
+}
+
 export function single(value: ResourceValue): ResourceContent {
   return { multiple: false, value };
 }

@@ -3,7 +3,7 @@ import { ResponseCode } from "@lwm2m/protocol/coap/codes";
 import { formatPath, type Lwm2mPath } from "@lwm2m/protocol/lwm2m/path";
 import type { PathValue } from "@lwm2m/protocol/lwm2m/value";
 import { canRead, locate } from "./access.ts";
-import type { Instance, ObjectTree, ResourceContent, TreeObject } from "./object-tree.ts";
+import { type Instance, instancesOf, type ObjectTree, type ResourceContent, type TreeObject } from "./object-tree.ts";
 import { type Refusal, refuse } from "./outcome.ts";
 
 export type ReadOutcome = { readonly ok: true; readonly values: readonly PathValue[] } | Refusal;
@@ -13,7 +13,7 @@ export function read(tree: ObjectTree, path: Lwm2mPath): ReadOutcome {
   if (!target.ok) return target;
   const { object, instance, resource } = target;
   if (instance === undefined) {
-    const values = [...object.instances].flatMap(([id, each]) => instanceValues(object, { objectId: path.objectId, instanceId: id }, each));
+    const values = instancesOf(object).flatMap(([id, each]) => instanceValues(object, { objectId: path.objectId, instanceId: id }, each));
     return { ok: true, values };
   }
   const instanceId = path.instanceId ?? 0;
