@@ -2,6 +2,8 @@
 import { Child } from "./child.ts";
 import { deviceMain } from "./locations.ts";
 
-export function startDevice(server: string, endpoint: string, flags: readonly string[] = []): Child {
-  return new Child(`device ${endpoint}`, process.execPath, [deviceMain, "--server", server, "--endpoint", endpoint, ...flags]);
+/** Without a server, `flags` name the bootstrap server. */
+export function startDevice(server: string | undefined, endpoint: string, flags: readonly string[] = []): Child {
+  const where = server === undefined ? [] : ["--server", server];
+  return new Child(`device ${endpoint}`, process.execPath, [deviceMain, ...where, "--endpoint", endpoint, ...flags]);
 }

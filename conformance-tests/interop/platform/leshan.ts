@@ -11,15 +11,21 @@ function startJava(name: LeshanName, args: readonly string[]): Child {
 }
 
 export interface LeshanClientOptions {
-  readonly server: string;
+  /** Where to register; or `bootstrap`, where to ask for that. */
+  readonly server?: string;
+  readonly bootstrap?: string;
   readonly endpoint: string;
   readonly lifetimeSeconds?: number;
   readonly queue?: boolean;
 }
 
 export function startLeshanClient(name: "leshan-1" | "leshan-2", options: LeshanClientOptions): Child {
-  const lifetime = options.lifetimeSeconds === undefined ? [] : ["--lifetime", String(options.lifetimeSeconds)];
-  return startJava(name, ["--server", options.server, "--endpoint", options.endpoint, ...lifetime, ...(options.queue ? ["--queue"] : [])]);
+  const args = ["--endpoint", options.endpoint];
+  if (options.server !== undefined) args.push("--server", options.server);
+  if (options.bootstrap !== undefined) args.push("--bootstrap", options.bootstrap);
+  if (options.lifetimeSeconds !== undefined) args.push("--lifetime", String(options.lifetimeSeconds));
+  if (options.queue) args.push("--queue");
+  return startJava(name, args);
 }
 
 export interface EventOptions {

@@ -90,7 +90,7 @@ export async function startServer(settings: ServerSettings = {}): Promise<Server
 }
 
 /** The log line of each door: `{ "message": "listening", "door": …, "port": … }`. */
-function listeningPort(child: Child, door: Door): Promise<number> {
+export function listeningPort(child: Child, door: Door): Promise<number> {
   return child.line(`listening line of ${door}`, (line) => {
     const entry = parseLine(line);
     if (field(entry, "message") !== "listening" || field(entry, "door") !== door) return undefined;
