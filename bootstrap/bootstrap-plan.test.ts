@@ -31,7 +31,7 @@ test("LwM2M Core 1.1 §6.1.7.3: without numbers the device is asked which Securi
   assert.deepEqual(shape(toPlan(config(aConfig()))), ["delete [0]", "delete [1]", "discover", "write 0 free", "write 1 0", "finish"]);
 });
 
-test("LwM2M Core 1.1 appendix E.1: the resources of an account, those its mode does not use left out", () => {
+test("LwM2M Core 1.1 appendix E.1: the resources of an account, mandatory ones its mode does not use empty", () => {
   const psk = aSecurity({ instanceId: 0, serverUri: "coaps://a:5684", mode: "psk", identity: "dev1", secretKey: "AAEC" });
   const [security, server] = toPlan(config(aConfig({ deletes: [], security: [psk], servers: [aServer({ binding: "UQ" })] })));
   if (security?.kind !== "write" || server?.kind !== "write") throw new Error("expected two writes");
@@ -42,6 +42,7 @@ test("LwM2M Core 1.1 appendix E.1: the resources of an account, those its mode d
       [1, { type: "boolean", value: false }],
       [2, { type: "integer", value: 0n }],
       [3, { type: "opaque", value: new TextEncoder().encode("dev1") }],
+      [4, { type: "opaque", value: new Uint8Array() }],
       [5, { type: "opaque", value: new Uint8Array([0, 1, 2]) }],
       [10, { type: "integer", value: 101n }],
     ],

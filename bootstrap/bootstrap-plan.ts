@@ -92,8 +92,17 @@ export function writeValues(step: PlanStep & { readonly kind: "write" }): {
   return { path, values: [...step.resources].map(([resourceId, value]) => ({ path: { ...path, resourceId }, value })) };
 }
 
+/**
+ * Identity, server key and secret key (/0/x/3 to 5) are mandatory in every version of the object, and clients in the field take an
+ * instance without them for broken. So what the mode has no use for goes out empty, although later editions advise to leave it out.
+ */
+const alwaysPresent: readonly number[] = [3, 4, 5];
+
 function securityResources(account: SecurityInstance): ReadonlyMap<number, ResourceValue> {
-  return resourcesOf(account, securityFields);
+  const given = resourcesOf(account, securityFields);
+  const empty: ResourceValue = { type: "opaque", value: new Uint8Array() };
+  const missing = alwaysPresent.filter((id) => !given.has(id)).map((id) => [id, empty] as const);
+  return new Map([...given, ...missing].sort(([a], [b]) => a - b));
 }
 
 function resourcesOf(instance: SecurityInstance | ServerInstance, fields: readonly ConfigField[]): ReadonlyMap<number, ResourceValue> {

@@ -81,7 +81,7 @@ test("LwM2M Core 1.1 §6.1.7: 2.04, then Delete, Write /0, Write /1 and Finish, 
     // TLV by hand: 8-bit resource ids; /1/0/0 101, /1/0/1 300, /1/0/6 true, /1/0/7 "U".
     assert.equal(Buffer.from(dev1.payloads[2] ?? []).toString("hex"), "c10065c201012cc10601c10755");
     const uri = Buffer.from("coap://192.0.2.1:5683").toString("hex");
-    assert.equal(Buffer.from(dev1.payloads[1] ?? []).toString("hex"), `c80015${uri}c10100c10203c10a65`);
+    assert.equal(Buffer.from(dev1.payloads[1] ?? []).toString("hex"), `c80015${uri}c10100c10203c003c004c005c10a65`);
     assert.deepEqual(kinds(notices), ["started", "Delete /1 2.02", "Write /0/1 2.04", "Write /1/0 2.04", "Finish 2.04", "finished"]);
     assert.deepEqual(notices.at(-1), {
       at: notices.at(-1)?.at,
