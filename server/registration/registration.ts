@@ -42,6 +42,8 @@ export interface RegisteredObject {
 /** What other features need of registrations; implemented by `registration-service.ts`. */
 export interface Registrations {
   find(endpoint: string): Promise<Registration | undefined>;
+  /** The last registration, live or gone: what was last known of the device. */
+  findLast(endpoint: string): Promise<Registration | undefined>;
   /**
    * Called after the reply left, for every sign of life: Register, Update, Notify, Send, any answer. `kind` tells a fresh
    * registration (observations are void) from a mere contact.

@@ -1,0 +1,91 @@
+/** The registry over REST. */
+import { formatInstant } from "@lwm2m/protocol/platform/instant";
+import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
+import type { Json } from "../storage/collection.ts";
+import type { Device, DeviceFacet, Devices } from "./device.ts";
+
+export interface DeviceRoutesDeps {
+  readonly devices: Devices;
+  /** In the order in which a deleted device is let go of: operations before registration. */
+  readonly facets: readonly DeviceFacet[];
+}
+
+const instant: JsonSchema = { type: "string", format: "date-time" };
+const deviceSchema: JsonSchema = {
+  type: "object",
+  required: ["endpoint", "createdAt", "lastSeenAt"],
+  properties: { endpoint: { type: "string" }, createdAt: instant, lastSeenAt: instant },
+};
+
+export function deviceRoutes(deps: DeviceRoutesDeps): Route[] {
+  return [
+    {
+      method: "GET",
+      path: "/devices",
+      name: "listDevices",
+      summary: "The devices by endpoint name; `next` is the value of `after` for the next page, null on the last.",
+      query: { limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100 }, after: { type: "string" } },
+      replies: {
+        200: {
+          description: "A page of devices",
+          schema: {
+            type: "object",
+            required: ["items", "next"],
+            properties: { items: { type: "array", items: deviceSchema }, next: { type: ["string", "null"] } },
+          },
+        },
+      },
+      handle: (request) => list(deps, request),
+    },
+    {
+      method: "GET",
+      path: "/devices/{endpoint}",
+      name: "getDevice",
+      summary:
+        "One device: when it was seen, its registration (null when there is none), whether it is awake, when it is expected next, how much waits for it.",
+      replies: { 200: { description: "The device", schema: deviceSchema } },
+      handle: (request) => get(deps, request),
+    },
+    {
+      method: "DELETE",
+      path: "/devices/{endpoint}",
+      name: "deleteDevice",
+      summary:
+        "Forgets the device: its waiting operations are cancelled, its registration, observations and last values go. The history and the events stay. A device that registers again is a new one.",
+      replies: { 204: { description: "Forgotten" } },
+      handle: (request) => remove(deps, request),
+    },
+  ];
+}
+
+async function list({ devices }: DeviceRoutesDeps, { query }: RouteRequest): Promise<Reply> {
+  const limit = Number(query["limit"] ?? 100);
+  const after = query["after"];
+  const found = await devices.list({ limit, ...(typeof after === "string" ? { after } : {}) });
+  const next = found.length === limit ? (found.at(-1)?._id ?? null) : null;
+  return { status: 200, body: { items: found.map(viewOf), next } };
+}
+
+async function get({ devices, facets }: DeviceRoutesDeps, { params }: RouteRequest): Promise<Reply> {
+  const endpoint = params["endpoint"] ?? "";
+  const device = await devices.find(endpoint);
+  if (device === undefined) return unknownDevice(endpoint);
+  const fields = await Promise.all(facets.map((facet) => facet.describe(endpoint)));
+  return { status: 200, body: Object.assign(viewOf(device), ...fields) as { [field: string]: Json } };
+}
+
+async function remove({ devices, facets }: DeviceRoutesDeps, { params }: RouteRequest): Promise<Reply> {
+  const endpoint = params["endpoint"] ?? "";
+  if (!(await devices.isKnown(endpoint))) return unknownDevice(endpoint);
+  for (const facet of facets) await facet.forget(endpoint);
+  await devices.remove(endpoint);
+  return { status: 204 };
+}
+
+function viewOf(device: Device): { [field: string]: Json } {
+  return { endpoint: device._id, createdAt: formatInstant(device.createdAt), lastSeenAt: formatInstant(device.lastSeenAt) };
+}
+
+export function unknownDevice(endpoint: string): Reply {
+  return { problem: { type: "device-unknown", detail: `no device named ${JSON.stringify(endpoint)} has registered here` } };
+}

@@ -1,0 +1,268 @@
+/**
+ * Standing observations: established and cancelled by operations, held over our restart with their tokens, asked for again when
+ * the device registers anew. A notification is acknowledged when what it says is durable (the listener's promise).
+ */
+
+import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
+import { formatCode, Method } from "@lwm2m/protocol/coap/codes";
+import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
+import type { IncomingResponse, OutgoingRequest, RequestControl } from "@lwm2m/protocol/coap/message";
+import type { HeldObservation, ObservationListener, ObserveOutcome } from "@lwm2m/protocol/coap/observation";
+import { Lwm2mFormatError } from "@lwm2m/protocol/lwm2m/format-error";
+import { parsePath } from "@lwm2m/protocol/lwm2m/path";
+import type { Clock } from "@lwm2m/protocol/ports/clock";
+import type { Random } from "@lwm2m/protocol/ports/random";
+import type { EventDraft } from "../events/event.ts";
+import type { OutboxRelay } from "../events/outbox-relay.ts";
+import type { Learn } from "../operations/news.ts";
+import type { ObservationExchange } from "../operations/observation-exchange.ts";
+import type { Operation, OperationRequest } from "../operations/operation.ts";
+import { valuesIn } from "../operations/operation-answer.ts";
+import type { OperationService } from "../operations/operation-service.ts";
+import { deviceModel } from "../registration/device-model.ts";
+import type { Registration, Registrations } from "../registration/registration.ts";
+import type { Store } from "../storage/store.ts";
+import type { Supervisor } from "../supervisor.ts";
+import { type Observation, observationId } from "./observation.ts";
+import { ObservationStore, observationCollection } from "./observation-store.ts";
+
+export interface ObservationServiceDeps {
+  readonly store: Store;
+  readonly relay: OutboxRelay;
+  readonly registrations: Registrations;
+  readonly operations: OperationService;
+  readonly registry: ObjectRegistry;
+  readonly coap: CoapEndpoint;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly supervisor: Supervisor;
+  readonly learn: Learn;
+  /** From `rememberObservations`, read before the endpoint was opened. */
+  readonly remembered: readonly RememberedObservation[];
+}
+
+export interface RememberedObservation {
+  readonly observation: Observation;
+  readonly registration: Registration | undefined;
+}
+
+/**
+ * What an earlier process held. Read it before the CoAP endpoint is opened and open the service in the same turn as the endpoint:
+ * a notification that finds no relation is answered RST, and the device ends the relation.
+ */
+export async function rememberObservations(store: Store, registrations: Registrations): Promise<readonly RememberedObservation[]> {
+  const remembered: RememberedObservation[] = [];
+  for await (const observation of new ObservationStore(store).active()) {
+    remembered.push({ observation, registration: await registrations.find(observation.endpoint) });
+  }
+  return remembered;
+}
+
+export function openObservationService(deps: ObservationServiceDeps): ObservationService {
+  return new ObservationService(deps);
+}
+
+interface Held {
+  readonly token: string;
+  readonly observation: HeldObservation;
+}
+
+const actor = "server";
+const traceIdBytes = 16;
+
+export class ObservationService implements ObservationExchange {
+  readonly #deps: ObservationServiceDeps;
+  readonly #store: ObservationStore;
+  readonly #held = new Map<string, Held>();
+
+  constructor(deps: ObservationServiceDeps) {
+    this.#deps = deps;
+    this.#store = new ObservationStore(deps.store);
+    deps.operations.attachObservations(this);
+    for (const remembered of deps.remembered) this.#restore(remembered);
+    deps.registrations.onSignOfLife((endpoint, kind) => {
+      if (kind === "registered") deps.supervisor.run(this.#askAgain(endpoint), `observe ${endpoint} again`);
+    });
+    deps.registrations.onGone((endpoint) => deps.supervisor.run(this.#suspend(endpoint), `suspend the observations of ${endpoint}`));
+  }
+
+  async observe(
+    registration: Registration,
+    operation: Operation,
+    request: OutgoingRequest,
+    control: RequestControl,
+  ): Promise<ObserveOutcome> {
+    const { coap } = this.#deps;
+    const { path } = operation;
+    const id = observationId(registration._id, path);
+    let ended = false;
+    let token = "";
+    const listener = this.#listener(registration, path, (last) => {
+      ended = true;
+      if (token !== "") this.#endedByDevice(registration._id, path, token, last);
+    });
+    const outcome = await coap.observe(coap.peerAt(registration.address), request, listener, control);
+    if (!outcome.ok || !outcome.observing) return outcome;
+    const previous = this.#held.get(id);
+    token = hex(outcome.observation.key.token);
+    this.#held.set(id, { token, observation: outcome.observation });
+    // One relation per path: the older one is forgotten, should the device still keep it.
+    await previous?.observation.cancel("passive");
+    const nowMs = this.#deps.clock.now();
+    const { address, registeredAt } = registration;
+    const relation = { token, address, uri: request.path, accept: request.accept ?? null, registeredAt };
+    const granted = { _id: id, endpoint: registration._id, path, attributes: operation.attributes ?? null, relation, since: nowMs };
+    await this.#store.grant(granted, this.#draft("observation.started", registration._id, path, token, {}));
+    this.#deps.relay.nudge(observationCollection.name, id);
+    if (ended) this.#endedByDevice(registration._id, path, token, undefined);
+    return outcome;
+  }
+
+  async cancel(endpoint: string, path: string): Promise<"cancelled" | "unanswered" | "not-observing"> {
+    const id = observationId(endpoint, path);
+    const held = this.#held.get(id);
+    this.#held.delete(id);
+    const told = held === undefined ? undefined : await held.observation.cancel("active");
+    const event = this.#draft("observation.ended", endpoint, path, held?.token ?? String(this.#deps.clock.now()), { reason: "cancelled" });
+    const wanted = await this.#store.end(id, { reason: "cancelled", coapCode: null }, event);
+    if (wanted) this.#deps.relay.nudge(observationCollection.name, id);
+    await this.#withdrawRequests(endpoint, path);
+    if (told === undefined) return wanted ? "cancelled" : "not-observing";
+    return told.ok ? "cancelled" : "unanswered";
+  }
+
+  find(endpoint: string, path: string): Promise<Observation | undefined> {
+    return this.#store.find(observationId(endpoint, path));
+  }
+
+  list(query: { readonly endpoint?: string; readonly after?: string; readonly limit: number }): Promise<readonly Observation[]> {
+    return this.#store.list(query);
+  }
+
+  /** The device was deleted. */
+  async forget(endpoint: string): Promise<void> {
+    for (const { _id } of await this.#store.ofDevice(endpoint)) await this.#drop(_id);
+    await this.#store.removeOfDevice(endpoint);
+  }
+
+  #restore({ observation, registration }: RememberedObservation): void {
+    const { _id, endpoint, path, relation } = observation;
+    const { coap, supervisor } = this.#deps;
+    if (relation === null) throw new Error(`observation ${_id} is active without a relation`);
+    if (registration === undefined) {
+      supervisor.run(this.#store.suspend(observation), `suspend ${_id}`);
+      return;
+    }
+    if (registration.registeredAt !== relation.registeredAt) {
+      // The process ended between the registration and the request to observe again.
+      supervisor.run(this.#ask(observation), `observe ${_id} again`);
+      return;
+    }
+    const request: OutgoingRequest = {
+      method: Method.get,
+      path: relation.uri,
+      ...(relation.accept === null ? {} : { accept: relation.accept }),
+    };
+    const listener = this.#listener(registration, path, (last) => this.#endedByDevice(endpoint, path, relation.token, last));
+    const key = { peer: coap.peerAt(relation.address), token: new Uint8Array(Buffer.from(relation.token, "hex")), request };
+    this.#held.set(_id, { token: relation.token, observation: coap.restoreObservation(key, listener) });
+  }
+
+  #listener(registration: Registration, path: string, onPeerEnd: (last: IncomingResponse | undefined) => void): ObservationListener {
+    const { registry, registrations, clock, learn, supervisor } = this.#deps;
+    const endpoint = registration._id;
+    const model = deviceModel(registry, registration);
+    const observed = parsePath(path);
+    return {
+      onNotification: async (response) => {
+        const receivedAt = clock.now();
+        try {
+          const values = valuesIn(response, observed, registration, { model, nowMs: receivedAt });
+          await learn(endpoint, { source: "notify", values, completeUnder: observed, receivedAt });
+        } catch (error) {
+          if (!(error instanceof Lwm2mFormatError)) throw error;
+          // What cannot be read is acknowledged, or the device would repeat it for ever; the relation stays and the fault is shown.
+          supervisor.run(this.#store.noteFault(observationId(endpoint, path), receivedAt, error.message), `note a fault of ${endpoint}`);
+        }
+        registrations.noteContact(endpoint);
+      },
+      onEnd: (reason, last) => {
+        if (reason === "peer-ended") onPeerEnd(last);
+      },
+    };
+  }
+
+  #endedByDevice(endpoint: string, path: string, token: string, last: IncomingResponse | undefined): void {
+    const id = observationId(endpoint, path);
+    if (this.#held.get(id)?.token === token) this.#held.delete(id);
+    const coapCode = last === undefined ? null : formatCode(last.code);
+    const event = this.#draft("observation.ended", endpoint, path, token, { reason: "device-ended", coapCode });
+    const end = this.#store.end(id, { reason: "device-ended", coapCode, token }, event);
+    this.#deps.supervisor.run(
+      end.then((ended) => {
+        if (ended) this.#deps.relay.nudge(observationCollection.name, id);
+      }),
+      `end the observation ${id}`,
+    );
+  }
+
+  /** RFC 7641 knows no relation that outlives a registration (LwM2M Core 1.1 §6.4.1): each is asked for again. */
+  async #askAgain(endpoint: string): Promise<void> {
+    for (const observation of await this.#store.ofDevice(endpoint)) {
+      if (observation.state !== "ended") await this.#ask(observation);
+    }
+  }
+
+  async #ask(observation: Observation): Promise<void> {
+    await this.#drop(observation._id);
+    await this.#store.suspend(observation);
+    const { endpoint, path, attributes } = observation;
+    const request: OperationRequest = {
+      kind: "observe",
+      path,
+      ...(attributes === null ? {} : { attributes }),
+      supersedeKey: `observe ${path}`,
+    };
+    const traceId = hex(this.#deps.random.bytes(traceIdBytes));
+    const outcome = await this.#deps.operations.create(endpoint, request, { actor, traceId });
+    // The object is gone from the device's list: the wish waits for a registration that has it.
+    if (!outcome.ok) await this.#store.noteFault(observation._id, this.#deps.clock.now(), outcome.refusal.detail);
+  }
+
+  async #suspend(endpoint: string): Promise<void> {
+    for (const observation of await this.#store.ofDevice(endpoint)) {
+      await this.#drop(observation._id);
+      if (observation.state === "active") await this.#store.suspend(observation);
+    }
+  }
+
+  /** Forgets the relation without telling the device: its next notification is answered RST (RFC 7641 §3.6). */
+  async #drop(id: string): Promise<void> {
+    const held = this.#held.get(id);
+    this.#held.delete(id);
+    await held?.observation.cancel("passive");
+  }
+
+  /** An observation that was asked for again but not granted yet must not come back after its cancellation. */
+  async #withdrawRequests(endpoint: string, path: string): Promise<void> {
+    for (const operation of await this.#deps.operations.queue(endpoint, 1_000)) {
+      const again = operation.kind === "observe" && operation.path === path && operation.createdBy === actor;
+      if (again) await this.#deps.operations.cancel(operation._id, "the observation was cancelled");
+    }
+  }
+
+  #draft(
+    type: "observation.started" | "observation.ended",
+    endpoint: string,
+    path: string,
+    step: string,
+    more: { readonly [field: string]: string | null },
+  ): EventDraft {
+    const key = `observation/${observationId(endpoint, path)}/${step}/${type}`;
+    return { key, type, subject: endpoint, timeMs: this.#deps.clock.now(), data: { path, ...more } };
+  }
+}
+
+function hex(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString("hex");
+}

@@ -1,0 +1,260 @@
+/**
+ * Sends what waits: per device in order, one at a time, while the device is awake. An operation is claimed in the store before
+ * it leaves and final there before anybody hears of it, so a crash at any point repeats nothing that must not be repeated.
+ */
+
+import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
+import { formatCode } from "@lwm2m/protocol/coap/codes";
+import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
+import type { ExchangeFacts, RequestControl, RequestFailure, RequestOutcome } from "@lwm2m/protocol/coap/message";
+import type { Clock, Timer } from "@lwm2m/protocol/ports/clock";
+import { deviceModel } from "../registration/device-model.ts";
+import type { Registration, Registrations } from "../registration/registration.ts";
+import type { Supervisor } from "../supervisor.ts";
+import type { Learn } from "./news.ts";
+import type { ObservationExchange } from "./observation-exchange.ts";
+import type { Attempt, Operation } from "./operation.ts";
+import { readAnswer } from "./operation-answer.ts";
+import { type OperationEvent, step } from "./operation-machine.ts";
+import { type OperationPlan, planOperation } from "./operation-plan.ts";
+import type { OperationStore } from "./operation-store.ts";
+
+export interface DispatcherDeps {
+  readonly store: OperationStore;
+  readonly registrations: Registrations;
+  readonly coap: CoapEndpoint;
+  readonly registry: ObjectRegistry;
+  readonly clock: Clock;
+  readonly supervisor: Supervisor;
+  readonly learn: Learn;
+  readonly observations: () => ObservationExchange | undefined;
+  /** After every durable change; the operation as it is now. */
+  readonly onChanged: (operation: Operation) => void;
+}
+
+/** A request that never left (its peer's queue was full) is tried again after this. */
+const pauseMs = 1_000;
+
+interface Runner {
+  /** Something may have changed since the store was last asked. */
+  again: boolean;
+  readonly abort: AbortController;
+  readonly done: Promise<void>;
+}
+
+type Verdict = "go-on" | "pause";
+
+export class OperationDispatcher {
+  readonly #deps: DispatcherDeps;
+  readonly #runners = new Map<string, Runner>();
+  /** Devices whose next operation may not be sent yet, or whose last one did not leave. */
+  readonly #timers = new Map<string, Timer>();
+  /** Devices that woke before `start`: what an earlier process left in the air must be settled first. */
+  readonly #early = new Set<string>();
+  #state: "waiting" | "open" | "closed" = "waiting";
+
+  constructor(deps: DispatcherDeps) {
+    this.#deps = deps;
+  }
+
+  start(): void {
+    this.#state = "open";
+    for (const endpoint of this.#early) this.wake(endpoint);
+    this.#early.clear();
+  }
+
+  /** Sends what waits for the device, if it is awake. */
+  wake(endpoint: string): void {
+    if (this.#state === "waiting") this.#early.add(endpoint);
+    if (this.#state !== "open" || !this.#deps.registrations.isAwake(endpoint)) return;
+    const runner = this.#runners.get(endpoint);
+    if (runner === undefined) this.#start(endpoint);
+    else runner.again = true;
+  }
+
+  /** What is in the air was meant for a device that is no longer the same: it registered anew, or is gone. */
+  interrupt(endpoint: string): void {
+    this.#runners.get(endpoint)?.abort.abort();
+  }
+
+  async close(): Promise<void> {
+    this.#state = "closed";
+    for (const timer of this.#timers.values()) timer.cancel();
+    this.#timers.clear();
+    for (const runner of this.#runners.values()) runner.abort.abort();
+    while (this.#runners.size > 0) await Promise.all([...this.#runners.values()].map(({ done }) => done));
+  }
+
+  #start(endpoint: string): void {
+    this.#timers.get(endpoint)?.cancel();
+    this.#timers.delete(endpoint);
+    const abort = new AbortController();
+    let finish = (): void => {};
+    const done = new Promise<void>((resolve) => {
+      finish = resolve;
+    });
+    const runner: Runner = { again: true, abort, done };
+    this.#runners.set(endpoint, runner);
+    const work = this.#run(endpoint, runner).finally(() => {
+      this.#runners.delete(endpoint);
+      finish();
+      if (runner.again || abort.signal.aborted) this.wake(endpoint);
+    });
+    this.#deps.supervisor.run(work, `send what waits for ${endpoint}`);
+  }
+
+  async #run(endpoint: string, runner: Runner): Promise<void> {
+    const { registrations, store, clock } = this.#deps;
+    while (this.#state === "open" && !runner.abort.signal.aborted && registrations.isAwake(endpoint)) {
+      runner.again = false;
+      const operation = await store.nextQueued(endpoint, clock.now());
+      if (operation === undefined) {
+        if (runner.again) continue;
+        const notBefore = await store.nextNotBefore(endpoint, clock.now());
+        if (notBefore !== undefined) this.#wakeLater(endpoint, notBefore - clock.now());
+        return;
+      }
+      if ((await this.#carryOut(operation, runner)) === "pause") {
+        runner.again = false;
+        this.#wakeLater(endpoint, pauseMs);
+        return;
+      }
+    }
+    runner.again = false;
+  }
+
+  #wakeLater(endpoint: string, delayMs: number): void {
+    if (this.#state !== "open") return;
+    this.#timers.get(endpoint)?.cancel();
+    this.#timers.set(
+      endpoint,
+      this.#deps.clock.after(delayMs, () => {
+        this.#timers.delete(endpoint);
+        this.wake(endpoint);
+      }),
+    );
+  }
+
+  async #carryOut(operation: Operation, runner: Runner): Promise<Verdict> {
+    const registration = await this.#deps.registrations.find(operation.endpoint);
+    if (registration === undefined) return "pause";
+    const planned = planOperation(operation, registration, deviceModel(this.#deps.registry, registration));
+    if (!planned.ok) {
+      // It fitted when it was created: the device has registered another model since.
+      await this.#apply(operation, { kind: "refuse", reason: "path-not-in-model", detail: planned.refusal.detail });
+      return "go-on";
+    }
+    const claimed = await this.#apply(operation, { kind: "claim" });
+    if (claimed === undefined) return "go-on";
+    // The claim took time: a device that went to sleep meanwhile must not be called.
+    if (!this.#deps.registrations.isAwake(operation.endpoint) || runner.abort.signal.aborted) {
+      await this.#apply(claimed, { kind: "putBack" });
+      return "go-on";
+    }
+    const event = await this.#exchange(claimed, registration, planned.plan, runner.abort.signal);
+    await this.#apply(claimed, event);
+    return event.kind === "putBack" ? "pause" : "go-on";
+  }
+
+  async #exchange(operation: Operation, registration: Registration, plan: OperationPlan, signal: AbortSignal): Promise<OperationEvent> {
+    const startedAt = this.#deps.clock.now();
+    if (operation.kind === "cancelObserve") return this.#cancelObservation(operation);
+    const outcome = await this.#send(operation, registration, plan, { signal });
+    const { endpoint } = operation;
+    const attempt = attemptOf(outcome, startedAt);
+    if (outcome.ok) {
+      this.#deps.registrations.noteContact(endpoint);
+      const model = deviceModel(this.#deps.registry, registration);
+      const answer = readAnswer(operation, plan, registration, outcome.response, { model, nowMs: this.#deps.clock.now() });
+      if (answer.news !== undefined) await this.#deps.learn(endpoint, answer.news);
+      if (operation.kind !== "observe" || answer.finish.reason !== null || isObserving(outcome)) {
+        return { kind: "finish", attempt, ...answer.finish };
+      }
+      const detail = "the device answered with the value, but grants no observation";
+      return { kind: "finish", attempt, ...answer.finish, reason: "not-observing", detail };
+    }
+    return this.#failureOf(endpoint, outcome.reason, outcome.detail ?? null, attempt, signal);
+  }
+
+  #failureOf(
+    endpoint: string,
+    reason: RequestFailure,
+    detail: string | null,
+    attempt: Attempt | undefined,
+    signal: AbortSignal,
+  ): OperationEvent {
+    const { registrations } = this.#deps;
+    if (signal.aborted) {
+      const why =
+        this.#state === "closed" ? "the server stopped while it was under way" : "the device registered anew while it was under way";
+      return attempt === undefined
+        ? { kind: "putBack" }
+        : { kind: "interrupt", attempt: { ...attempt, outcome: "interrupted" }, detail: why };
+    }
+    if (attempt === undefined || reason === "cancelled" || reason === "queue-full") return { kind: "putBack" };
+    if (reason === "no-answer") registrations.noteUnreachable(endpoint);
+    // RST, and an answer that breaks the protocol, are signs of life all the same.
+    if (reason === "reset" || reason === "invalid-response") registrations.noteContact(endpoint);
+    return { kind: "unanswered", attempt, reason, detail };
+  }
+
+  async #send(operation: Operation, registration: Registration, plan: OperationPlan, control: RequestControl): Promise<Outcome> {
+    const { coap, observations } = this.#deps;
+    const peer = coap.peerAt(registration.address);
+    if (plan.before !== undefined) {
+      const outcome = await coap.request(peer, plan.before, control);
+      if (!outcome.ok || outcome.response.code >> 5 !== 2) return outcome;
+    }
+    if (operation.kind !== "observe") return coap.request(peer, plan.request, control);
+    const exchange = observations();
+    if (exchange === undefined) throw new Error("an observe operation needs the observations attached");
+    return exchange.observe(registration, operation, plan.request, control);
+  }
+
+  async #cancelObservation(operation: Operation): Promise<OperationEvent> {
+    const outcome = await this.#deps.observations()?.cancel(operation.endpoint, operation.path);
+    const finish = { kind: "finish", attempt: undefined, coapCode: null } as const;
+    switch (outcome) {
+      case "cancelled":
+        return { ...finish, result: { kind: "done" }, reason: null, detail: null };
+      case "unanswered":
+        return {
+          ...finish,
+          result: { kind: "done" },
+          reason: null,
+          detail: "the device did not confirm; its next notification is refused",
+        };
+      case "not-observing":
+      case undefined:
+        return { ...finish, result: null, reason: "not-observing", detail: "the server does not observe this path" };
+    }
+  }
+
+  async #apply(operation: Operation, event: OperationEvent): Promise<Operation | undefined> {
+    const taken = step(operation, event, this.#deps.clock.now());
+    if (taken === undefined) throw new Error(`operation ${operation._id} is ${operation.status} and cannot ${event.kind}`);
+    const changed = await this.#deps.store.apply(operation, taken);
+    if (changed !== undefined) this.#deps.onChanged(changed);
+    return changed;
+  }
+}
+
+type Outcome = RequestOutcome | Awaited<ReturnType<ObservationExchange["observe"]>>;
+
+function isObserving(outcome: Outcome): boolean {
+  return "observing" in outcome && outcome.observing;
+}
+
+/** Undefined: nothing was handed to the socket. */
+function attemptOf(outcome: Outcome, at: number): Attempt | undefined {
+  const { facts }: { readonly facts: ExchangeFacts } = outcome;
+  if (!outcome.ok && facts.datagramsSent === 0) return undefined;
+  return {
+    at,
+    token: Buffer.from(facts.token).toString("hex"),
+    roundTripMs: facts.roundTripMs ?? null,
+    bytesUp: facts.bytesReceived,
+    bytesDown: facts.bytesSent,
+    outcome: outcome.ok ? formatCode(outcome.response.code) : outcome.reason,
+  };
+}

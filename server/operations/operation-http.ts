@@ -1,0 +1,212 @@
+/** Operations over REST: the one way to act on a device, awake or asleep. */
+import { findInstant } from "@lwm2m/protocol/platform/instant";
+import type { Devices } from "../devices/device.ts";
+import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
+import type { Operation, OperationRequest } from "./operation.ts";
+import type { OperationDoor } from "./operation-door.ts";
+import type { OperationService } from "./operation-service.ts";
+import { operationSchema } from "./operation-view.ts";
+
+export interface OperationRoutesDeps {
+  readonly operations: OperationService;
+  readonly devices: Devices;
+  readonly door: OperationDoor;
+}
+
+const pageQuery: { readonly [name: string]: JsonSchema } = {
+  limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100 },
+  after: { type: "string" },
+};
+
+const pageSchema: JsonSchema = {
+  type: "object",
+  required: ["items", "next"],
+  properties: { items: { type: "array", items: operationSchema }, next: { type: ["string", "null"] } },
+};
+
+export const attributesSchema: JsonSchema = {
+  type: "object",
+  description: "pmin, pmax, gt, lt, st, epmin, epmax; null removes one",
+  additionalProperties: { type: ["number", "null"] },
+};
+
+const requestSchema: JsonSchema = {
+  type: "object",
+  required: ["kind", "path"],
+  additionalProperties: false,
+  properties: {
+    kind: { enum: ["read", "write", "writeAttributes", "execute", "create", "delete", "discover", "observe", "cancelObserve"] },
+    path: { type: "string", minLength: 1, maxLength: 256, description: "/3/0/9 or device/0/batteryLevel" },
+    value: { description: "write: the value of a resource, or of an instance by resource id or name; create: the new instance" },
+    mode: { enum: ["replace", "update"], description: "write of an instance: replace it (default) or update what is named" },
+    instanceId: { type: "integer", minimum: 0, maximum: 65_534, description: "create: without one the device chooses" },
+    arguments: { type: "string", maxLength: 1_024, description: "execute: 0='U',1" },
+    attributes: attributesSchema,
+    onOffline: { enum: ["queue", "fail"], description: "for a device that is asleep; default queue" },
+    retryExecute: { type: "boolean", description: "execute: send again when nothing tells whether it ran" },
+    notBefore: { type: "string", format: "date-time" },
+    expiresAt: { type: "string", format: "date-time", description: "default: in 7 days" },
+    supersedeKey: { type: "string", minLength: 1, maxLength: 128, description: "a newer operation with the same key cancels the older" },
+  },
+};
+
+/** Replies of every address that makes an operation. */
+export const operationReplies: Route["replies"] = {
+  200: { description: "The operation is final", schema: operationSchema },
+  202: { description: "The operation waits for the device or its answer; it stands at Location", schema: operationSchema },
+};
+
+export function operationRoutes(deps: OperationRoutesDeps): Route[] {
+  return [
+    {
+      method: "POST",
+      path: "/devices/{endpoint}/operations",
+      name: "createOperation",
+      summary:
+        "Acts on the device, now or when it wakes. Prefer: wait=N holds the reply up to N seconds; without it 10 seconds for a device that is awake, none for one asleep. A final operation is 200, whatever its status; one that goes on is 202 with Location. Idempotency-Key is honoured for a day.",
+      body: requestSchema,
+      replies: operationReplies,
+      handle: (request) => create(deps, request),
+    },
+    {
+      method: "GET",
+      path: "/operations",
+      name: "listOperations",
+      summary: "Operations, newest first, of all devices or of one",
+      query: {
+        ...pageQuery,
+        endpoint: { type: "string" },
+        open: { type: "boolean", description: "only those that are not final, or only those that are" },
+      },
+      replies: { 200: { description: "A page of operations", schema: pageSchema } },
+      handle: (request) => list(deps, request),
+    },
+    {
+      method: "GET",
+      path: "/operations/{id}",
+      name: "getOperation",
+      summary: "One operation; with Prefer: wait=N the reply is held until it is final",
+      replies: { 200: { description: "The operation", schema: operationSchema } },
+      handle: (request) => get(deps, request),
+    },
+    {
+      method: "POST",
+      path: "/operations/{id}:cancel",
+      name: "cancelOperation",
+      summary: "Takes back an operation that has not been sent; 409 for any other",
+      replies: { 200: { description: "The cancelled operation", schema: operationSchema } },
+      handle: (request) => cancel(deps, request),
+    },
+    {
+      method: "POST",
+      path: "/operations/{id}:retry",
+      name: "retryOperation",
+      summary: "Makes a new operation like one that failed, expired or was cancelled; 409 for any other",
+      replies: operationReplies,
+      handle: (request) => retry(deps, request),
+    },
+    {
+      method: "GET",
+      path: "/devices/{endpoint}/queue",
+      name: "getQueue",
+      summary: "What waits for the device, in the order in which it will be sent",
+      query: { limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100 } },
+      replies: { 200: { description: "The operations that are not final", schema: { type: "object" } } },
+      handle: (request) => queue(deps, request),
+    },
+  ];
+}
+
+async function create({ door }: OperationRoutesDeps, request: RouteRequest): Promise<Reply> {
+  const body = request.body as unknown as OperationRequest & { readonly notBefore?: string; readonly expiresAt?: string };
+  const { notBefore, expiresAt, ...plain } = body;
+  const submitted = await door.submit(request, request.params["endpoint"] ?? "", {
+    ...plain,
+    ...(notBefore === undefined ? {} : { notBefore: instantOf(notBefore) }),
+    ...(expiresAt === undefined ? {} : { expiresAt: instantOf(expiresAt) }),
+  });
+  return "problem" in submitted ? submitted : door.reply(submitted.operation);
+}
+
+async function list({ operations, door }: OperationRoutesDeps, { query }: RouteRequest): Promise<Reply> {
+  const { endpoint, open, after } = query;
+  const limit = Number(query["limit"] ?? 100);
+  const found = await operations.list({
+    limit,
+    ...(typeof endpoint === "string" ? { endpoint } : {}),
+    ...(typeof open === "boolean" ? { open } : {}),
+    ...(typeof after === "string" ? { after } : {}),
+  });
+  const next = found.length === limit ? (found.at(-1)?._id ?? null) : null;
+  return { status: 200, body: { items: found.map((operation) => door.view(operation)), next } };
+}
+
+async function get({ operations, door }: OperationRoutesDeps, { params, preferWaitMs, signal }: RouteRequest): Promise<Reply> {
+  const id = params["id"] ?? "";
+  const operation = await operations.waitFor(id, preferWaitMs ?? 0, signal);
+  if (operation === undefined) return unknownOperation(id);
+  return { status: 200, body: door.view(operation, await door.outlook(operation.endpoint)) };
+}
+
+async function cancel({ operations, door }: OperationRoutesDeps, { params }: RouteRequest): Promise<Reply> {
+  const id = params["id"] ?? "";
+  const outcome = await operations.cancel(id);
+  if (outcome.ok) return { status: 200, body: door.view(outcome.operation) };
+  if (outcome.reason === "operation-unknown") return unknownOperation(id);
+  return { problem: { type: "conflict", detail: `operation ${id} has been sent or is final: nothing can be taken back` } };
+}
+
+async function retry({ operations, door }: OperationRoutesDeps, request: RouteRequest): Promise<Reply> {
+  const id = request.params["id"] ?? "";
+  const operation = await operations.find(id);
+  if (operation === undefined) return unknownOperation(id);
+  if (operation.open || operation.status === "succeeded") {
+    return {
+      problem: {
+        type: "conflict",
+        detail: `operation ${id} is ${operation.status}: only what failed, expired or was cancelled is tried again`,
+      },
+    };
+  }
+  const submitted = await door.submit(request, operation.endpoint, requestOf(operation));
+  return "problem" in submitted ? submitted : door.reply(submitted.operation);
+}
+
+async function queue({ operations, devices, door }: OperationRoutesDeps, { params, query }: RouteRequest): Promise<Reply> {
+  const endpoint = params["endpoint"] ?? "";
+  if (!(await devices.isKnown(endpoint)))
+    return { problem: { type: "device-unknown", detail: `no device named ${JSON.stringify(endpoint)}` } };
+  const outlook = await door.outlook(endpoint);
+  const waiting = await operations.queue(endpoint, Number(query["limit"] ?? 100));
+  return { status: 200, body: { items: waiting.map((operation) => door.view(operation, outlook)) } };
+}
+
+/** What was asked for, without what became of it; it gets a new time to live. */
+function requestOf(operation: Operation): OperationRequest {
+  const { kind, path, value, mode, instanceId, arguments: args, attributes, onOffline, retryExecute, supersedeKey } = operation;
+  const wanted: { [field: string]: unknown } = {
+    kind,
+    path,
+    value,
+    mode,
+    instanceId,
+    arguments: args,
+    attributes,
+    onOffline,
+    retryExecute,
+    supersedeKey,
+  };
+  for (const [field, given] of Object.entries(wanted)) if (given === undefined) delete wanted[field];
+  return wanted as unknown as OperationRequest;
+}
+
+function unknownOperation(id: string): Reply {
+  return { problem: { type: "operation-unknown", detail: `no operation has the id ${JSON.stringify(id)}` } };
+}
+
+/** The schema has checked the form. */
+function instantOf(text: string): number {
+  const epochMs = findInstant(text);
+  if (epochMs === undefined) throw new Error(`the schema let ${JSON.stringify(text)} pass as an instant`);
+  return epochMs;
+}

@@ -1,0 +1,300 @@
+/** The operations of all devices: accepted once durable, carried out by the dispatcher, expired and swept here. */
+import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
+import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
+import { findPath, formatPath } from "@lwm2m/protocol/lwm2m/path";
+import type { Clock } from "@lwm2m/protocol/ports/clock";
+import type { Random } from "@lwm2m/protocol/ports/random";
+import type { Devices } from "../devices/device.ts";
+import { type DueLoop, openDueLoop } from "../due-loop.ts";
+import type { OutboxRelay } from "../events/outbox-relay.ts";
+import { deviceModel } from "../registration/device-model.ts";
+import type { Registrations } from "../registration/registration.ts";
+import type { Store } from "../storage/store.ts";
+import type { Supervisor } from "../supervisor.ts";
+import { ulid } from "../ulid.ts";
+import type { Learn } from "./news.ts";
+import type { ObservationExchange } from "./observation-exchange.ts";
+import type { CreateOutcome, CreateRefusal, Operation, OperationRequest, Operations } from "./operation.ts";
+import { OperationDispatcher } from "./operation-dispatcher.ts";
+import { draft, type OperationEvent, step } from "./operation-machine.ts";
+import { planOperation, unseenTarget } from "./operation-plan.ts";
+import { type OperationListQuery, OperationStore, operationCollection } from "./operation-store.ts";
+
+export interface OperationServiceDeps {
+  readonly store: Store;
+  readonly relay: OutboxRelay;
+  readonly devices: Devices;
+  readonly registrations: Registrations;
+  readonly registry: ObjectRegistry;
+  readonly coap: CoapEndpoint;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly supervisor: Supervisor;
+  readonly learn: Learn;
+  readonly limits?: Partial<OperationServiceLimits>;
+}
+
+export interface OperationServiceLimits {
+  /** Open operations of one device; more are refused (429). */
+  readonly maxQueuedPerDevice: number;
+  /** How long an operation waits for its device when the caller does not say; milliseconds. */
+  readonly defaultExpiryMs: number;
+  /** How long one with `onOffline: fail` may wait for its turn; milliseconds. */
+  readonly onlineExpiryMs: number;
+  /** How long finished operations are kept; milliseconds. */
+  readonly keptMs: number;
+}
+
+const dayMs = 86_400_000;
+
+export const operationServiceLimits: OperationServiceLimits = {
+  maxQueuedPerDevice: 1_000,
+  defaultExpiryMs: 7 * dayMs,
+  onlineExpiryMs: 120_000,
+  keptMs: 30 * dayMs,
+};
+
+/** Operations that one step of the sweeper ends. */
+const expiryBatch = 200;
+/** How soon a full queue may have room again, for Retry-After. */
+const fullQueueRetrySeconds = 60;
+
+/** Nothing is sent before `start`: what an earlier process left in the air must be settled first. */
+export function openOperationService(deps: OperationServiceDeps): OperationService {
+  return new OperationService(deps);
+}
+
+export class OperationService implements Operations {
+  readonly #deps: OperationServiceDeps;
+  readonly #limits: OperationServiceLimits;
+  readonly #store: OperationStore;
+  readonly #dispatcher: OperationDispatcher;
+  readonly #finishListeners: ((operation: Operation) => void)[] = [];
+  readonly #waiting = new Map<string, Set<(operation: Operation | undefined) => void>>();
+  #observations: ObservationExchange | undefined;
+  #sweeper: DueLoop | undefined;
+  #lastIdAt = 0;
+
+  constructor(deps: OperationServiceDeps) {
+    this.#deps = deps;
+    this.#limits = { ...operationServiceLimits, ...deps.limits };
+    this.#store = new OperationStore(deps.store);
+    this.#dispatcher = new OperationDispatcher({
+      ...deps,
+      store: this.#store,
+      observations: () => this.#observations,
+      onChanged: (operation) => this.#changed(operation),
+    });
+    deps.registrations.onSignOfLife((endpoint, kind) => {
+      // A device that registered anew forgot what it was asked (its answer would be lost): that goes back to the queue.
+      if (kind === "registered") this.#dispatcher.interrupt(endpoint);
+      this.#dispatcher.wake(endpoint);
+    });
+    deps.registrations.onGone((endpoint) => this.#dispatcher.interrupt(endpoint));
+  }
+
+  attachObservations(observations: ObservationExchange): void {
+    this.#observations = observations;
+  }
+
+  /** Settles what an earlier process left in the air, then sends. */
+  async start(): Promise<void> {
+    const endpoints = new Set<string>();
+    for await (const operation of this.#store.open()) {
+      endpoints.add(operation.endpoint);
+      if (operation.status === "queued") continue;
+      const detail = "the server stopped while it was under way";
+      await this.#apply(operation, { kind: "interrupt", attempt: undefined, detail });
+    }
+    this.#sweeper = openDueLoop({
+      clock: this.#deps.clock,
+      step: (nowMs) => this.#sweep(nowMs),
+      onError: (error) => this.#deps.supervisor.run(Promise.reject(error), "expire operations"),
+    });
+    this.#dispatcher.start();
+    for (const endpoint of endpoints) this.#dispatcher.wake(endpoint);
+  }
+
+  /** Ids order the queue, so two of one millisecond differ in their time part. */
+  newId(): string {
+    this.#lastIdAt = Math.max(this.#deps.clock.now(), this.#lastIdAt + 1);
+    return ulid(this.#lastIdAt, this.#deps.random);
+  }
+
+  async create(
+    endpoint: string,
+    request: OperationRequest,
+    by: { readonly actor: string; readonly traceId: string; readonly id?: string },
+  ): Promise<CreateOutcome> {
+    const existing = by.id === undefined ? undefined : await this.#store.find(by.id);
+    if (existing !== undefined) return { ok: true, operation: existing };
+    const refusal = await this.#refusalOf(endpoint, request);
+    if (refusal !== undefined) return { ok: false, refusal };
+    const operation = this.#newOperation(endpoint, request, by);
+    const { outbox, hasOutbox, ...stored } = operation;
+    if (!(await this.#store.insert(stored, outbox))) {
+      const present = await this.#store.find(operation._id);
+      if (present === undefined) throw new Error(`operation ${operation._id} exists and does not`);
+      return { ok: true, operation: present };
+    }
+    if (hasOutbox) this.#deps.relay.nudge(operationCollection.name, operation._id);
+    await this.#supersede(operation);
+    this.#sweeper?.hasten(operation.expiresAt);
+    this.#dispatcher.wake(endpoint);
+    return { ok: true, operation };
+  }
+
+  async waitFor(id: string, timeoutMs: number, signal?: AbortSignal): Promise<Operation | undefined> {
+    let finish: (operation: Operation | undefined) => void = () => {};
+    const finished = new Promise<Operation | undefined>((resolve) => {
+      finish = resolve;
+    });
+    const waiting = this.#waiting.get(id) ?? new Set();
+    this.#waiting.set(id, waiting.add(finish));
+    const giveUp = (): void => finish(undefined);
+    const timer = this.#deps.clock.after(timeoutMs, giveUp);
+    signal?.addEventListener("abort", giveUp);
+    try {
+      const present = await this.#store.find(id);
+      if (present === undefined || !present.open || timeoutMs === 0 || signal?.aborted === true) return present;
+      return (await finished) ?? (await this.#store.find(id));
+    } finally {
+      timer.cancel();
+      signal?.removeEventListener("abort", giveUp);
+      waiting.delete(finish);
+      if (waiting.size === 0) this.#waiting.delete(id);
+    }
+  }
+
+  find(id: string): Promise<Operation | undefined> {
+    return this.#store.find(id);
+  }
+
+  /** Newest first. */
+  list(query: OperationListQuery): Promise<readonly Operation[]> {
+    return this.#store.list(query);
+  }
+
+  /** What waits for a device, in the order in which it will be sent. */
+  queue(endpoint: string, limit: number): Promise<readonly Operation[]> {
+    return this.#store.openOf(endpoint, limit);
+  }
+
+  countOpen(endpoint: string): Promise<number> {
+    return this.#store.countOpen(endpoint, this.#limits.maxQueuedPerDevice);
+  }
+
+  async cancel(
+    id: string,
+    detail = "cancelled by the caller",
+  ): Promise<
+    { readonly ok: true; readonly operation: Operation } | { readonly ok: false; readonly reason: "operation-unknown" | "conflict" }
+  > {
+    const operation = await this.#store.find(id);
+    if (operation === undefined) return { ok: false, reason: "operation-unknown" };
+    const cancelled = await this.#apply(operation, { kind: "cancel", detail });
+    return cancelled === undefined ? { ok: false, reason: "conflict" } : { ok: true, operation: cancelled };
+  }
+
+  onFinished(listener: (operation: Operation) => void): void {
+    this.#finishListeners.push(listener);
+  }
+
+  /** The device was deleted: nothing will be sent to it any more. */
+  async forget(endpoint: string): Promise<void> {
+    this.#dispatcher.interrupt(endpoint);
+    for (;;) {
+      const open = (await this.#store.openOf(endpoint, expiryBatch)).filter(({ status }) => status === "queued");
+      if (open.length === 0) return;
+      for (const operation of open) await this.#apply(operation, { kind: "cancel", detail: "the device was deleted" });
+    }
+  }
+
+  /** What is under way is put back or ended before this resolves; close it before the endpoint and the store. */
+  async close(): Promise<void> {
+    await this.#sweeper?.close();
+    await this.#dispatcher.close();
+    for (const waiting of this.#waiting.values()) for (const finish of waiting) finish(undefined);
+  }
+
+  async #refusalOf(endpoint: string, request: OperationRequest): Promise<CreateRefusal | undefined> {
+    const { devices, registrations, registry } = this.#deps;
+    if (!(await devices.isKnown(endpoint))) {
+      return { reason: "device-unknown", detail: `no device named ${JSON.stringify(endpoint)} has registered here` };
+    }
+    const last = await registrations.findLast(endpoint);
+    const planned = planOperation(request, last ?? unseenTarget, deviceModel(registry, last));
+    if (!planned.ok) return planned.refusal;
+    if (request.onOffline === "fail" && !registrations.isAwake(endpoint)) {
+      return {
+        reason: "device-unreachable",
+        detail: "the device is asleep or not registered, and the operation may not wait (onOffline: fail)",
+      };
+    }
+    const { maxQueuedPerDevice } = this.#limits;
+    if ((await this.#store.countOpen(endpoint, maxQueuedPerDevice)) < maxQueuedPerDevice) return undefined;
+    const detail = `${maxQueuedPerDevice} operations wait for the device, the most allowed`;
+    return { reason: "queue-full", detail, retryAfterSeconds: fullQueueRetrySeconds };
+  }
+
+  #newOperation(
+    endpoint: string,
+    request: OperationRequest,
+    by: { readonly actor: string; readonly traceId: string; readonly id?: string },
+  ): Operation {
+    const nowMs = this.#deps.clock.now();
+    const { onlineExpiryMs, defaultExpiryMs } = this.#limits;
+    const path = findPath(request.path);
+    const operation = {
+      ...request,
+      path: path === undefined ? request.path : formatPath(path),
+      _id: by.id ?? this.newId(),
+      endpoint,
+      status: "queued",
+      reason: null,
+      detail: null,
+      coapCode: null,
+      result: null,
+      attempts: [],
+      createdBy: by.actor,
+      traceId: by.traceId,
+      queuedAt: nowMs,
+      expiresAt: request.expiresAt ?? nowMs + (request.onOffline === "fail" ? onlineExpiryMs : defaultExpiryMs),
+      sentAt: null,
+      finishedAt: null,
+      open: true,
+      rev: 1,
+    } as const;
+    const queued = draft({ ...operation, rev: 0 }, "operation.queued", nowMs);
+    return { ...operation, outbox: [queued], hasOutbox: true };
+  }
+
+  async #supersede(operation: Operation): Promise<void> {
+    const { endpoint, supersedeKey, _id } = operation;
+    if (supersedeKey === undefined) return;
+    for (const older of await this.#store.superseded(endpoint, supersedeKey, _id)) {
+      await this.#apply(older, { kind: "cancel", detail: `superseded by operation ${_id}` });
+    }
+  }
+
+  async #sweep(nowMs: number): Promise<number | undefined> {
+    for (const operation of await this.#store.findExpired(nowMs, expiryBatch)) await this.#apply(operation, { kind: "expire" });
+    await this.#store.removeFinishedBefore(nowMs - this.#limits.keptMs);
+    return this.#store.nextExpiry(nowMs);
+  }
+
+  /** Undefined: the operation is in no state for it, or changed in the meantime. */
+  async #apply(operation: Operation, event: OperationEvent): Promise<Operation | undefined> {
+    const taken = step(operation, event, this.#deps.clock.now());
+    const changed = taken === undefined ? undefined : await this.#store.apply(operation, taken);
+    if (changed !== undefined) this.#changed(changed);
+    return changed;
+  }
+
+  #changed(operation: Operation): void {
+    if (operation.hasOutbox) this.#deps.relay.nudge(operationCollection.name, operation._id);
+    if (operation.open) return;
+    for (const finish of this.#waiting.get(operation._id) ?? []) finish(operation);
+    for (const listener of this.#finishListeners) listener(operation);
+  }
+}

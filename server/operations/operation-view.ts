@@ -1,0 +1,91 @@
+/** The operation as REST shows it: instants as text, what waits and until when; and its failure as a problem. */
+import { formatInstant } from "@lwm2m/protocol/platform/instant";
+import type { Problem, ProblemType } from "../http/problem.ts";
+import type { JsonSchema } from "../http/route.ts";
+import type { Json } from "../storage/collection.ts";
+import type { Operation, OperationReason, OperationResult } from "./operation.ts";
+
+type JsonObject = { readonly [field: string]: Json };
+
+export interface DeviceOutlook {
+  readonly awake: boolean;
+  /** Epoch milliseconds; undefined when unknown. */
+  readonly nextExpectedContact: number | undefined;
+}
+
+const instantOrNull: JsonSchema = { type: ["string", "null"], format: "date-time" };
+
+export const operationSchema: JsonSchema = {
+  type: "object",
+  required: ["id", "endpoint", "kind", "path", "status", "reason", "result", "attempts", "queuedAt", "expiresAt", "finishedAt"],
+  properties: {
+    id: { type: "string", description: "a ULID: sorts by creation" },
+    endpoint: { type: "string" },
+    kind: { type: "string" },
+    path: { type: "string", description: "/3/0/9" },
+    name: { type: "string", description: "device/0/batteryLevel, where a model knows the path" },
+    status: { enum: ["queued", "leased", "sent", "succeeded", "failed", "expired", "cancelled"] },
+    reason: { type: ["string", "null"] },
+    detail: { type: ["string", "null"] },
+    coapCode: { type: ["string", "null"], description: "the device's answer, 2.05" },
+    result: { type: ["object", "null"] },
+    attempts: { type: "array", items: { type: "object" } },
+    queuedAt: { type: "string", format: "date-time" },
+    expiresAt: { type: "string", format: "date-time" },
+    sentAt: instantOrNull,
+    finishedAt: instantOrNull,
+    awake: { type: "boolean", description: "of an operation that is not final: whether the device is awake" },
+    nextExpectedContact: instantOrNull,
+  },
+};
+
+export function operationView(operation: Operation, name: string | undefined, outlook?: DeviceOutlook): JsonObject {
+  const { _id, outbox, hasOutbox, open, rev, attempts, result, queuedAt, expiresAt, sentAt, finishedAt, notBefore, ...plain } = operation;
+  return {
+    id: _id,
+    ...(plain as JsonObject),
+    ...(name === undefined ? {} : { name }),
+    result: result === null ? null : resultView(result),
+    attempts: attempts.map(({ at, ...attempt }) => ({ at: formatInstant(at), ...attempt })),
+    queuedAt: formatInstant(queuedAt),
+    ...(notBefore === undefined ? {} : { notBefore: formatInstant(notBefore) }),
+    expiresAt: formatInstant(expiresAt),
+    sentAt: sentAt === null ? null : formatInstant(sentAt),
+    finishedAt: finishedAt === null ? null : formatInstant(finishedAt),
+    ...(open && outlook !== undefined ? outlookView(outlook) : {}),
+  };
+}
+
+function outlookView({ awake, nextExpectedContact }: DeviceOutlook): JsonObject {
+  return { awake, nextExpectedContact: nextExpectedContact === undefined ? null : formatInstant(nextExpectedContact) };
+}
+
+function resultView(result: OperationResult): Json {
+  if (result.kind !== "values") return { ...result } as Json;
+  return {
+    kind: "values",
+    values: result.values.map(({ timeMs, ...value }) => ({ ...value, ...(timeMs === undefined ? {} : { time: formatInstant(timeMs) }) })),
+  };
+}
+
+const problemOf: { readonly [reason in OperationReason]: ProblemType } = {
+  "device-rejected": "device-rejected",
+  "invalid-response": "device-rejected",
+  "no-answer": "operation-timeout",
+  "response-timeout": "operation-timeout",
+  reset: "operation-timeout",
+  "outcome-unknown": "operation-timeout",
+  "not-registered": "device-unreachable",
+  "device-unreachable": "device-unreachable",
+  "path-not-in-model": "path-not-in-model",
+  "not-observing": "conflict",
+};
+
+/** Undefined while the operation may still succeed, and when it did. */
+export function operationProblem(operation: Operation): Problem | undefined {
+  const { status, reason, coapCode, _id, kind, path } = operation;
+  if (operation.open || status === "succeeded") return undefined;
+  const type = reason === null ? (status === "expired" ? "operation-timeout" : "conflict") : problemOf[reason];
+  const why = operation.detail ?? (coapCode === null ? (reason ?? status) : `the device answered ${coapCode}`);
+  return { type, detail: `${kind} ${path}: ${why} (operation ${_id})`, ...(coapCode === null ? {} : { coapCode }) };
+}

@@ -1,0 +1,135 @@
+/** The registration interface: Register, Update, De-register (LwM2M Core 1.1 §6.2; codes: LwM2M Transport 1.1 §6.4.2). */
+import { Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
+import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
+import type { IncomingRequest, OutgoingResponse } from "@lwm2m/protocol/coap/message";
+import { Lwm2mFormatError } from "@lwm2m/protocol/lwm2m/format-error";
+import { parseRegisterPayload, type RegisterPayload } from "@lwm2m/protocol/lwm2m/register-payload";
+import { type Lwm2mVersion, parseRegisterQuery, parseUpdateQuery } from "@lwm2m/protocol/lwm2m/register-query";
+import type { CoapRoute } from "../coap-router.ts";
+import { StorageUnavailableError } from "../storage/collection.ts";
+import type { ObjectList } from "./registration-machine.ts";
+import type { RegistrationService } from "./registration-service.ts";
+
+/** Longer names are no name a person gave; they would only fill the store. */
+const longestEndpointName = 255;
+/** How long a device waits before it tries again when the store is not there, seconds. */
+const storeRetrySeconds = 30;
+
+export function registrationCoapRoute(registrations: RegistrationService): CoapRoute {
+  return {
+    prefix: "rd",
+    handle: async (request) => {
+      try {
+        return await handle(registrations, request);
+      } catch (error) {
+        return refusalOf(error);
+      }
+    },
+  };
+}
+
+function handle(registrations: RegistrationService, request: IncomingRequest): OutgoingResponse | Promise<OutgoingResponse> {
+  const [, locationId, ...deeper] = request.path;
+  if (deeper.length > 0) return { code: ResponseCode.notFound };
+  if (locationId === undefined) {
+    return request.method === Method.post ? register(registrations, request) : { code: ResponseCode.methodNotAllowed };
+  }
+  switch (request.method) {
+    case Method.post:
+      return update(registrations, locationId, request);
+    case Method.delete:
+      return deregister(registrations, locationId);
+    default:
+      return { code: ResponseCode.methodNotAllowed };
+  }
+}
+
+async function register(registrations: RegistrationService, request: IncomingRequest): Promise<OutgoingResponse> {
+  const query = parseRegisterQuery(request.query);
+  const { endpointName, additional, profileIds, tolerances, ...stated } = query;
+  // Without a security context nothing else names the device (LwM2M Core 1.1 §6.2.1).
+  if (endpointName === undefined) return badRequest("ep: expected an endpoint name, got none");
+  if (endpointName.length > longestEndpointName) return badRequest(`ep: longer than ${longestEndpointName} characters`);
+  const list = objectListOf(request);
+  if (list === undefined) {
+    // A profile stands for a list this server would have to know (LwM2M Core 1.2 §6.2.1).
+    return profileIds.length > 0 ? { code: ResponseCode.conflict } : badRequest("the object list is missing");
+  }
+  const registration = await registrations.register({
+    ...stated,
+    ...list.objects,
+    endpoint: endpointName,
+    address: request.peer.address,
+    identity: request.peer.identity,
+    extraParameters: withProfiles(additional, profileIds),
+    tolerances: [...tolerances, ...list.tolerances, ...(request.confirmable ? [] : ["non-confirmable"])],
+  });
+  return {
+    code: ResponseCode.created,
+    locationPath: ["rd", registration.locationId],
+    afterSent: () => registrations.announce(registration._id, "registered"),
+  };
+}
+
+async function update(registrations: RegistrationService, locationId: string, request: IncomingRequest): Promise<OutgoingResponse> {
+  const present = await registrations.findAt(locationId);
+  if (present === undefined) return { code: ResponseCode.notFound };
+  const { additional, profileIds, tolerances, ...stated } = parseUpdateQuery(request.query, present.lwm2mVersion as Lwm2mVersion);
+  const list = objectListOf(request);
+  // The location is a secret of the device, so over NoSec an Update from a new address is the device behind a new NAT binding.
+  const updated = await registrations.update(locationId, {
+    ...stated,
+    address: request.peer.address,
+    extraParameters: withProfiles(additional, profileIds ?? []),
+    ...(list === undefined ? {} : { objectList: list.objects }),
+    tolerances: [...tolerances, ...(list?.tolerances ?? [])],
+  });
+  if (updated === undefined) return { code: ResponseCode.notFound };
+  return { code: ResponseCode.changed, afterSent: () => registrations.announce(updated._id, "contact") };
+}
+
+async function deregister(registrations: RegistrationService, locationId: string): Promise<OutgoingResponse> {
+  const found = await registrations.deregister(locationId);
+  return { code: found ? ResponseCode.deleted : ResponseCode.notFound };
+}
+
+/** Undefined without a payload; throws `Lwm2mFormatError`. A payload without Content-Format is taken for link format. */
+function objectListOf(request: IncomingRequest): { readonly objects: ObjectList; readonly tolerances: readonly string[] } | undefined {
+  if (request.payload.length === 0) return undefined;
+  if (request.contentFormat !== undefined && request.contentFormat !== ContentFormat.linkFormat) {
+    throw new Lwm2mFormatError("unsupported-format", `the object list has content format ${request.contentFormat}, expected 40`);
+  }
+  const payload = parseRegisterPayload(request.payload);
+  const tolerances = [...payload.tolerances, ...(request.contentFormat === undefined ? ["missing-content-format"] : [])];
+  return { objects: objectsIn(payload), tolerances };
+}
+
+function objectsIn({ rootPath, contentFormats, objects }: RegisterPayload): ObjectList {
+  return { rootPath: rootPath.replace(/^\/+|\/+$/g, ""), contentFormats, objects };
+}
+
+function withProfiles(additional: { readonly [name: string]: string }, profileIds: readonly string[]): { readonly [name: string]: string } {
+  return profileIds.length === 0 ? additional : { ...additional, pid: profileIds.join(",") };
+}
+
+function refusalOf(error: unknown): OutgoingResponse {
+  if (error instanceof StorageUnavailableError) return { code: ResponseCode.serviceUnavailable, maxAgeSeconds: storeRetrySeconds };
+  if (!(error instanceof Lwm2mFormatError)) throw error;
+  switch (error.code) {
+    case "version":
+      return { code: ResponseCode.preconditionFailed, ...diagnostic(error.message) };
+    case "unsupported-format":
+      return { code: ResponseCode.unsupportedContentFormat, ...diagnostic(error.message) };
+    default:
+      return badRequest(error.message);
+  }
+}
+
+function badRequest(why: string): OutgoingResponse {
+  return { code: ResponseCode.badRequest, ...diagnostic(why) };
+}
+
+/** RFC 7252 §5.5.2: for people, without a Content-Format. */
+function diagnostic(text: string): { readonly payload: Uint8Array } {
+  return { payload: new TextEncoder().encode(text) };
+}

@@ -1,0 +1,241 @@
+/** Registrations: durable before the device hears of them, expired by our own sweeper because expiry must fire events. */
+import { createHash } from "node:crypto";
+import { defaultParameters, maxTransmitWaitMs } from "@lwm2m/protocol/coap/parameters";
+import type { Clock } from "@lwm2m/protocol/ports/clock";
+import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
+import type { Random } from "@lwm2m/protocol/ports/random";
+import type { Devices } from "../devices/device.ts";
+import { type DueLoop, openDueLoop } from "../due-loop.ts";
+import type { EventDraft, EventLog, EventType } from "../events/event.ts";
+import type { OutboxRelay } from "../events/outbox-relay.ts";
+import type { Json } from "../storage/collection.ts";
+import type { Store } from "../storage/store.ts";
+import type { Supervisor } from "../supervisor.ts";
+import { AwakeWindows } from "./awake-windows.ts";
+import type { Registration, Registrations } from "./registration.ts";
+import { newRegistration, type RegisterFacts, type UpdateFacts, updateRegistration } from "./registration-machine.ts";
+import { type GoneReason, RegistrationStore, registrationCollection, type StoredRegistration } from "./registration-store.ts";
+
+export interface RegistrationServiceDeps {
+  readonly store: Store;
+  readonly relay: OutboxRelay;
+  readonly events: EventLog;
+  readonly devices: Devices;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly supervisor: Supervisor;
+  /** How long a queue-mode device listens after a message; default MAX_TRANSMIT_WAIT, 93 s (LwM2M Core 1.1 §6.5). */
+  readonly awakeWindowMs?: number;
+}
+
+/** Reads what was registered before; a queue-mode device counts as asleep until it says something. */
+export async function openRegistrationService(deps: RegistrationServiceDeps): Promise<RegistrationService> {
+  const service = new RegistrationService(deps);
+  await service.load();
+  return service;
+}
+
+/** 128 bits: whoever knows a location may update and end the registration over NoSec. */
+const locationBytes = 16;
+/** Registrations that one step of the sweeper ends. */
+const expiryBatch = 200;
+/** Races of one registration with itself: an Update against the sweeper or a second Update. */
+const casAttempts = 5;
+
+type SignListener = (endpoint: string, kind: "registered" | "contact") => void;
+type GoneListener = (endpoint: string, reason: GoneReason) => void;
+
+export class RegistrationService implements Registrations {
+  readonly #deps: RegistrationServiceDeps;
+  readonly #store: RegistrationStore;
+  readonly #windows: AwakeWindows;
+  readonly #byAddress = new Map<string, string>();
+  readonly #addressOf = new Map<string, string>();
+  readonly #signListeners: SignListener[] = [];
+  readonly #goneListeners: GoneListener[] = [];
+  #sweeper: DueLoop | undefined;
+
+  constructor(deps: RegistrationServiceDeps) {
+    this.#deps = deps;
+    this.#store = new RegistrationStore(deps.store);
+    const windowMs = deps.awakeWindowMs ?? maxTransmitWaitMs(defaultParameters);
+    this.#windows = new AwakeWindows(deps.clock, windowMs, (endpoint, awake) => this.#tellPresence(endpoint, awake));
+  }
+
+  async load(): Promise<void> {
+    for await (const registration of this.#store.live()) this.#remember(registration);
+    this.#sweeper = openDueLoop({
+      clock: this.#deps.clock,
+      step: (nowMs) => this.#expireDue(nowMs),
+      onError: (error) => this.#deps.supervisor.run(Promise.reject(error), "expire registrations"),
+    });
+  }
+
+  /** Durable when it resolves; call `announce` once the reply has left. */
+  async register(facts: RegisterFacts): Promise<Registration> {
+    const nowMs = this.#deps.clock.now();
+    await this.#deps.devices.ensure(facts.endpoint);
+    const locationId = Buffer.from(this.#deps.random.bytes(locationBytes)).toString("base64url");
+    const registration = newRegistration(facts, locationId, nowMs);
+    const replaced = this.#windows.has(facts.endpoint);
+    const about = { ...summaryOf(registration), replaced };
+    await this.#store.replace(registration, this.#draft("device.registered", registration, "registered", about));
+    this.#deps.relay.nudge(registrationCollection.name, facts.endpoint);
+    this.#remember(registration);
+    if (registration.expiresAt !== null) this.#sweeper?.hasten(registration.expiresAt);
+    return { ...registration, rev: 1, outbox: [], hasOutbox: false };
+  }
+
+  /** Undefined: no live registration has this location. */
+  async update(locationId: string, facts: UpdateFacts): Promise<Registration | undefined> {
+    for (let attempt = 0; attempt < casAttempts; attempt += 1) {
+      const registration = await this.#findLiveAt(locationId);
+      if (registration === undefined) return undefined;
+      const nowMs = this.#deps.clock.now();
+      const { fields, changed } = updateRegistration(registration, facts, nowMs);
+      const about = { changed: [...changed], ...summaryOf({ ...registration, ...fields }) };
+      const events = changed.length === 0 ? [] : [this.#draft("device.updated", registration, String(registration.rev + 1), about)];
+      const contactIntervalMs = nowMs - registration.updatedAt;
+      if (!(await this.#store.update(registration, { ...fields, contactIntervalMs }, events))) continue;
+      if (events.length > 0) this.#deps.relay.nudge(registrationCollection.name, registration._id);
+      const updated = { ...registration, ...fields, contactIntervalMs, rev: registration.rev + 1 };
+      this.#remember(updated);
+      if (updated.expiresAt !== null) this.#sweeper?.hasten(updated.expiresAt);
+      return updated;
+    }
+    throw new Error(`the registration at ${locationId} changed ${casAttempts} times while it was updated`);
+  }
+
+  /** False: no live registration has this location. */
+  async deregister(locationId: string): Promise<boolean> {
+    for (let attempt = 0; attempt < casAttempts; attempt += 1) {
+      const registration = await this.#findLiveAt(locationId);
+      if (registration === undefined) return false;
+      if (await this.#end(registration, "deregistered")) return true;
+    }
+    throw new Error(`the registration at ${locationId} changed ${casAttempts} times while it was ended`);
+  }
+
+  /** The reply has left: from here on the device hears us (LwM2M Core 1.1 §6.2.1). */
+  announce(endpoint: string, kind: "registered" | "contact"): void {
+    this.#deps.devices.noteSeen(endpoint);
+    this.#windows.extend(endpoint);
+    for (const listener of this.#signListeners) listener(endpoint, kind);
+  }
+
+  async find(endpoint: string): Promise<Registration | undefined> {
+    const last = await this.#store.findLast(endpoint);
+    return last?.gone === null ? last : undefined;
+  }
+
+  findAt(locationId: string): Promise<Registration | undefined> {
+    return this.#findLiveAt(locationId);
+  }
+
+  findLast(endpoint: string): Promise<StoredRegistration | undefined> {
+    return this.#store.findLast(endpoint);
+  }
+
+  /** The registered device at an address without a security context: who sends from there (NoSec). */
+  endpointAt(address: SocketAddress): string | undefined {
+    return this.#byAddress.get(keyOf(address));
+  }
+
+  onSignOfLife(listener: SignListener): void {
+    this.#signListeners.push(listener);
+  }
+
+  onGone(listener: GoneListener): void {
+    this.#goneListeners.push(listener);
+  }
+
+  isAwake(endpoint: string): boolean {
+    return this.#windows.isAwake(endpoint);
+  }
+
+  nextExpectedContact(registration: Registration & { readonly contactIntervalMs?: number | null }): number | undefined {
+    const nowMs = this.#deps.clock.now();
+    const habit = registration.contactIntervalMs ?? 0;
+    if (habit > 0 && registration.updatedAt + habit > nowMs) return registration.updatedAt + habit;
+    return registration.expiresAt ?? undefined;
+  }
+
+  noteContact(endpoint: string): void {
+    if (this.#windows.has(endpoint)) this.announce(endpoint, "contact");
+  }
+
+  noteUnreachable(endpoint: string): void {
+    this.#windows.end(endpoint);
+  }
+
+  /** The device was deleted from the registry. */
+  async forget(endpoint: string): Promise<void> {
+    const registration = await this.#store.findLast(endpoint);
+    if (registration?.gone === null) await this.#end(registration, "deregistered");
+    await this.#store.remove(endpoint);
+  }
+
+  async close(): Promise<void> {
+    this.#windows.close();
+    await this.#sweeper?.close();
+  }
+
+  async #findLiveAt(locationId: string): Promise<StoredRegistration | undefined> {
+    const registration = await this.#store.findByLocation(locationId);
+    return registration?.gone === null ? registration : undefined;
+  }
+
+  async #expireDue(nowMs: number): Promise<number | undefined> {
+    const expired = await this.#store.findExpired(nowMs, expiryBatch);
+    for (const registration of expired) await this.#end(registration, "expired");
+    return this.#store.nextExpiry();
+  }
+
+  async #end(registration: StoredRegistration, reason: GoneReason): Promise<boolean> {
+    const type = reason === "expired" ? "device.expired" : "device.deregistered";
+    const event = this.#draft(type, registration, reason, summaryOf(registration));
+    if (!(await this.#store.markGone(registration, reason, this.#deps.clock.now(), event))) return false;
+    this.#deps.relay.nudge(registrationCollection.name, registration._id);
+    this.#windows.remove(registration._id);
+    this.#forgetAddress(registration._id);
+    for (const listener of this.#goneListeners) listener(registration._id, reason);
+    return true;
+  }
+
+  #remember({ _id, queueMode, address }: Pick<Registration, "_id" | "queueMode" | "address">): void {
+    this.#windows.add(_id, queueMode);
+    this.#forgetAddress(_id);
+    this.#byAddress.set(keyOf(address), _id);
+    this.#addressOf.set(_id, keyOf(address));
+  }
+
+  #forgetAddress(endpoint: string): void {
+    const key = this.#addressOf.get(endpoint);
+    this.#addressOf.delete(endpoint);
+    if (key !== undefined && this.#byAddress.get(key) === endpoint) this.#byAddress.delete(key);
+  }
+
+  /** Presence has no document of its own: the event goes to the log directly. */
+  #tellPresence(endpoint: string, awake: boolean): void {
+    const timeMs = this.#deps.clock.now();
+    const type = awake ? "device.awake" : "device.asleep";
+    const draft: EventDraft = { key: `presence/${endpoint}/${timeMs}/${type}`, type, subject: endpoint, timeMs, data: {} };
+    this.#deps.supervisor.run(this.#deps.events.append([draft]), `log that ${endpoint} is ${awake ? "awake" : "asleep"}`);
+  }
+
+  /** One key per registration and step; the location itself stays out of the log, for who knows it may end the registration. */
+  #draft(type: EventType, { _id, locationId }: Pick<Registration, "_id" | "locationId">, step: string, data: Json): EventDraft {
+    const incarnation = createHash("sha256").update(locationId).digest("base64url").slice(0, 22);
+    return { key: `registration/${incarnation}/${step}`, type, subject: _id, timeMs: this.#deps.clock.now(), data };
+  }
+}
+
+/** What an event says about a registration. Never the location: who knows it may end the registration. */
+function summaryOf(registration: Omit<Registration, "rev" | "outbox" | "hasOutbox">): { readonly [field: string]: Json } {
+  const { lwm2mVersion, lifetimeSeconds, binding, queueMode, address } = registration;
+  return { lwm2mVersion, lifetimeSeconds, binding, queueMode, address: { address: address.address, port: address.port } };
+}
+
+function keyOf({ address, port }: SocketAddress): string {
+  return `${address}|${port}`;
+}

@@ -1,0 +1,141 @@
+/** Keeps what devices report: history, last known values and events, all durable before the device hears that it was taken. */
+import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
+import { findPath } from "@lwm2m/protocol/lwm2m/path";
+import { formatInstant } from "@lwm2m/protocol/platform/instant";
+import type { Clock } from "@lwm2m/protocol/ports/clock";
+import type { EventDraft } from "../events/event.ts";
+import { outboxOf } from "../events/outbox.ts";
+import type { OutboxRelay } from "../events/outbox-relay.ts";
+import type { News } from "../operations/news.ts";
+import { deviceModel } from "../registration/device-model.ts";
+import type { Store, TelemetryPoint } from "../storage/store.ts";
+import { difference, type KnownValue, pointsOf, type Twin } from "./twin.ts";
+import { TwinStore, twinCollection } from "./twin-store.ts";
+
+export interface TwinServiceDeps {
+  readonly store: Store;
+  readonly relay: OutboxRelay;
+  readonly registry: ObjectRegistry;
+  readonly clock: Clock;
+}
+
+export function openTwinService(deps: TwinServiceDeps): TwinService {
+  return new TwinService(deps);
+}
+
+/** News of one device that waits for the write under way: it goes into the next one together. */
+interface Waiting {
+  readonly news: News;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Races of one twin with itself; only another process can cause one. */
+const casAttempts = 5;
+
+export class TwinService {
+  readonly #deps: TwinServiceDeps;
+  readonly #store: TwinStore;
+  readonly #lanes = new Map<string, Waiting[]>();
+
+  constructor(deps: TwinServiceDeps) {
+    this.#deps = deps;
+    this.#store = new TwinStore(deps.store);
+  }
+
+  /** Durable when it resolves: history, last values and the event `resource.changed`. */
+  learn(endpoint: string, news: News): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const lane = this.#lanes.get(endpoint);
+      if (lane !== undefined) {
+        lane.push({ news, resolve, reject });
+        return;
+      }
+      const opened: Waiting[] = [{ news, resolve, reject }];
+      this.#lanes.set(endpoint, opened);
+      void this.#drain(endpoint, opened);
+    });
+  }
+
+  async find(endpoint: string): Promise<Twin | undefined> {
+    return this.#store.find(endpoint);
+  }
+
+  history(query: {
+    readonly endpoint: string;
+    readonly path: string;
+    readonly fromMs: number;
+    readonly toMs: number;
+    readonly limit: number;
+  }): Promise<readonly TelemetryPoint[]> {
+    return this.#deps.store.telemetry.range(query);
+  }
+
+  /** The device was deleted; its history stays. */
+  forget(endpoint: string): Promise<void> {
+    return this.#store.remove(endpoint);
+  }
+
+  async #drain(endpoint: string, lane: Waiting[]): Promise<void> {
+    while (lane.length > 0) {
+      const batch = lane.splice(0);
+      try {
+        await this.#keep(
+          endpoint,
+          batch.map(({ news }) => news),
+        );
+        for (const { resolve } of batch) resolve();
+      } catch (error) {
+        for (const { reject } of batch) reject(error);
+      }
+    }
+    this.#lanes.delete(endpoint);
+  }
+
+  /** Both writes start at once, so they share a commit. */
+  async #keep(endpoint: string, batch: readonly News[]): Promise<void> {
+    const points = batch.flatMap((news) => pointsOf(endpoint, news));
+    await Promise.all([points.length === 0 ? undefined : this.#deps.store.telemetry.append(points), this.#merge(endpoint, batch)]);
+  }
+
+  async #merge(endpoint: string, batch: readonly News[]): Promise<void> {
+    for (let attempt = 0; attempt < casAttempts; attempt += 1) {
+      if (await this.#tryMerge(endpoint, batch)) return;
+    }
+    throw new Error(`the twin of ${endpoint} changed ${casAttempts} times while it was written`);
+  }
+
+  async #tryMerge(endpoint: string, batch: readonly News[]): Promise<boolean> {
+    const present = await this.#store.find(endpoint);
+    const since = present?.since ?? this.#deps.clock.now();
+    const rev = (present?.rev ?? 0) + 1;
+    const before = present?.values ?? {};
+    const values: { [path: string]: KnownValue } = { ...before };
+    const events: EventDraft[] = [];
+    for (const [index, news] of batch.entries()) {
+      const { set, unset, told } = difference(values, news);
+      for (const [path, value] of set) values[path] = value;
+      for (const path of unset) delete values[path];
+      if (told.size > 0) events.push(this.#told(endpoint, `${since}/${rev}/${index}`, news, told));
+    }
+    const set = new Map(Object.entries(values).filter(([path, value]) => before[path] !== value));
+    const unset = Object.keys(before).filter((path) => !(path in values));
+    if (set.size === 0 && unset.length === 0 && events.length === 0) return true;
+    const written =
+      present === undefined
+        ? await this.#store.insert({ _id: endpoint, since, values, rev, ...outboxOf(events) })
+        : await this.#store.change(present, set, unset, events);
+    if (written && events.length > 0) this.#deps.relay.nudge(twinCollection.name, endpoint);
+    return written;
+  }
+
+  #told(endpoint: string, step: string, { source, receivedAt }: News, told: ReadonlyMap<string, KnownValue>): EventDraft {
+    const model = deviceModel(this.#deps.registry, undefined);
+    const values = [...told].map(([path, { type, value, observedAt }]) => {
+      const parsed = findPath(path);
+      const name = parsed === undefined ? undefined : model.nameOf(parsed);
+      return { path, ...(name === undefined ? {} : { name }), type, value, observedAt: formatInstant(observedAt) };
+    });
+    return { key: `twin/${endpoint}/${step}`, type: "resource.changed", subject: endpoint, timeMs: receivedAt, data: { source, values } };
+  }
+}
