@@ -5,7 +5,7 @@ import type { FirmwarePackage } from "./package.ts";
 export const packageCollection: CollectionDefinition = {
   name: "packages",
   indexes: [
-    { name: "name_version", fields: ["name", "version"], unique: true },
+    { name: "nameVersion", fields: ["name", "version"], unique: true },
     { name: "sha256", fields: ["sha256"] },
   ],
 };

@@ -9,7 +9,7 @@ const historyLength = 40;
 export const updateCollection: CollectionDefinition = {
   name: "updates",
   indexes: [
-    { name: "active_endpoint", fields: ["endpoint"], unique: true, where: { field: "active", equals: true } },
+    { name: "activeEndpoint", fields: ["endpoint"], unique: true, where: { field: "active", equals: true } },
     { name: "due", fields: ["wakeAt"], where: { field: "active", equals: true } },
     { name: "endpoint", fields: ["endpoint"] },
     { name: "download", fields: ["downloadToken"], unique: true },

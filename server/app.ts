@@ -1,0 +1,198 @@
+/** The one place that wires the server: opened from the store upwards, closed in reverse. The features are wired in `features.ts`. */
+import { isIPv6 } from "node:net";
+import type { Clock } from "@lwm2m/protocol/ports/clock";
+import type { Random } from "@lwm2m/protocol/ports/random";
+import { bindCoapDoor } from "./coap-door.ts";
+import type { Settings } from "./config.ts";
+import { eventRoutes } from "./events/event-http.ts";
+import { openEventLog } from "./events/event-log.ts";
+import { openOutboxRelay } from "./events/outbox-relay.ts";
+import { collections, openFeatures, outboxCollections } from "./features.ts";
+import { apiPrefix, type HttpDoor, openHttpDoor } from "./http/door.ts";
+import { healthRoutes, versionRoute } from "./http/health-http.ts";
+import { openApiRoute } from "./http/openapi.ts";
+import type { Log } from "./log.ts";
+import { bearerCheck, openAdministratorKey } from "./security/api-key.ts";
+import { StartError } from "./start-error.ts";
+import { openEmbeddedStore } from "./storage/embedded-store.ts";
+import { type Store, StoreOpenError } from "./storage/store.ts";
+import { openSupervisor } from "./supervisor.ts";
+import { serverVersion } from "./version.ts";
+
+export interface AppDeps {
+  readonly settings: Settings;
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** In tests: filters without an index and replies that do not fit their schema are errors. */
+  readonly strict?: boolean;
+}
+
+export interface App {
+  readonly httpOrigin: string;
+  readonly coapPort: number;
+  readonly bootstrapCoapPort: number;
+  /** Set when this start made the administrator key. */
+  readonly newKey: string | undefined;
+  close(): Promise<void>;
+}
+
+/** Requests under way get this long when the server stops. */
+const httpGraceMs = 2_000;
+/** A store that needs longer for one small write is not ready for devices. */
+const probeTimeoutMs = 2_000;
+
+/** Rejects with `StartError` for what the person who started it can mend; whatever was opened is closed again. */
+export async function openApp(deps: AppDeps): Promise<App> {
+  const closers = new Closers(deps.log);
+  try {
+    return await open(deps, closers);
+  } catch (error) {
+    await closers.close();
+    if (error instanceof StoreOpenError) throw new StartError(error.message);
+    throw error;
+  }
+}
+
+async function open(deps: AppDeps, closers: Closers): Promise<App> {
+  const { settings, log, clock, random, strict = false } = deps;
+  const supervisor = openSupervisor(log);
+  const store = await openEmbeddedStore({
+    directory: settings.dataDir,
+    collections,
+    strictFilters: strict,
+    onWarning: (message) => log.warn("store", { detail: message }),
+  });
+  closers.add("store", () => store.close());
+  closers.add("background work", () => supervisor.settled());
+  const key = await administratorKey(settings, random);
+  const events = await openEventLog({
+    store,
+    clock,
+    retainedEvents: settings.eventCount,
+    onError: (error: unknown) => log.error("the event log failed", { error }),
+  });
+  const relay = await openOutboxRelay({
+    log: events,
+    collections: outboxCollections.map((definition) => store.collection(definition)),
+    clock,
+    onError: (error: unknown) => log.error("events wait to be relayed", { error }),
+  });
+  closers.add("outbox relay", () => relay.close());
+
+  const bind = { clock, random, log, host: settings.coapHost };
+  const coap = await bindCoapDoor({ ...bind, door: "coap", port: settings.coapPort, portSetting: "COAP_PORT" });
+  closers.add("CoAP endpoint", () => coap.endpoint.close());
+  const bootstrap = await bindCoapDoor({
+    ...bind,
+    door: "bootstrap-coap",
+    port: settings.bootstrapCoapPort,
+    portSetting: "BOOTSTRAP_COAP_PORT",
+  });
+  closers.add("bootstrap CoAP endpoint", () => bootstrap.endpoint.close());
+
+  const doors = { coap: coap.endpoint, bootstrap: bootstrap.endpoint };
+  const features = await openFeatures({ store, events, relay, supervisor, clock, random, log, settings }, doors);
+  closers.add("features", () => features.close());
+
+  let isOpen = false;
+  const openRoutes = healthRoutes({ findFaults: () => findFaults(store, clock, isOpen) });
+  const eventDoor = { log: events, clock, maxStreams: settings.eventStreams };
+  const routes = [...features.routes, ...eventRoutes(eventDoor), versionRoute(serverVersion())];
+  const http = await openHttp(deps, {
+    routes: [...routes, openApiRoute({ version: serverVersion(), prefix: apiPrefix, routes, openRoutes })],
+    openRoutes,
+    authenticate: bearerCheck(key.key),
+  });
+  closers.add("HTTP door", () => {
+    isOpen = false;
+    return http.close(httpGraceMs);
+  });
+
+  // Nothing was sent so far: a start that failed has disturbed no device.
+  await features.start();
+  coap.open();
+  bootstrap.open();
+  isOpen = true;
+  log.info("listening", { door: "http", address: http.address, port: http.port });
+  return {
+    httpOrigin: originOf(http),
+    coapPort: coap.endpoint.local.port,
+    bootstrapCoapPort: bootstrap.endpoint.local.port,
+    newKey: key.isNew ? key.key : undefined,
+    close: () => closers.close(),
+  };
+}
+
+function administratorKey(settings: Settings, random: Random): Promise<{ readonly key: string; readonly isNew: boolean }> {
+  if (settings.apiKey !== undefined) return Promise.resolve({ key: settings.apiKey, isNew: false });
+  return openAdministratorKey(settings.dataDir, random);
+}
+
+type DoorParts = Pick<Parameters<typeof openHttpDoor>[0], "routes" | "openRoutes" | "authenticate">;
+
+async function openHttp({ settings, log, clock, random, strict }: AppDeps, parts: DoorParts): Promise<HttpDoor> {
+  const { httpHost: host, httpPort: port } = settings;
+  try {
+    return await openHttpDoor({
+      ...parts,
+      ...{ host, port, clock, random, log },
+      bodyBytes: settings.httpBodyBytes,
+      maxWaitSeconds: settings.maxWaitSeconds,
+      requestTimeoutMs: settings.httpRequestSeconds * 1_000,
+      checkReplies: strict ?? false,
+    });
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (typeof code !== "string") throw error;
+    const reasons: { readonly [code: string]: string } = {
+      EADDRINUSE: "the port is in use; stop the other program or set HTTP_PORT",
+      EACCES: "not allowed (ports below 1024 need privileges); set HTTP_PORT",
+      EADDRNOTAVAIL: "this machine has no such address; set HTTP_HOST",
+      ENOTFOUND: "the name is not known; set HTTP_HOST",
+    };
+    throw new StartError(`cannot listen on tcp ${host} port ${port}: ${reasons[code] ?? code}`);
+  }
+}
+
+async function findFaults(store: Store, clock: Clock, isOpen: boolean): Promise<readonly string[]> {
+  const faults: string[] = isOpen ? [] : ["the doors are not open: the server starts or stops"];
+  const probe = store.probe().then(
+    () => undefined,
+    () => "the store refuses to write",
+  );
+  const late = new Promise<string>((resolve) => {
+    const timer = clock.after(probeTimeoutMs, () => resolve(`the store did not answer within ${probeTimeoutMs} ms`));
+    probe.finally(() => timer.cancel()).catch(() => {});
+  });
+  const fault = await Promise.race([probe, late]);
+  return fault === undefined ? faults : [...faults, fault];
+}
+
+function originOf({ address, port }: HttpDoor): string {
+  return `http://${isIPv6(address) ? `[${address}]` : address}:${port}`;
+}
+
+/** What was opened, closed in reverse order; a failure is logged and the rest still closed. */
+class Closers {
+  readonly #log: Log;
+  readonly #opened: { readonly what: string; readonly close: () => Promise<void> }[] = [];
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  add(what: string, close: () => Promise<void>): void {
+    this.#opened.push({ what, close });
+  }
+
+  async close(): Promise<void> {
+    for (let next = this.#opened.pop(); next !== undefined; next = this.#opened.pop()) {
+      try {
+        await next.close();
+      } catch (error) {
+        this.#log.error("did not close cleanly", { what: next.what, error });
+      }
+    }
+  }
+}

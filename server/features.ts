@@ -1,0 +1,180 @@
+/** The features of the LwM2M server, wired from below upwards: devices, registration, operations, observations, twin, firmware, provisioning. */
+import { isIPv6 } from "node:net";
+import { type BootstrapService, openBootstrapService } from "@lwm2m/bootstrap/bootstrap-service";
+import { openCatalogue } from "@lwm2m/object-registry/catalogue";
+import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
+import { typeLookup } from "@lwm2m/object-registry/type-lookup";
+import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
+import type { Clock } from "@lwm2m/protocol/ports/clock";
+import type { Random } from "@lwm2m/protocol/ports/random";
+import { coapRouter } from "./coap-router.ts";
+import type { Settings } from "./config.ts";
+import { deviceRoutes } from "./devices/device-http.ts";
+import { openDeviceService } from "./devices/device-service.ts";
+import { deviceCollection } from "./devices/device-store.ts";
+import type { EventLog } from "./events/event.ts";
+import { eventsDefinition } from "./events/event-log.ts";
+import type { OutboxRelay } from "./events/outbox-relay.ts";
+import { packageHandler } from "./firmware/package-coap.ts";
+import { packageRoutes } from "./firmware/package-http.ts";
+import { openPackageService } from "./firmware/package-service.ts";
+import { packageCollection } from "./firmware/package-store.ts";
+import type { FirmwareUpdate } from "./firmware/update.ts";
+import { updateRoutes } from "./firmware/update-http.ts";
+import { openUpdateService } from "./firmware/update-service.ts";
+import { updateCollection } from "./firmware/update-store.ts";
+import type { Route } from "./http/route.ts";
+import type { Log } from "./log.ts";
+import { observationRoutes } from "./observations/observation-http.ts";
+import { openObservationService, rememberObservations } from "./observations/observation-service.ts";
+import { observationCollection } from "./observations/observation-store.ts";
+import { IdempotencyKeys, idempotencyCollection } from "./operations/idempotency.ts";
+import type { Learn } from "./operations/news.ts";
+import { OperationDoor } from "./operations/operation-door.ts";
+import { operationRoutes } from "./operations/operation-http.ts";
+import { openOperationService } from "./operations/operation-service.ts";
+import { operationCollection } from "./operations/operation-store.ts";
+import { resourceRoutes } from "./operations/resource-http.ts";
+import { findLocalAddressTowards } from "./platform/local-address.ts";
+import { BootstrapConfigStore, bootstrapConfigs } from "./provisioning/bootstrap-config-store.ts";
+import { bootstrapEvent } from "./provisioning/bootstrap-news.ts";
+import { provisioningRoutes } from "./provisioning/provisioning-http.ts";
+import type { Registrations } from "./registration/registration.ts";
+import { registrationCoapRoute } from "./registration/registration-coap.ts";
+import { registrationFacet, registrationRoutes } from "./registration/registration-http.ts";
+import { openRegistrationService } from "./registration/registration-service.ts";
+import { registrationCollection } from "./registration/registration-store.ts";
+import type { CollectionDefinition } from "./storage/collection.ts";
+import type { Store } from "./storage/store.ts";
+import type { Supervisor } from "./supervisor.ts";
+import { twinRoutes } from "./twin/twin-http.ts";
+import { openTwinService } from "./twin/twin-service.ts";
+import { twinCollection } from "./twin/twin-store.ts";
+
+/** What the store is opened with. */
+export const collections: readonly CollectionDefinition[] = [
+  eventsDefinition,
+  deviceCollection,
+  registrationCollection,
+  operationCollection,
+  idempotencyCollection,
+  observationCollection,
+  twinCollection,
+  packageCollection,
+  updateCollection,
+  bootstrapConfigs,
+];
+
+/** Those whose documents carry events until the relay has moved them to the log. */
+export const outboxCollections: readonly CollectionDefinition[] = [
+  deviceCollection,
+  registrationCollection,
+  operationCollection,
+  observationCollection,
+  twinCollection,
+  updateCollection,
+];
+
+export interface FeatureDeps {
+  readonly store: Store;
+  readonly events: EventLog;
+  readonly relay: OutboxRelay;
+  readonly supervisor: Supervisor;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly settings: Settings;
+}
+
+export interface FeatureDoors {
+  readonly coap: CoapEndpoint;
+  readonly bootstrap: CoapEndpoint;
+}
+
+export interface Features {
+  readonly routes: readonly Route[];
+  /** Sends what waits; nothing leaves before. */
+  start(): Promise<void>;
+  /** Before the endpoints and the store. */
+  close(): Promise<void>;
+}
+
+const secondsPerDay = 86_400;
+
+export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Promise<Features> {
+  const { store, clock, supervisor, settings } = deps;
+  const { coap } = doors;
+  const registry = openCatalogue();
+  const devices = openDeviceService(deps);
+  const registrations = await openRegistrationService({ ...deps, devices });
+  const remembered = await rememberObservations(store, registrations);
+  const twins = openTwinService({ ...deps, registry });
+  const learn: Learn = (endpoint, news) => twins.learn(endpoint, news);
+  const limits = { maxQueuedPerDevice: settings.queueLength, defaultExpiryMs: settings.operationDays * secondsPerDay * 1_000 };
+  const operations = openOperationService({ ...deps, devices, registrations, registry, coap, learn, limits });
+  const observations = openObservationService({ ...deps, registrations, operations, registry, coap, learn, remembered });
+  const packages = openPackageService(deps);
+  const packageUri = packageAddress(settings, coap, registrations);
+  const updates = openUpdateService({ ...deps, operations, registrations, packageUri });
+  const configs = new BootstrapConfigStore(store);
+  const bootstrap = openBootstrap(deps, doors.bootstrap, configs, registry);
+  const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
+  coap.handle(coapRouter([registrationCoapRoute(registrations), { prefix: "fw", handle: servePackage }]));
+
+  const door = new OperationDoor({ ...deps, operations, registrations, registry, keys: new IdempotencyKeys(store, clock, supervisor) });
+  const facets = [registrationFacet(registrations)];
+  const isKnownDevice = (endpoint: string): Promise<boolean> => devices.isKnown(endpoint);
+  return {
+    routes: [
+      ...deviceRoutes({ devices, facets }),
+      ...registrationRoutes({ registrations, devices, registry }),
+      ...operationRoutes({ operations, devices, door }),
+      ...resourceRoutes(door),
+      ...twinRoutes({ twins, devices, registrations, registry, door, clock }),
+      ...observationRoutes(observations),
+      ...packageRoutes({ packages, updates }),
+      ...updateRoutes({ updates, packages, isKnownDevice, now: () => clock.now() }),
+      ...provisioningRoutes(configs, clock),
+    ],
+    start: () => operations.start(),
+    async close() {
+      await bootstrap.close();
+      await updates.close();
+      await operations.close();
+      await registrations.close();
+    },
+  };
+}
+
+function openBootstrap(
+  deps: FeatureDeps,
+  endpoint: CoapEndpoint,
+  configs: BootstrapConfigStore,
+  registry: ObjectRegistry,
+): BootstrapService {
+  const { clock, events, log, supervisor } = deps;
+  return openBootstrapService({
+    endpoint,
+    configs,
+    clock,
+    typeOf: typeLookup(registry, [], "1.1"),
+    onSession(notice) {
+      log.info("bootstrap", { ...notice });
+      const event = bootstrapEvent(notice);
+      if (event !== undefined) supervisor.run(events.append([event]), "log a bootstrap event");
+    },
+  });
+}
+
+/** Under which address a device fetches its package: the one named in the settings, or the one its own messages arrive at. */
+function packageAddress(settings: Settings, coap: CoapEndpoint, registrations: Registrations) {
+  const bound = coap.local.address;
+  return async ({ endpoint, downloadToken }: FirmwareUpdate): Promise<string | undefined> => {
+    const registration = await registrations.find(endpoint);
+    if (registration === undefined) return undefined;
+    const isAnyAddress = bound === "0.0.0.0" || bound === "::";
+    const host = settings.publicCoapHost ?? (isAnyAddress ? await findLocalAddressTowards(registration.address) : bound);
+    if (host === undefined) return undefined;
+    return `coap://${isIPv6(host) ? `[${host}]` : host}:${coap.local.port}/fw/${downloadToken}`;
+  };
+}
