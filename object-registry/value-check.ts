@@ -97,7 +97,7 @@ function checkNode({ path, value }: PathValue, object: ObjectDefinition, mode: W
 }
 
 /** Create and Replace need every mandatory resource a server may write (LwM2M Core 1.1 §6.3.3, §6.3.9). */
-export function checkComplete(given: ReadonlySet<number>, object: ObjectDefinition): CheckOutcome {
+function checkComplete(given: ReadonlySet<number>, object: ObjectDefinition): CheckOutcome {
   const missing = [...object.resources.values()].filter(
     ({ id, mandatory, operations }) => mandatory && operations.includes("W") && !given.has(id),
   );
