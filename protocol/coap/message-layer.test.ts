@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { deviceAddress, openWorld, serverAddress } from "../testing/coap-world.ts";
 import { messageIdOf, tokenOf } from "../testing/scripted-peer.ts";
+import { watch } from "../testing/watch.ts";
 import { Method, ResponseCode } from "./codes.ts";
 import type { OutgoingResponse } from "./message.ts";
 import { defaultParameters } from "./parameters.ts";
@@ -10,18 +11,6 @@ import { startTransmission, stepTransmission } from "./transmission-machine.ts";
 const get = { method: Method.get, path: ["a"] } as const;
 /** POST /rd, CON, message id 0001, token 77. */
 const post = "4102000177b27264";
-
-/** What the promise came to, undefined until then. */
-function watch<T>(promise: Promise<T>): () => T | undefined {
-  let result: T | undefined;
-  promise.then(
-    (value) => {
-      result = value;
-    },
-    () => {},
-  );
-  return () => result;
-}
 
 test("RFC 7252 §4.2: the transmission machine, state by event", () => {
   const start = startTransmission({ ...defaultParameters, ackRandomFactor: 1.5 }, 0.5);

@@ -12,11 +12,14 @@ const dayMs = 86_400_000;
 
 export class VirtualClock implements Clock {
   #now: number;
+  readonly #settle: () => Promise<unknown>;
   /** Sorted by due time; timers due together keep the order they were set in. */
   readonly #timers: PendingTimer[] = [];
 
-  constructor(startMs: number = someInstantMs) {
+  /** `settle` resolves when work outside the clock is at rest; by default one turn of the event loop, enough for promises. */
+  constructor(startMs: number = someInstantMs, settle: () => Promise<unknown> = () => nextTurn()) {
     this.#now = startMs;
+    this.#settle = settle;
   }
 
   now(): number {
@@ -38,10 +41,10 @@ export class VirtualClock implements Clock {
   /** Runs what falls due within `ms`, in order, promises settled after each; then stands `ms` later. */
   async advance(ms: number): Promise<void> {
     const target = this.#now + ms;
-    await nextTurn();
+    await this.#settle();
     for (let timer = this.#timers[0]; timer !== undefined && timer.dueAt <= target; timer = this.#timers[0]) {
       this.#fire(timer);
-      await nextTurn();
+      await this.#settle();
     }
     this.#now = target;
   }
@@ -54,13 +57,13 @@ export class VirtualClock implements Clock {
     };
     promise.then(markSettled, markSettled);
     const limit = this.#now + limitMs;
-    await nextTurn();
+    await this.#settle();
     while (!settled) {
       const timer = this.#timers[0];
       if (timer === undefined) throw new Error("the promise is not settled and no timer is left to wait for");
       if (timer.dueAt > limit) throw new Error(`the promise is not settled after ${limitMs} ms`);
       this.#fire(timer);
-      await nextTurn();
+      await this.#settle();
     }
     return promise;
   }
