@@ -56,7 +56,8 @@ export type PayloadTolerance =
   | "senml-text-label"
   | "senml-name-without-slash"
   | "senml-trailing-slash"
-  | "json-base-name-without-slash";
+  | "json-base-name-without-slash"
+  | "cbor-relative-keys";
 
 /** Throws `Lwm2mFormatError`; `unsupported-format` for a number no codec takes. */
 export type DecodePayload = (contentFormat: number, payload: Uint8Array, context: DecodeContext) => readonly PathValue[];

@@ -12,7 +12,7 @@ import { node, payloadVectors, receivedAtMs, typeOf } from "./payload-vectors.ts
 import type { PathValue, ResourceType, ResourceValue } from "./value.ts";
 
 const types: readonly ResourceType[] = ["string", "integer", "unsigned", "float", "boolean", "opaque", "time", "objlnk", "corelnk"];
-const packFormats = [ContentFormat.tlv, ContentFormat.senmlJson, ContentFormat.senmlCbor, ContentFormat.lwm2mJson];
+const packFormats = [ContentFormat.tlv, ContentFormat.senmlJson, ContentFormat.senmlCbor, ContentFormat.lwm2mJson, ContentFormat.lwm2mCbor];
 const singleFormats = [...packFormats, ContentFormat.text, ContentFormat.cbor];
 const seed = 20_261_121;
 

@@ -320,4 +320,33 @@ export const payloadVectors: readonly PayloadVector[] = [
     text: '{"bn":"/65/0/0/1","e":[{"ov":"66:1"}]}',
     values: [node("/65/0/0/1", link(66, 1))],
   },
+  {
+    source: "LwM2M Core 1.2.1 §7.4.6: LwM2M CBOR, keys one by one",
+    format: ContentFormat.lwm2mCbor,
+    path: "/3/0",
+    // {3: {0: {0: "OMA", 6: {0: 1, 1: 5}, 9: 100}}}
+    hex: "a1 03 a1 00 a3 00 63 4f 4d 41 06 a2 00 01 01 05 09 18 64",
+    values: [node("/3/0/0", text("OMA")), node("/3/0/6/0", integer(1n)), node("/3/0/6/1", integer(5n)), node("/3/0/9", integer(100n))],
+  },
+  {
+    source: "LwM2M Core 1.2.1 §7.4.6: LwM2M CBOR, keys as arrays, indefinite lengths",
+    format: ContentFormat.lwm2mCbor,
+    // {[3, 0]: {9: 100, [6, 1]: 5}, [65, 0, 1]: "66:1"}
+    hex: "bf 9f 03 00 ff a2 09 18 64 82 06 01 05 83 18 41 00 01 64 36 36 3a 31 ff",
+    values: [node("/3/0/9", integer(100n)), node("/3/0/6/1", integer(5n)), node("/65/0/1", link(66, 1))],
+    readOnly: true,
+  },
+  {
+    source: "LwM2M Core 1.2.1 §7.4.6: LwM2M CBOR of an empty instance",
+    format: ContentFormat.lwm2mCbor,
+    path: "/3",
+    hex: "a1 03 a1 00 a0",
+    values: [node("/3/0")],
+  },
+  {
+    source: "RFC 8790 §3.2: a patch removes with null",
+    format: ContentFormat.senmlEtchJson,
+    text: '[{"bn":"/3/0/","n":"6/1","v":null},{"n":"14","vs":"+01:00"}]',
+    values: [node("/3/0/6/1"), node("/3/0/14", text("+01:00"))],
+  },
 ];

@@ -301,9 +301,10 @@ test("LwM2M Core 1.1 §7.4: the format follows version and advertisement", () =>
   assert.equal(chooseFormat({ lwm2mVersion: "1.1", clientFormats: [] }), ContentFormat.tlv);
   assert.equal(chooseFormat({ lwm2mVersion: "1.1", clientFormats: [60, 110] }), ContentFormat.senmlJson);
   assert.equal(chooseFormat({ lwm2mVersion: "1.2", clientFormats: [110, 112] }), ContentFormat.senmlCbor);
+  assert.equal(chooseFormat({ lwm2mVersion: "1.2", clientFormats: [60, 11_544] }), ContentFormat.lwm2mCbor);
   assert.equal(chooseFormat({ lwm2mVersion: "1.1", clientFormats: [], composite: true }), ContentFormat.senmlCbor);
   assert.deepEqual(
     supportedFormats.toSorted((a, b) => a - b),
-    [0, 42, 60, 110, 112, 11_542, 11_543],
+    [0, 42, 60, 110, 112, 11_542, 11_543, 11_544],
   );
 });

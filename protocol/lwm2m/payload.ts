@@ -2,6 +2,7 @@
 import { ContentFormat } from "../coap/content-formats.ts";
 import { decodeCborValue, encodeCborValue } from "./cbor-value.ts";
 import { Lwm2mFormatError } from "./format-error.ts";
+import { decodeLwm2mCbor, encodeLwm2mCbor } from "./lwm2m-cbor.ts";
 import { decodeLwm2mJson, encodeLwm2mJson } from "./lwm2m-json.ts";
 import { assertUnder } from "./node.ts";
 import { decodeOpaque, encodeOpaque } from "./opaque.ts";
@@ -13,6 +14,7 @@ import {
   unassignedInstanceId,
 } from "./payload-contract.ts";
 import { decodeSenmlCbor, encodeSenmlCbor } from "./senml-cbor.ts";
+import { decodePatch, encodePatch } from "./senml-etch.ts";
 import { decodeSenmlJson, encodeSenmlJson } from "./senml-json.ts";
 import { decodeText, encodeText } from "./text.ts";
 import { decodeTlv, encodeTlv } from "./tlv.ts";
@@ -32,7 +34,18 @@ const codecs: ReadonlyMap<number, Codec> = new Map<number, Codec>([
   [ContentFormat.senmlCbor, { decode: decodeSenmlCbor, encode: encodeSenmlCbor }],
   [ContentFormat.tlv, { decode: decodeTlv, encode: encodeTlv }],
   [ContentFormat.lwm2mJson, { decode: decodeLwm2mJson, encode: encodeLwm2mJson }],
+  [ContentFormat.lwm2mCbor, { decode: decodeLwm2mCbor, encode: encodeLwm2mCbor }],
+  [ContentFormat.senmlEtchJson, patchCodec(ContentFormat.senmlEtchJson)],
+  [ContentFormat.senmlEtchCbor, patchCodec(ContentFormat.senmlEtchCbor)],
 ]);
+
+/** Bodies of Write-Composite since LwM2M 1.2; lists of paths are read by `decodePathList`. */
+function patchCodec(format: number): Codec {
+  return {
+    decode: (payload, context) => decodePatch(format, payload, context),
+    encode: (values, context) => encodePatch(format, values, context),
+  };
+}
 
 /** Numbers from before the IANA registration, still sent by devices: text, TLV, JSON, opaque. */
 const legacyFormats: ReadonlyMap<number, number> = new Map([
@@ -42,8 +55,10 @@ const legacyFormats: ReadonlyMap<number, number> = new Map([
   [1544, ContentFormat.opaque],
 ]);
 
-/** Content formats of values that can be read and written, without the legacy numbers. */
-export const supportedFormats: readonly number[] = [...codecs.keys()];
+/** Content formats of values that can be read and written, without the legacy numbers and without those of patches. */
+export const supportedFormats: readonly number[] = [...codecs.keys()].filter(
+  (format) => format !== ContentFormat.senmlEtchJson && format !== ContentFormat.senmlEtchCbor,
+);
 
 export const decodePayload: DecodePayload = (contentFormat, payload, context) => {
   const registered = legacyFormats.get(contentFormat);
@@ -72,8 +87,8 @@ export interface FormatChoice {
   readonly values?: readonly PathValue[];
 }
 
-/** Best first: the smallest and exactest on the wire. */
-const preferred: readonly number[] = [ContentFormat.senmlCbor, ContentFormat.senmlJson];
+/** Best first: SenML carries times, and CBOR is the smaller of the two; LwM2M CBOR where a client offers only that. */
+const preferred: readonly number[] = [ContentFormat.senmlCbor, ContentFormat.senmlJson, ContentFormat.lwm2mCbor];
 
 /**
  * The format for a request to a client: TLV for LwM2M 1.0; later the best it advertised, and TLV where it advertised none of ours,
