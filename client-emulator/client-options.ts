@@ -14,8 +14,8 @@ export interface Lwm2mClientOptions {
   readonly registry: ObjectRegistry;
   readonly clock: Clock;
   readonly random: Random;
-  /** A socket of its own for each endpoint: one for the server, one for each download. */
-  readonly openSocket: () => Promise<DatagramSocket>;
+  /** A socket of its own for each endpoint: one for the server, one for each download. `remote` is whom it shall reach, if known. */
+  readonly openSocket: (remote: string | undefined) => Promise<DatagramSocket>;
   /** The address of a host name or literal; undefined when there is none. */
   readonly resolveHost: (host: string) => Promise<string | undefined>;
   readonly settings: ClientSettings;

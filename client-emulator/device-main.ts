@@ -5,10 +5,10 @@ import { openCatalogue } from "@lwm2m/object-registry/catalogue";
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import { systemClock } from "@lwm2m/protocol/platform/system-clock";
 import { systemRandom } from "@lwm2m/protocol/platform/system-random";
-import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
 import { type DeviceOptions, parseDeviceOptions, parsePackageOptions } from "./command-line.ts";
 import { makePackage } from "./firmware/package-format.ts";
 import { type Lwm2mClient, openLwm2mClient } from "./lwm2m-client.ts";
+import { openClientSocket } from "./platform/client-socket.ts";
 import { resolveHost } from "./platform/resolve-host.ts";
 import { loadState, saveState } from "./platform/state-file.ts";
 
@@ -78,7 +78,7 @@ function open(options: DeviceOptions): Promise<Lwm2mClient> {
     registry: openCatalogue(),
     clock: systemClock,
     random: systemRandom,
-    openSocket: () => openUdpSocket({ address: "0.0.0.0", port: 0 }),
+    openSocket: openClientSocket,
     resolveHost,
     stored: stateFile === undefined ? undefined : loadState(stateFile),
     store: (state) => {

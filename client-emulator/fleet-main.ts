@@ -3,11 +3,11 @@ import { openCatalogue } from "@lwm2m/object-registry/catalogue";
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import { systemClock } from "@lwm2m/protocol/platform/system-clock";
 import { systemRandom } from "@lwm2m/protocol/platform/system-random";
-import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
 import { usualSettings } from "./client-options.ts";
 import { findCoapUri } from "./coap-uri.ts";
 import { parseFleetOptions } from "./command-line.ts";
 import { type Fleet, openFleet } from "./fleet.ts";
+import { openClientSocket } from "./platform/client-socket.ts";
 import { isLoopback, resolveHost } from "./platform/resolve-host.ts";
 
 const usage = `A fleet of emulated LwM2M devices.
@@ -46,7 +46,7 @@ async function run(args: readonly string[]): Promise<void> {
     registry: openCatalogue(),
     clock: systemClock,
     random: systemRandom,
-    openSocket: () => openUdpSocket({ address: "0.0.0.0", port: 0 }),
+    openSocket: openClientSocket,
     resolveHost,
     onBug: (error) => process.stderr.write(`fleet: bug: ${error instanceof Error ? error.stack : String(error)}\n`),
     onProblem: (problem) => process.stderr.write(`fleet: ${problem}\n`),

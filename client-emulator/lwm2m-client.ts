@@ -5,6 +5,7 @@
 import { openCoapEndpoint } from "@lwm2m/protocol/coap/endpoint";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import type { Lwm2mClientOptions } from "./client-options.ts";
+import { findCoapUri } from "./coap-uri.ts";
 import { Device } from "./device.ts";
 import { type GatedSocket, gateSocket } from "./queue-mode/gated-socket.ts";
 import type { ObjectTree } from "./tree/object-tree.ts";
@@ -36,7 +37,7 @@ const bodyRoomFactor = 2;
 export async function openLwm2mClient(options: Lwm2mClientOptions): Promise<Lwm2mClient> {
   const { clock, random } = options;
   let device: Device | undefined;
-  const socket: GatedSocket = gateSocket(await options.openSocket(), () => device?.sent());
+  const socket: GatedSocket = gateSocket(await options.openSocket(await firstAddress(options)), () => device?.sent());
   const bodyBytes = options.settings.firmware.flashBytes * bodyRoomFactor;
   const endpoint = openCoapEndpoint({ socket, clock, random, limits: { requestBodyBytes: bodyBytes }, ...bugHandler(options) });
   const opened = new Device(options, endpoint, socket);
@@ -61,6 +62,11 @@ export async function openLwm2mClient(options: Lwm2mClientOptions): Promise<Lwm2
       await endpoint.close();
     },
   };
+}
+
+async function firstAddress({ serverUri, bootstrapUri, resolveHost }: Lwm2mClientOptions): Promise<string | undefined> {
+  const target = findCoapUri(serverUri ?? bootstrapUri ?? "");
+  return target === undefined ? undefined : resolveHost(target.host);
 }
 
 function bugHandler({ onBug }: Lwm2mClientOptions): { readonly onBug?: (error: unknown) => void } {

@@ -11,7 +11,7 @@ import { UpdateResult } from "./package-format.ts";
 export interface DownloadEnvironment {
   readonly clock: Clock;
   readonly random: Random;
-  openSocket(): Promise<DatagramSocket>;
+  openSocket(remote: string | undefined): Promise<DatagramSocket>;
   /** Undefined when the name leads nowhere. */
   resolveHost(host: string): Promise<string | undefined>;
   log(message: string): void;
@@ -25,7 +25,7 @@ export async function downloadPackage(uri: string, environment: DownloadEnvironm
   const address = target === undefined ? undefined : await environment.resolveHost(target.host);
   if (target === undefined || address === undefined) return { ok: false, result: UpdateResult.invalidUri };
   const { clock, random } = environment;
-  const endpoint = openCoapEndpoint({ socket: await environment.openSocket(), clock, random });
+  const endpoint = openCoapEndpoint({ socket: await environment.openSocket(address), clock, random });
   try {
     const peer = endpoint.peerAt({ address, port: target.port });
     const request = { method: Method.get, path: target.path, query: target.query };

@@ -22,7 +22,7 @@ function readIfPresent(path: string): string | undefined {
     return readFileSync(path, "utf8");
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
-    throw error;
+    throw new Error(`cannot read the state file ${path}: ${error instanceof Error ? error.message : String(error)}`);
   }
 }
 
