@@ -4,6 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { Child } from "./platform/child.ts";
+import { eventually } from "./platform/deadline.ts";
 import { startDevice } from "./platform/device-process.ts";
 import { throwGarbage } from "./platform/garbage.ts";
 import { removeDirectory, temporaryDirectory } from "./platform/locations.ts";
@@ -78,7 +79,10 @@ describe("garbage on the CoAP port", () => {
   before(async () => {
     server = await startServer();
     device = startDevice(server.coap, "bystander", ["--lifetime", "300"]);
-    await server.rest.operate("bystander", { kind: "read", path: "/3/0/0" });
+    await eventually("the device's registration", 20_000, async () => {
+      const { body } = await server.rest.get("/devices/bystander");
+      return field(body, "registration") ? true : undefined;
+    });
   });
   after(async () => {
     await device?.stop();

@@ -102,7 +102,7 @@ describe("libcoap 4.3 against the server", needsLibcoap(), () => {
       { what: "negative lt", query: "?ep=bad-negative&lt=-5&lwm2m=1.1&b=U", code: "4.00" },
       { what: "unknown binding letter", query: "?ep=bad-binding&lt=300&lwm2m=1.1&b=X", code: "4.00" },
       { what: "unsupported version", query: "?ep=bad-version&lt=300&lwm2m=9.9&b=U", code: "4.12" },
-      { what: "version that is none", query: "?ep=bad-version-text&lt=300&lwm2m=one&b=U", code: "4.12" },
+      { what: "version that is none", query: "?ep=bad-version-text&lt=300&lwm2m=one&b=U", code: "4.00" },
       { what: "no object list", query: "?ep=bad-empty&lt=300&lwm2m=1.1&b=U", code: "4.00", payload: "" },
       { what: "object list that is no link format", query: "?ep=bad-links&lt=300&lwm2m=1.1&b=U", code: "4.00", payload: "hello </3" },
     ];

@@ -68,7 +68,9 @@ function readTrace(trace: readonly string[], payload: Uint8Array): CoapAnswer {
   let code: string | undefined;
   let location: string | undefined;
   let messages = 0;
-  for (const line of trace) {
+  for (const [index, line] of trace.entries()) {
+    // A body put together from blocks is shown once more, without having been received.
+    if (!/received \d+ bytes$/.test(trace[index - 1] ?? "")) continue;
     const message = /^v:1 t:\w+ c:(\d\.\d\d) i:[0-9a-f]+ \{[^}]*\} \[(.*?)\]( ::.*)?$/.exec(line);
     if (message === null || message[1]?.startsWith("0")) continue;
     code = message[1];
