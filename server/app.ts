@@ -12,7 +12,7 @@ import { apiPrefix, type HttpDoor, openHttpDoor } from "./http/door.ts";
 import { healthRoutes, versionRoute } from "./http/health-http.ts";
 import { openApiRoute } from "./http/openapi.ts";
 import type { Log } from "./log.ts";
-import { bearerCheck, openAdministratorKey } from "./security/api-key.ts";
+import { type Authenticate, bearerCheck, openAdministratorKey } from "./security/api-key.ts";
 import { StartError } from "./start-error.ts";
 import { openEmbeddedStore } from "./storage/embedded-store.ts";
 import { type Store, StoreOpenError } from "./storage/store.ts";
@@ -65,7 +65,6 @@ async function open(deps: AppDeps, closers: Closers): Promise<App> {
   });
   closers.add("store", () => store.close());
   closers.add("background work", () => supervisor.settled());
-  const key = await administratorKey(settings, random);
   const events = await openEventLog({
     store,
     clock,
@@ -96,19 +95,23 @@ async function open(deps: AppDeps, closers: Closers): Promise<App> {
   closers.add("features", () => features.close());
 
   let isOpen = false;
+  let authenticate: Authenticate = () => undefined;
   const openRoutes = healthRoutes({ findFaults: () => findFaults(store, clock, isOpen) });
   const eventDoor = { log: events, clock, maxStreams: settings.eventStreams };
   const routes = [...features.routes, ...eventRoutes(eventDoor), versionRoute(serverVersion())];
   const http = await openHttp(deps, {
     routes: [...routes, openApiRoute({ version: serverVersion(), prefix: apiPrefix, routes, openRoutes })],
     openRoutes,
-    authenticate: bearerCheck(key.key),
+    authenticate: (authorization) => authenticate(authorization),
   });
   closers.add("HTTP door", () => {
     isOpen = false;
     return http.close(httpGraceMs);
   });
 
+  // Made when nothing can fail any more: its first showing is its only one.
+  const key = await administratorKey(settings, random);
+  authenticate = bearerCheck(key.key);
   // Nothing was sent so far: a start that failed has disturbed no device.
   await features.start();
   coap.open();

@@ -92,7 +92,7 @@ export const settingDefinitions = {
   packageBytes: {
     env: "PACKAGE_BYTES",
     kind: "integer",
-    default: 256 * mebibyte,
+    default: 100 * mebibyte,
     unit: "bytes",
     min: 1_024,
     max: 4_096 * mebibyte,

@@ -113,7 +113,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const limits = { maxQueuedPerDevice: settings.queueLength, defaultExpiryMs: settings.operationDays * secondsPerDay * 1_000 };
   const operations = openOperationService({ ...deps, devices, registrations, registry, coap, learn, limits });
   const observations = openObservationService({ ...deps, registrations, operations, registry, coap, learn, remembered });
-  const packages = openPackageService(deps);
+  const packages = openPackageService({ ...deps, maxBytes: settings.packageBytes });
   const packageUri = packageAddress(settings, coap, registrations);
   const updates = openUpdateService({ ...deps, operations, registrations, packageUri });
   const configs = new BootstrapConfigStore(store);

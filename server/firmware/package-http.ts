@@ -2,7 +2,7 @@
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import type { JsonSchema, Reply, Route } from "../http/route.ts";
 import type { FirmwarePackage } from "./package.ts";
-import { maxPackageBytes, type PackageService } from "./package-service.ts";
+import type { PackageService } from "./package-service.ts";
 import type { UpdateService } from "./update-service.ts";
 
 const maxPage = 1_000;
@@ -49,7 +49,7 @@ export function packageRoutes(dependencies: { readonly packages: PackageService;
         }
         switch (outcome.reason) {
           case "too-large":
-            return { problem: { type: "body-too-large", detail: `a package has at most ${maxPackageBytes} bytes` } };
+            return { problem: { type: "body-too-large", detail: `a package has at most ${packages.maxBytes} bytes` } };
           case "empty":
             return { problem: { type: "bad-request", detail: "the body is empty; it must be the package" } };
           case "exists":

@@ -15,6 +15,8 @@ export type AddPackageOutcome =
   | { readonly ok: false; readonly reason: "exists"; readonly existing: FirmwarePackage };
 
 export interface PackageService {
+  /** The largest package taken. */
+  readonly maxBytes: number;
   add(
     facts: { readonly name: string; readonly version: string; readonly createdBy: string },
     bytes: AsyncIterable<Uint8Array>,
@@ -30,12 +32,15 @@ export function openPackageService(dependencies: {
   readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
+  /** Default `maxPackageBytes`. */
+  readonly maxBytes?: number;
 }): PackageService {
-  const { store, clock, random } = dependencies;
+  const { store, clock, random, maxBytes = maxPackageBytes } = dependencies;
   const packages = new PackageStore(store);
   return {
+    maxBytes,
     async add(facts, bytes): Promise<AddPackageOutcome> {
-      const blob = await store.blobs.put(bytes, { maxBytes: maxPackageBytes });
+      const blob = await store.blobs.put(bytes, { maxBytes });
       if (!blob.ok) return { ok: false, reason: "too-large" };
       if (blob.sizeBytes === 0) return { ok: false, reason: "empty" };
       const now = clock.now();

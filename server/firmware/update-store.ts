@@ -61,7 +61,7 @@ export class UpdateStore {
   }
 
   async nextWakeAt(): Promise<number | undefined> {
-    const [next] = await this.#updates.find({ active: true }, { sort: { wakeAt: 1 }, limit: 1 });
+    const [next] = await this.#updates.find({ active: true, wakeAt: { $gte: 0 } }, { sort: { wakeAt: 1 }, limit: 1 });
     return next?.wakeAt;
   }
 

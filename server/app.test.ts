@@ -1,0 +1,175 @@
+import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Writable } from "node:stream";
+import { type TestContext, test } from "node:test";
+import { Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
+import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
+import { openCoapEndpoint } from "@lwm2m/protocol/coap/endpoint";
+import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
+import type { IncomingRequest, OutgoingRequest } from "@lwm2m/protocol/coap/message";
+import { systemClock } from "@lwm2m/protocol/platform/system-clock";
+import { systemRandom } from "@lwm2m/protocol/platform/system-random";
+import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
+import { type App, openApp } from "./app.ts";
+import { parseSettings } from "./config.ts";
+import { bodyOf, json, problemOf } from "./http/door-fixture.ts";
+import { openLog } from "./log.ts";
+
+const key = "a-key-for-the-tests";
+
+async function aDirectory(t: TestContext): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), "server-app-"));
+  t.after(() => rm(directory, { recursive: true }));
+  return directory;
+}
+
+/** The whole server over loopback: every filter must have its index, every reply its schema, and nothing may be logged as a fault. */
+async function anApp(t: TestContext, directory: string) {
+  const lines: string[] = [];
+  const sink = new Writable({
+    write(chunk, _encoding, done) {
+      lines.push(String(chunk));
+      done();
+    },
+  });
+  const env = { DATA_DIR: directory, API_KEY: key, HTTP_PORT: "0", COAP_HOST: "127.0.0.1", COAP_PORT: "0", BOOTSTRAP_COAP_PORT: "0" };
+  const parsed = parseSettings(env, []);
+  const settings = parsed.kind === "settings" ? parsed.settings : assert.fail();
+  const log = openLog({ level: "info", pretty: false, sink });
+  const app = await openApp({ settings, log, clock: systemClock, random: systemRandom, strict: true });
+  t.after(() => app.close());
+  const ask = (path: string, init: RequestInit & { headers?: Record<string, string> } = {}) =>
+    fetch(`${app.httpOrigin}/api/v1${path}`, { ...init, headers: { authorization: `Bearer ${key}`, ...init.headers } });
+  const assertNoFaults = () =>
+    assert.deepEqual(
+      lines.filter((line) => /"level":"(error|warn)"/.test(line)),
+      [],
+    );
+  return { app, ask, assertNoFaults };
+}
+
+/** A device by hand: it says what it is told to, in bytes written here. */
+async function aDevice(t: TestContext, serverPort: number, answer: (request: IncomingRequest) => { code: number; payload?: string }) {
+  const socket = await openUdpSocket({ address: "127.0.0.1", port: 0 });
+  const endpoint: CoapEndpoint = openCoapEndpoint({ socket, clock: systemClock, random: systemRandom });
+  t.after(() => endpoint.close());
+  endpoint.handle((request) => {
+    const { code, payload } = answer(request);
+    return payload === undefined ? { code } : { code, contentFormat: ContentFormat.text, payload: new TextEncoder().encode(payload) };
+  });
+  const server = endpoint.peerAt({ address: "127.0.0.1", port: serverPort });
+  return async (request: OutgoingRequest) => {
+    const outcome = await endpoint.request(server, request);
+    return outcome.ok ? outcome.response : assert.fail(outcome.reason);
+  };
+}
+
+function register(endpointName: string, lifetimeSeconds = 300): OutgoingRequest {
+  return {
+    method: Method.post,
+    path: ["rd"],
+    query: [`ep=${endpointName}`, `lt=${lifetimeSeconds}`, "lwm2m=1.0", "b=U"],
+    contentFormat: ContentFormat.linkFormat,
+    payload: new TextEncoder().encode("</1/0>,</3/0>"),
+  };
+}
+
+test("DESIGN §6 b: a device that registered is read over REST; every address of the document that needs no more answers", async (t) => {
+  const { app, ask, assertNoFaults } = await anApp(t, await aDirectory(t));
+  const asked: string[] = [];
+  const send = await aDevice(t, app.coapPort, ({ path }) => {
+    asked.push(path.join("/"));
+    return { code: ResponseCode.content, payload: "ACME" };
+  });
+  const registered = await send(register("urn:dev:app:1"));
+  assert.deepEqual([registered.code, registered.locationPath[0]], [ResponseCode.created, "rd"]);
+
+  const read = await ask("/devices/urn:dev:app:1/operations", { method: "POST", ...json({ kind: "read", path: "device/0/manufacturer" }) });
+  const operation = await bodyOf(read);
+  assert.deepEqual([read.status, operation.status, operation.result.values[0].value, asked], [200, "succeeded", "ACME", ["3/0/0"]]);
+  const value = await bodyOf(await ask("/devices/urn:dev:app:1/resources/3/0/0"));
+  assert.deepEqual([value.value, value.source], ["ACME", "read"]);
+
+  const document = await bodyOf(await ask("/openapi.json"));
+  for (const [path, methods] of Object.entries<{ get?: { parameters?: { in: string; required: boolean }[] } }>(document.paths)) {
+    if (methods.get === undefined || methods.get.parameters?.some((parameter) => parameter.in === "query" && parameter.required)) continue;
+    const address = path.replace("{endpoint}", "urn:dev:app:1").replace("{id}", operation.id).replace("{path}", "3/0/0");
+    const response = await fetch(app.httpOrigin + address, { headers: { authorization: `Bearer ${key}` } });
+    // 502 is the device's doing: it answers everything with one text.
+    assert.notEqual(response.status, 500, `${address}: ${await response.text()}`);
+  }
+  assertNoFaults();
+});
+
+test("DESIGN §1: what was acknowledged is there after a restart, and a waiting operation goes out at the next sign of life", async (t) => {
+  const directory = await aDirectory(t);
+  const first = await anApp(t, directory);
+  const send = await aDevice(t, first.app.coapPort, () => ({ code: ResponseCode.content, payload: "ACME" }));
+  const { locationPath } = await send({ ...register("sleeper"), query: ["ep=sleeper", "lt=300", "lwm2m=1.0", "b=UQ"] });
+  await first.app.close();
+
+  const second = await anApp(t, directory);
+  const body = json({ kind: "read", path: "/3/0/0" });
+  const queued = await second.ask("/devices/sleeper/operations", { method: "POST", ...body });
+  assert.equal(queued.status, 202);
+  const address = queued.headers.get("location")?.replace("/api/v1", "") ?? assert.fail("no Location");
+  const woken = await aDevice(t, second.app.coapPort, () => ({ code: ResponseCode.content, payload: "ACME" }));
+  assert.equal((await woken({ method: Method.post, path: locationPath })).code, ResponseCode.changed);
+  const deadline = systemClock.now() + 5_000;
+  for (let status = "queued"; status !== "succeeded"; ) {
+    ({ status } = await bodyOf(await second.ask(address)));
+    assert.ok(systemClock.now() < deadline, status);
+  }
+  second.assertNoFaults();
+});
+
+test("LwM2M Core 1.1 §6.1.7: a configuration set over REST reaches the device at the bootstrap door; its secret is not shown again", async (t) => {
+  const { app, ask, assertNoFaults } = await anApp(t, await aDirectory(t));
+  const account = { serverUri: "coaps://192.0.2.1", mode: "psk", identity: "me", secretKey: "AQIDBAUGBwg=", shortServerId: 101 };
+  const config = { security: [{ ...account, instanceId: 1 }], servers: [{ shortServerId: 101, lifetimeSeconds: 300, instanceId: 1 }] };
+  const bad = { ...config, security: [{ ...account, mode: "noSec" }] };
+  const { errors } = await problemOf(await ask("/bootstrap/configs/dev1", { method: "PUT", ...json(bad) }), 400, "bad-request");
+  assert.equal(errors[0].pointer, "/security/0/serverUri");
+  assert.equal((await ask("/bootstrap/configs/dev1", { method: "PUT", ...json(config) })).status, 201);
+  assert.equal((await ask("/bootstrap/configs/dev1", { method: "PUT", ...json(config) })).status, 200);
+  for (const path of ["/bootstrap/configs/dev1", "/bootstrap/configs"]) {
+    const text = await (await ask(path)).text();
+    assert.ok(text.includes("192.0.2.1") && !text.includes(account.secretKey), text);
+  }
+
+  const written: string[] = [];
+  let finish = (): void => {};
+  const isFinished = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const send = await aDevice(t, app.bootstrapCoapPort, ({ method, path, payload }) => {
+    written.push(`${method === Method.delete ? "delete" : method === Method.put ? "write" : "other"} /${path.join("/")}`);
+    if (path[0] === "0" && method === Method.put) assert.ok(Buffer.from(payload).includes(Buffer.from(account.secretKey, "base64")));
+    if (path[0] === "bs") finish();
+    return { code: method === Method.delete ? ResponseCode.deleted : ResponseCode.changed };
+  });
+  const bootstrap = (name: string) => send({ method: Method.post, path: ["bs"], query: [`ep=${name}`] });
+  assert.equal((await bootstrap("stranger")).code, ResponseCode.badRequest);
+  assert.equal((await bootstrap("dev1")).code, ResponseCode.changed);
+  await isFinished;
+  assert.deepEqual(written, ["delete /0", "delete /1", "write /0/1", "write /1/1", "other /bs"]);
+  let types: string[] = [];
+  while (!types.includes("bootstrap.finished")) {
+    types = (await bodyOf(await ask("/events?subject=dev1"))).items.map(({ type }: { type: string }) => type);
+  }
+  assert.deepEqual(types, ["bootstrap.started", "bootstrap.finished"]);
+
+  assert.equal((await ask("/bootstrap/configs/dev1", { method: "DELETE" })).status, 204);
+  await problemOf(await ask("/bootstrap/configs/dev1"), 404, "not-found");
+  assertNoFaults();
+});
+
+test("STYLE §1.12: a server that was closed holds nothing: the same directory and ports open again", async (t) => {
+  const directory = await aDirectory(t);
+  const { app } = await anApp(t, directory);
+  await app.close();
+  const again: { app: App } = await anApp(t, directory);
+  assert.equal((await fetch(`${again.app.httpOrigin}/health/ready`)).status, 200);
+});
