@@ -69,7 +69,12 @@ export class CborReader {
 
   /** A map key as SenML has it: a small integer or text. */
   readLabel(): number | string {
-    if (this.kind() === "text") return this.readText();
+    const initial = this.#reader.peek();
+    if (isShortInteger(initial)) {
+      this.#reader.skip(1);
+      return initial >> 5 === 0 ? initial : -1 - (initial & 0x1f);
+    }
+    if (kindOf(initial) === "text") return this.readText();
     const label = this.readInteger();
     // Labels stand for fields; one outside 32 bits is none we know and must not wrap into one.
     return BigInt.asIntN(32, label) === label ? Number(label) : String(label);
@@ -268,4 +273,9 @@ export class CborReader {
 
 function kindOf(initial: number): CborKind {
   return kinds[initial >> 5] ?? "simple";
+}
+
+/** An integer from −24 to 23 in the initial byte itself. */
+function isShortInteger(initial: number): boolean {
+  return initial >> 5 <= 1 && (initial & 0x1f) < 24;
 }

@@ -24,6 +24,11 @@ export class CborWriter {
   }
 
   text(value: string): void {
+    if (isShortAscii(value)) {
+      this.#head(3, value.length);
+      for (let at = 0; at < value.length; at++) this.#writer.u8(value.charCodeAt(at));
+      return;
+    }
     const bytes = utf8.encode(value);
     this.#head(3, bytes.length);
     this.#writer.bytes(bytes);
@@ -74,4 +79,13 @@ export class CborWriter {
       this.#writer.u64(BigInt(argument));
     }
   }
+}
+
+/** Names are short ASCII; an encoder call costs more than writing them. */
+const shortAsciiLength = 24;
+
+function isShortAscii(value: string): boolean {
+  if (value.length > shortAsciiLength) return false;
+  for (let at = 0; at < value.length; at++) if (value.charCodeAt(at) > 0x7f) return false;
+  return true;
 }

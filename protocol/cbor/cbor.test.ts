@@ -11,7 +11,7 @@ function reader(bytes: Uint8Array): CborReader {
   return new CborReader(bytes, (message) => new CutError(message));
 }
 
-/** RFC 8949 appendix A, the items a scalar reader takes; `canonical` false: valid on input, written otherwise by us. */
+/** RFC 8949 appendix A, the items a scalar reader takes; `written`: what we write for it where that differs, empty where we never write it. */
 const scalarVectors: readonly { readonly hex: string; readonly scalar: CborScalar; readonly written?: string }[] = [
   { hex: "00", scalar: { kind: "integer", value: 0n } },
   { hex: "01", scalar: { kind: "integer", value: 1n } },

@@ -58,8 +58,12 @@ export function formatPath(path: Lwm2mPath): string {
 
 /** `outer` is `inner` itself or an ancestor of it. */
 export function contains(outer: Lwm2mPath, inner: Lwm2mPath): boolean {
-  const innerIds = pathIds(inner);
-  return pathIds(outer).every((id, index) => innerIds[index] === id);
+  return (
+    outer.objectId === inner.objectId &&
+    (outer.instanceId === undefined || outer.instanceId === inner.instanceId) &&
+    (outer.resourceId === undefined || outer.resourceId === inner.resourceId) &&
+    (outer.resourceInstanceId === undefined || outer.resourceInstanceId === inner.resourceInstanceId)
+  );
 }
 
 export type PathLevel = "object" | "instance" | "resource" | "resourceInstance";

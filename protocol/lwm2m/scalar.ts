@@ -9,6 +9,8 @@ import type { ResourceType, ResourceValue } from "./value.ts";
 
 export type Scalar =
   | ScalarNumber
+  /** A binary float; whole numbers in it are found only where an integer is wanted. */
+  | { readonly kind: "float"; readonly value: number }
   | { readonly kind: "text" | "date" | "link"; readonly value: string }
   | { readonly kind: "bytes"; readonly value: Uint8Array }
   | { readonly kind: "boolean"; readonly value: boolean };
@@ -26,10 +28,6 @@ export function scalarOfCbor(item: CborScalar): Scalar | null {
   switch (item.kind) {
     case "integer":
       return { kind: "number", float: Number(item.value), integer: item.value, plainInteger: true };
-    case "float": {
-      const integer = Number.isInteger(item.value) && Math.abs(item.value) < 2 ** 65 ? BigInt(item.value) : undefined;
-      return { kind: "number", float: item.value, integer, plainInteger: false };
-    }
     case "decimal": {
       const decimal = decimalOf(item.mantissa, item.exponent);
       if (decimal === undefined) throw new Lwm2mFormatError("value", "decimal fraction is not a finite number");
@@ -56,7 +54,7 @@ export function readScalar(scalar: Scalar, type: ResourceType | undefined, optio
     case "time":
       return { type, value: scalar.kind === "date" ? epochOf(scalar.value) : wholeNumber(scalar, type, options) };
     case "float":
-      return { type, value: scalar.kind === "number" ? scalar.float : mismatch(type, scalar) };
+      return { type, value: floatOf(scalar) ?? mismatch(type, scalar) };
     case "boolean":
       return { type, value: truth(scalar, options) };
     case "opaque":
@@ -88,8 +86,23 @@ export function quoted(text: string): string {
   return JSON.stringify(text.slice(0, 64));
 }
 
+/** The number as a double; undefined when it is none. */
+export function floatOf(scalar: Scalar): number | undefined {
+  if (scalar.kind === "float") return scalar.value;
+  return scalar.kind === "number" ? scalar.float : undefined;
+}
+
+/** Exact; undefined when the scalar is no whole number of about 64 bits. */
+export function integerOf(scalar: Scalar): bigint | undefined {
+  if (scalar.kind === "number") return scalar.integer;
+  if (scalar.kind !== "float" || !Number.isInteger(scalar.value) || Math.abs(scalar.value) > 2 ** 64) return undefined;
+  return BigInt(scalar.value);
+}
+
 function naturalValue(scalar: Scalar): ResourceValue {
   switch (scalar.kind) {
+    case "float":
+      return { type: "float", value: scalar.value };
     case "number": {
       if (!scalar.plainInteger || scalar.integer === undefined) return { type: "float", value: scalar.float };
       const type = scalar.integer > integerBounds.greatest ? "unsigned" : "integer";
@@ -109,17 +122,18 @@ function naturalValue(scalar: Scalar): ResourceValue {
 }
 
 function wholeNumber(scalar: Scalar, type: "integer" | "unsigned" | "time", options: ReadingOptions): bigint {
-  if (scalar.kind !== "number" || scalar.integer === undefined) return mismatch(type, scalar);
+  const integer = integerOf(scalar) ?? mismatch(type, scalar);
   // `1.6E9` for an Integer is seen in the field; it is exact or refused.
-  if (!scalar.plainInteger) tolerate(options, "float-for-integer");
-  return requireBounds(scalar.integer, type);
+  if (scalar.kind !== "number" || !scalar.plainInteger) tolerate(options, "float-for-integer");
+  return requireBounds(integer, type);
 }
 
 function truth(scalar: Scalar, options: ReadingOptions): boolean {
   if (scalar.kind === "boolean") return scalar.value;
-  if (scalar.kind !== "number" || (scalar.integer !== 0n && scalar.integer !== 1n)) return mismatch("boolean", scalar);
+  const integer = integerOf(scalar);
+  if (integer !== 0n && integer !== 1n) return mismatch("boolean", scalar);
   tolerate(options, "number-for-boolean");
-  return scalar.integer === 1n;
+  return integer === 1n;
 }
 
 function opaque(scalar: Scalar, options: ReadingOptions): Uint8Array {
@@ -155,7 +169,8 @@ function describe(scalar: Scalar): string {
     case "bytes":
       return `${scalar.value.length} bytes`;
     case "boolean":
-      return `boolean ${scalar.value}`;
+    case "float":
+      return `${scalar.kind} ${scalar.value}`;
     default:
       return `${scalar.kind} ${quoted(scalar.value)}`;
   }

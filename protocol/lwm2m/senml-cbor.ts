@@ -5,9 +5,8 @@ import { writeCborValue } from "./cbor-value.ts";
 import { findEpochSeconds } from "./civil-time.ts";
 import { Lwm2mFormatError } from "./format-error.ts";
 import { assertRecordCount } from "./node.ts";
-import type { ScalarNumber } from "./number-text.ts";
 import type { DecodeContext, EncodeContext } from "./payload-contract.ts";
-import { type Scalar, scalarOfCbor } from "./scalar.ts";
+import { floatOf, type Scalar, scalarOfCbor } from "./scalar.ts";
 import { emptyRecord, type OutgoingRecord, resolveRecords, type SenmlRecord, toRecords } from "./senml.ts";
 import { requireIgnorable, requireKnownVersion, setOnlyValue } from "./senml-json.ts";
 import { tolerate } from "./tolerance.ts";
@@ -73,11 +72,11 @@ export function writeSenmlCborRecords(records: readonly OutgoingRecord[]): Uint8
 
 function readRecord(reader: CborReader, context: DecodeContext): SenmlRecord {
   const record = emptyRecord();
-  const seen: (number | string)[] = [];
+  const seen = new Set<number | string>();
   reader.eachEntry(() => {
     const label = knownLabel(reader.readLabel(), context);
-    if (seen.includes(label)) throw new Lwm2mFormatError("cbor", `label ${label} appears twice in a record`);
-    seen.push(label);
+    if (seen.has(label)) throw new Lwm2mFormatError("cbor", `label ${label} appears twice in a record`);
+    seen.add(label);
     readField(reader, record, label);
   });
   return record;
@@ -94,7 +93,7 @@ function knownLabel(label: number | string, context: DecodeContext): number | st
 function readField(reader: CborReader, record: SenmlRecord, label: number | string): void {
   switch (label) {
     case Label.baseVersion:
-      requireKnownVersion(numberOf(reader, label).float);
+      requireKnownVersion(finiteOf(scalarOfCbor(reader.readScalar()), label));
       break;
     case Label.baseName:
       record.baseName = reader.readText();
@@ -103,7 +102,7 @@ function readField(reader: CborReader, record: SenmlRecord, label: number | stri
       record.baseTime = secondsOf(reader, label);
       break;
     case Label.baseValue:
-      record.baseValue = numberOf(reader, label);
+      record.baseValue = baseValueOf(reader, label);
       break;
     case Label.name:
       record.name = reader.readText();
@@ -118,7 +117,7 @@ function readField(reader: CborReader, record: SenmlRecord, label: number | stri
       setOnlyValue(record, { kind: "text", value: reader.readText() }, "vs");
       break;
     case Label.booleanValue:
-      setOnlyValue(record, expectKind(scalarOfCbor(reader.readScalar()), "boolean", label), "vb");
+      setOnlyValue(record, booleanOf(reader), "vb");
       break;
     case Label.dataValue:
       setOnlyValue(record, { kind: "bytes", value: reader.readBytes() }, "vd");
@@ -135,33 +134,33 @@ function readField(reader: CborReader, record: SenmlRecord, label: number | stri
 /** The value of label 2 is a number; a tagged date or a null of LwM2M 1.2 are taken as well. */
 function numberOrNull(reader: CborReader): Scalar | null {
   const scalar = scalarOfCbor(reader.readScalar());
-  if (scalar === null || scalar.kind === "number" || scalar.kind === "date") return scalar;
+  if (scalar === null || scalar.kind === "number" || scalar.kind === "float" || scalar.kind === "date") return scalar;
   throw new Lwm2mFormatError("senml", `v: expected a number, got ${scalar.kind}`);
 }
 
-function numberOf(reader: CborReader, label: number): ScalarNumber {
-  const number = expectKind(scalarOfCbor(reader.readScalar()), "number", label);
-  if (!Number.isFinite(number.float)) throw new Lwm2mFormatError("senml", `label ${label}: ${number.float} is no finite number`);
-  return number;
+function baseValueOf(reader: CborReader, label: number): Scalar {
+  const scalar = scalarOfCbor(reader.readScalar());
+  if (scalar?.kind === "number") return scalar;
+  return { kind: "float", value: finiteOf(scalar, label) };
 }
 
 /** Times are numbers; some devices tag them (leshan issue 1631). */
 function secondsOf(reader: CborReader, label: number): number {
   const scalar = scalarOfCbor(reader.readScalar());
   const dated = scalar?.kind === "date" ? findEpochSeconds(scalar.value) : undefined;
-  if (dated !== undefined) return Number(dated);
-  const number = expectKind(scalar, "number", label);
-  if (!Number.isFinite(number.float)) throw new Lwm2mFormatError("senml", `label ${label}: ${number.float} is no finite number`);
-  return number.float;
+  return dated === undefined ? finiteOf(scalar, label) : Number(dated);
 }
 
-function expectKind<Kind extends Scalar["kind"]>(scalar: Scalar | null, kind: Kind, label: number): Extract<Scalar, { kind: Kind }> {
-  if (scalar !== null && hasKind(scalar, kind)) return scalar;
-  throw new Lwm2mFormatError("senml", `label ${label}: expected ${kind}, got ${scalar?.kind ?? "null"}`);
+function finiteOf(scalar: Scalar | null, label: number): number {
+  const number = scalar === null ? undefined : floatOf(scalar);
+  if (number !== undefined && Number.isFinite(number)) return number;
+  throw new Lwm2mFormatError("senml", `label ${label}: expected a finite number, got ${number ?? scalar?.kind ?? "null"}`);
 }
 
-function hasKind<Kind extends Scalar["kind"]>(scalar: Scalar, kind: Kind): scalar is Extract<Scalar, { kind: Kind }> {
-  return scalar.kind === kind;
+function booleanOf(reader: CborReader): Scalar {
+  const scalar = scalarOfCbor(reader.readScalar());
+  if (scalar?.kind === "boolean") return scalar;
+  throw new Lwm2mFormatError("senml", `vb: expected a boolean, got ${scalar?.kind ?? "null"}`);
 }
 
 function writeRecord(writer: CborWriter, record: OutgoingRecord): void {

@@ -4,10 +4,9 @@
  */
 import { Lwm2mFormatError } from "./format-error.ts";
 import { assertRecordCount, typeAt, valuePath } from "./node.ts";
-import type { ScalarNumber } from "./number-text.ts";
 import { formatPath, type Lwm2mPath, pathIds, pathOf } from "./path.ts";
 import { type DecodeContext, type EncodeContext, unassignedInstanceId } from "./payload-contract.ts";
-import { type ReadingOptions, readScalar, type Scalar } from "./scalar.ts";
+import { floatOf, integerOf, type ReadingOptions, readScalar, type Scalar } from "./scalar.ts";
 import { resolveName } from "./senml-name.ts";
 import type { PathValue, ResourceValue } from "./value.ts";
 
@@ -16,7 +15,7 @@ export interface SenmlRecord {
   baseName: string | undefined;
   /** Seconds. */
   baseTime: number | undefined;
-  baseValue: ScalarNumber | undefined;
+  baseValue: Scalar | undefined;
   name: string | undefined;
   /** Seconds. */
   time: number | undefined;
@@ -50,7 +49,7 @@ export function resolveRecords(
   const nodes: PathValue[] = [];
   let baseName = "";
   let baseTime: number | undefined;
-  let baseValue: ScalarNumber | undefined;
+  let baseValue: Scalar | undefined;
   for (const [index, record] of records.entries()) {
     baseName = record.baseName ?? baseName;
     baseTime = record.baseTime ?? baseTime;
@@ -132,15 +131,19 @@ function timeOf(baseTime: number | undefined, time: number | undefined, context:
 }
 
 /** The base value is added to numbers (RFC 8428 §4.1); two integers stay exact. */
-function sumOf(value: Scalar | null | undefined, base: ScalarNumber | undefined): Scalar | null | undefined {
-  if (base === undefined || value === null || value === undefined || value.kind !== "number") return value;
-  const integer = value.integer !== undefined && base.integer !== undefined ? value.integer + base.integer : undefined;
-  return {
-    kind: "number",
-    float: value.float + base.float,
-    integer,
-    plainInteger: value.plainInteger && base.plainInteger,
-  };
+function sumOf(value: Scalar | null | undefined, base: Scalar | undefined): Scalar | null | undefined {
+  if (base === undefined || value === null || value === undefined) return value;
+  const float = floatOf(value);
+  const baseFloat = floatOf(base);
+  if (float === undefined || baseFloat === undefined) return value;
+  const integer = integerOf(value);
+  const baseInteger = integerOf(base);
+  if (integer === undefined || baseInteger === undefined) return { kind: "float", value: float + baseFloat };
+  return { kind: "number", float: float + baseFloat, integer: integer + baseInteger, plainInteger: isPlain(value) && isPlain(base) };
+}
+
+function isPlain(scalar: Scalar): boolean {
+  return scalar.kind === "number" && scalar.plainInteger;
 }
 
 function outgoingTime(timeMs: number | undefined, baseTimeMs: number | undefined): number | undefined {

@@ -21,14 +21,14 @@ const maxLength = 0xffffff;
 const kindNames = ["object instance", "resource instance", "multiple resource", "resource"] as const;
 
 /** Reads entries until the bytes end; throws `tlv` when an entry reaches past them or an identifier is reserved. */
-export function* tlvEntries(bytes: Uint8Array): Generator<TlvEntry> {
+export function eachTlvEntry(bytes: Uint8Array, read: (entry: TlvEntry) => void): void {
   const reader = new ByteReader(bytes, (message) => new Lwm2mFormatError("tlv", message));
   while (reader.remaining > 0) {
     const type = reader.u8();
     const id = (type & wideIdentifierBit) === 0 ? reader.u8() : reader.u16();
     if (id > maxIdentifier) throw new Lwm2mFormatError("tlv", `identifier ${id}, at most ${maxIdentifier}`);
     const value = reader.bytes(readLength(reader, type));
-    yield { kind: kindOf(type), id, value };
+    read({ kind: kindOf(type), id, value });
   }
 }
 

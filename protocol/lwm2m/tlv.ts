@@ -9,7 +9,7 @@ import { Lwm2mFormatError } from "./format-error.ts";
 import { assertRecordCount, assertUnder, typeAt, valuePath } from "./node.ts";
 import { formatPath, type Lwm2mPath, levelOf } from "./path.ts";
 import { type DecodeContext, type EncodeContext, unassignedInstanceId } from "./payload-contract.ts";
-import { type TlvEntry, TlvKind, tlvEntries, tlvKindName, writeTlvEntry } from "./tlv-entry.ts";
+import { eachTlvEntry, type TlvEntry, TlvKind, tlvKindName, writeTlvEntry } from "./tlv-entry.ts";
 import { readTlvValue, tlvValueBytes } from "./tlv-value.ts";
 import { tolerate } from "./tolerance.ts";
 import type { PathValue } from "./value.ts";
@@ -17,8 +17,8 @@ import type { PathValue } from "./value.ts";
 export function decodeTlv(payload: Uint8Array, context: DecodeContext): readonly PathValue[] {
   const { path } = context;
   if (path === undefined) throw new Lwm2mFormatError("path", "TLV carries no absolute path");
-  const decoding: Decoding = { context, nodes: [], seen: new Set() };
-  for (const entry of tlvEntries(payload)) topEntry(entry, path, decoding);
+  const decoding: Decoding = { context, nodes: [] };
+  eachEntryOnce(payload, path, (entry) => topEntry(entry, path, decoding));
   return decoding.nodes;
 }
 
@@ -44,8 +44,6 @@ export function encodeTlv(values: readonly PathValue[], context: EncodeContext):
 interface Decoding {
   readonly context: DecodeContext;
   readonly nodes: PathValue[];
-  /** Paths of the entries so far: one identifier twice at one level is no tree. */
-  readonly seen: Set<string>;
 }
 
 /** What may stand at the top depends on the path; the object-instance entry is optional below an instance path. */
@@ -97,33 +95,28 @@ function requireResourceInstance(entry: TlvEntry, path: Lwm2mPath): Lwm2mPath {
 }
 
 function instanceEntry(entry: TlvEntry, path: Lwm2mPath, decoding: Decoding): void {
-  once(path, decoding);
   if (entry.value.length === 0) add({ path }, decoding);
-  for (const child of tlvEntries(entry.value)) resourceEntry(child, path, decoding);
+  eachEntryOnce(entry.value, path, (child) => resourceEntry(child, path, decoding));
 }
 
 /** `onlyInstance`: the resource instance that was asked for, when it was one. */
 function resourceEntry(entry: TlvEntry, instance: Lwm2mPath, decoding: Decoding, onlyInstance?: number): void {
   const path: Lwm2mPath = { ...instance, resourceId: entry.id };
   if (entry.kind === TlvKind.multipleResource) {
-    once(path, decoding);
     if (entry.value.length === 0) add({ path }, decoding);
-    for (const child of tlvEntries(entry.value)) {
-      const childPath = { ...path, resourceInstanceId: child.id };
+    eachEntryOnce(entry.value, path, (child) => {
       if (onlyInstance !== undefined) requireResourceInstance(child, { ...path, resourceInstanceId: onlyInstance });
-      resourceInstanceEntry(child, childPath, decoding);
-    }
+      resourceInstanceEntry(child, { ...path, resourceInstanceId: child.id }, decoding);
+    });
     return;
   }
   if (entry.kind !== TlvKind.resource) throw misplaced(entry, instance);
-  once(path, decoding);
   const at = onlyInstance === undefined ? valuePath(path, decoding.context) : { ...path, resourceInstanceId: onlyInstance };
   addValue(entry, at, decoding);
 }
 
 function resourceInstanceEntry(entry: TlvEntry, path: Lwm2mPath, decoding: Decoding): void {
   if (entry.kind !== TlvKind.resourceInstance) throw misplaced(entry, path);
-  once(path, decoding);
   addValue(entry, path, decoding);
 }
 
@@ -137,10 +130,18 @@ function add(node: PathValue, { nodes, context }: Decoding): void {
   assertRecordCount(nodes.length, context);
 }
 
-function once(path: Lwm2mPath, { seen }: Decoding): void {
-  const text = formatPath(path);
-  if (seen.has(text)) throw new Lwm2mFormatError("tlv", `${text} appears twice`);
-  seen.add(text);
+/** Entries of one level: an identifier twice under the same kind of parent is no tree. */
+function eachEntryOnce(bytes: Uint8Array, parent: Lwm2mPath, read: (entry: TlvEntry) => void): void {
+  const instances = new Set<number>();
+  const others = new Set<number>();
+  eachTlvEntry(bytes, (entry) => {
+    const seen = entry.kind === TlvKind.objectInstance ? instances : others;
+    if (seen.has(entry.id)) {
+      throw new Lwm2mFormatError("tlv", `${tlvKindName(entry.kind)} ${entry.id} appears twice under ${formatPath(parent)}`);
+    }
+    seen.add(entry.id);
+    read(entry);
+  });
 }
 
 function misplaced(entry: TlvEntry, path: Lwm2mPath): Lwm2mFormatError {
