@@ -1,6 +1,6 @@
 /** The parts of the device wired together: what happens in one is told to the others here and nowhere else. */
 
-import { formatCode, isSuccess, Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
+import { ResponseCode } from "@lwm2m/protocol/coap/codes";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import type { IncomingRequest, OutgoingResponse } from "@lwm2m/protocol/coap/message";
 import type { Timer } from "@lwm2m/protocol/ports/clock";
@@ -21,7 +21,9 @@ import { text } from "./objects/values.ts";
 import { carriesTime, encodeValues, type PayloadSettings } from "./payload-door.ts";
 import { AwakeWindow } from "./queue-mode/awake-window.ts";
 import type { GatedSocket } from "./queue-mode/gated-socket.ts";
+import { noChanges } from "./registration/registration-machine.ts";
 import { ServerContact } from "./registration/server-contact.ts";
+import { servedLine } from "./request-log.ts";
 import { discover } from "./tree/discover.ts";
 import { ObjectTree, type TreeChange } from "./tree/object-tree.ts";
 import { refuse } from "./tree/outcome.ts";
@@ -67,7 +69,11 @@ export class Device {
     this.#window = this.#openWindow();
     this.#contact = this.#openContact();
     this.observations = this.#openObservations();
-    this.tree.onChange((change) => this.#afterReplied(() => this.#treeChanged(change)));
+    this.tree.onChange((change) => {
+      // What a bootstrap server changes is in the object list of the registration that follows.
+      const tellsServer = change.structure && !this.#contact.bootstrapping;
+      this.#afterReplied(() => this.#treeChanged(change, tellsServer));
+    });
   }
 
   get registered(): boolean {
@@ -94,9 +100,7 @@ export class Device {
     try {
       const response = this.#route(request);
       this.statistics.requestsServed += 1;
-      const why =
-        isSuccess(response.code) || !(response.payload instanceof Uint8Array) ? "" : `, ${new TextDecoder().decode(response.payload)}`;
-      this.#options.log?.(`${formatMethod(request.method)} /${request.path.join("/")}: ${formatCode(response.code)}${why}`, "detail");
+      this.#options.log?.(servedLine(request, response), "detail");
       return response;
     } finally {
       this.#afterReply = undefined;
@@ -149,11 +153,11 @@ export class Device {
     else this.#afterReply.push(action);
   }
 
-  #treeChanged(change: TreeChange): void {
+  #treeChanged(change: TreeChange, tellsServer: boolean): void {
     this.#attributes.forgetMissing();
     this.observations.treeChanged(change);
     if (change.paths.some((path) => path.objectId === serverObjectId)) this.observations.conditionsChanged();
-    if (change.structure && !this.#contact.bootstrapping) this.#contact.update({ lifetime: false, objects: true });
+    if (tellsServer) this.#contact.update({ ...noChanges, objects: true });
   }
 
   /** Power off and on again: nothing is said to the server, which learns it from the new registration. */
@@ -193,8 +197,9 @@ export class Device {
 
   #serverEffects(): ServerEffects {
     return {
-      lifetimeChanged: () => this.#afterReplied(() => this.#contact.update({ lifetime: true, objects: false })),
-      updateTrigger: () => this.#contact.update({ lifetime: false, objects: false }),
+      lifetimeChanged: () => this.#afterReplied(() => this.#contact.update({ ...noChanges, lifetime: true })),
+      bindingChanged: () => this.#afterReplied(() => this.#contact.update({ ...noChanges, binding: true })),
+      updateTrigger: () => this.#contact.update(noChanges),
       disable: (disableMs) => this.#contact.disable(disableMs),
       bootstrapTrigger: () => {
         if (bootstrapAccount(this.tree) === undefined) return false;
@@ -287,12 +292,4 @@ export class Device {
   #log(message: string): void {
     this.#options.log?.(message, "event");
   }
-}
-
-function formatMethod(method: Method): string {
-  return (
-    Object.entries(Method)
-      .find(([, code]) => code === method)?.[0]
-      ?.toUpperCase() ?? String(method)
-  );
 }

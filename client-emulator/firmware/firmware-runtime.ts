@@ -93,7 +93,9 @@ export class FirmwareRuntime implements FirmwareDoor {
     if (before.state !== after.state) changed.push(FirmwareResource.state);
     if (before.result !== after.result) changed.push(FirmwareResource.result);
     if (before.image !== after.image) changed.push(FirmwareResource.packageName, FirmwareResource.packageVersion);
-    this.#environment.log(`firmware state ${after.state}, result ${after.result}`);
+    if (before.state !== after.state || before.result !== after.result) {
+      this.#environment.log(`firmware state ${after.state}, result ${after.result}`);
+    }
     const paths = changed.map((resourceId) => ({ objectId: firmwareObjectId, instanceId: 0, resourceId }));
     if (paths.length > 0) this.#environment.tree.announce({ paths, structure: false });
   }

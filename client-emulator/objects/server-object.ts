@@ -25,6 +25,7 @@ export const ServerResource = {
 
 export interface ServerEffects {
   lifetimeChanged(): void;
+  bindingChanged(): void;
   updateTrigger(): void;
   disable(milliseconds: number): void;
   /** False: there is no account of a bootstrap server. */
@@ -85,6 +86,7 @@ export function addServerObject(
       supported: new Set(known),
       written: (_instanceId, resourceIds) => {
         if (resourceIds.includes(ServerResource.lifetime)) effects.lifetimeChanged();
+        if (resourceIds.includes(ServerResource.binding)) effects.bindingChanged();
       },
       execute: (instanceId, resourceId) => execute(tree, instanceId, resourceId, effects),
     },

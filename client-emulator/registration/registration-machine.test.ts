@@ -4,8 +4,8 @@ import { noChanges, type RegistrationEvent, type RegistrationParameters, type Re
 
 const parameters: RegistrationParameters = { updateAfterMs: 207_000, retryCount: 5, retryTimerMs: 60_000, bootstrapOnFailure: false };
 const location = ["rd", "a1"];
-const lifetime = { lifetime: true, objects: false };
-const objects = { lifetime: false, objects: true };
+const lifetime = { ...noChanges, lifetime: true };
+const objects = { ...noChanges, objects: true };
 
 /** Plays events and tells, for each, the state and the effects in short. */
 function play(start: RegistrationState, events: readonly RegistrationEvent[], given: Partial<RegistrationParameters> = {}) {

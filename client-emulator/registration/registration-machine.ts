@@ -9,6 +9,7 @@
 
 export interface UpdateChanges {
   readonly lifetime: boolean;
+  readonly binding: boolean;
   readonly objects: boolean;
 }
 
@@ -60,7 +61,7 @@ export interface RegistrationParameters {
 
 export type RegistrationStep = readonly [RegistrationState, readonly RegistrationEffect[]];
 
-export const noChanges: UpdateChanges = { lifetime: false, objects: false };
+export const noChanges: UpdateChanges = { lifetime: false, binding: false, objects: false };
 
 export function step(state: RegistrationState, event: RegistrationEvent, parameters: RegistrationParameters): RegistrationStep {
   switch (event.kind) {
@@ -165,5 +166,10 @@ function leave(state: RegistrationState, disableMs: number | undefined): Registr
 }
 
 function merge(earlier: UpdateChanges | undefined, later: UpdateChanges): UpdateChanges {
-  return { lifetime: later.lifetime || earlier?.lifetime === true, objects: later.objects || earlier?.objects === true };
+  if (earlier === undefined) return later;
+  return {
+    lifetime: later.lifetime || earlier.lifetime,
+    binding: later.binding || earlier.binding,
+    objects: later.objects || earlier.objects,
+  };
 }

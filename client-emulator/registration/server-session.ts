@@ -3,7 +3,7 @@ import { formatCode, Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
 import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import type { OutgoingRequest, Peer, RequestOutcome } from "@lwm2m/protocol/coap/message";
-import { encodeRegisterQuery } from "@lwm2m/protocol/lwm2m/register-query";
+import { encodeRegisterQuery, encodeUpdateQuery } from "@lwm2m/protocol/lwm2m/register-query";
 import type { Clock, Timer } from "@lwm2m/protocol/ports/clock";
 import type { Lwm2mVersion } from "../objects/object-versions.ts";
 import type { ServerSettings } from "../objects/server-object.ts";
@@ -38,6 +38,8 @@ export interface SessionOptions {
 
 /** An Update leaves this long before the lifetime ends, so that all its retransmissions fit (MAX_TRANSMIT_WAIT, RFC 7252 §4.8.2). */
 const updateMarginMs = 93_000;
+/** A device that goes does not wait for a server that is gone already; the lifetime ends the registration anyway. */
+const farewellMs = 5_000;
 
 export class ServerSession {
   readonly #options: SessionOptions;
@@ -124,7 +126,7 @@ export class ServerSession {
         this.#send("update", this.#updateRequest(effect.location, effect.changes), (outcome) => this.#afterUpdate(outcome));
         return;
       case "send-deregister":
-        this.#send("de-register", { method: Method.delete, path: effect.location }, () => ({ kind: "deregistered" }));
+        this.#send("de-register", { method: Method.delete, path: effect.location }, () => ({ kind: "deregistered" }), farewellMs);
         return;
       case "bootstrap":
         this.#options.onBootstrap();
@@ -132,12 +134,12 @@ export class ServerSession {
     }
   }
 
-  #send(what: string, request: OutgoingRequest, eventOf: (outcome: RequestOutcome) => RegistrationEvent): void {
+  #send(what: string, request: OutgoingRequest, eventOf: (outcome: RequestOutcome) => RegistrationEvent, timeoutMs?: number): void {
     const { endpoint, peer, beforeSend, log } = this.#options;
     const own = new AbortController();
     this.#request = own;
     beforeSend();
-    void endpoint.request(peer, request, { signal: own.signal }).then((outcome) => {
+    void endpoint.request(peer, request, { signal: own.signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) }).then((outcome) => {
       // A request that was abandoned has no say any more: the device rebooted or went away meanwhile.
       if (this.#request !== own) return;
       this.#request = undefined;
@@ -154,11 +156,13 @@ export class ServerSession {
   }
 
   #updateRequest(location: readonly string[], changes: UpdateChanges): OutgoingRequest {
-    const { settings, objectLinks } = this.#options;
+    const { lwm2mVersion, queueMode, settings, objectLinks } = this.#options;
+    const { lifetimeSeconds, binding } = settings();
+    const told = { ...(changes.lifetime ? { lifetimeSeconds } : {}), ...(changes.binding ? { binding, queueMode } : {}), additional: {} };
     return {
       method: Method.post,
       path: location,
-      ...(changes.lifetime ? { query: [`lt=${settings().lifetimeSeconds}`] } : {}),
+      query: encodeUpdateQuery(told, lwm2mVersion),
       ...(changes.objects ? { contentFormat: ContentFormat.linkFormat, payload: objectLinks() } : {}),
     };
   }
