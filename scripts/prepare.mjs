@@ -1,6 +1,6 @@
 // Installs and builds what is not up to date; runs before anything else, so it uses nothing but Node itself.
 import { spawnSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -8,8 +8,7 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export const packages = JSON.parse(readFileSync(join(root, "package.json"), "utf8")).workspaces;
 
 const oldestNode = [20, 19];
-// Last in build order: written when every package before it was built.
-const buildStamp = join(root, packages.at(-1), "dist", ".built");
+const buildStamp = join(root, "node_modules", ".lwm2m-built");
 
 /** Ready to run from `dist`; exits with the failing step's code otherwise. */
 export function prepare() {
@@ -38,14 +37,15 @@ export function build({ force = false } = {}) {
   const sources = packages.flatMap((name) => files(join(root, name), isSource));
   const newest = Math.max(modifiedAt(join(root, "tsconfig.json")), ...sources.map(modifiedAt));
   const complete = packages.every((name) => existsSync(join(root, name, "dist", ".tsbuildinfo")));
-  if (!force && complete && existsSync(buildStamp) && modifiedAt(buildStamp) > newest) {
-    if (!stale().length) return;
-  }
-  for (const output of stale()) rmSync(output);
+  const staleOutputs = stale();
+  if (!force && complete && staleOutputs.length === 0 && existsSync(buildStamp) && modifiedAt(buildStamp) > newest) return;
+  for (const output of staleOutputs) rmSync(output);
   console.error("Building …");
   const startedAt = new Date();
   run(process.execPath, [join(root, "node_modules", "typescript", "bin", "tsc"), "-b", root]);
-  writeFileSync(buildStamp, `${startedAt.toISOString()}\n`);
+  writeFileSync(buildStamp, "");
+  // Dated at the start: a source saved during the build is compiled next time.
+  utimesSync(buildStamp, startedAt, startedAt);
 }
 
 /** Compiled test files, packages in build order; `wanted` are parts of their paths, none means all. */
