@@ -92,6 +92,9 @@ test("DESIGN §6 b: a device that registered is read over REST; every address of
   const value = await bodyOf(await ask("/devices/urn:dev:app:1/resources/3/0/0"));
   assert.deepEqual([value.value, value.source], ["ACME", "read"]);
 
+  const device = await bodyOf(await ask("/devices/urn:dev:app:1"));
+  assert.deepEqual([device.awake, device.waitingOperations, device.knownValues], [true, 0, 1]);
+
   const document = await bodyOf(await ask("/openapi.json"));
   for (const [path, methods] of Object.entries<{ get?: { parameters?: { in: string; required: boolean }[] } }>(document.paths)) {
     if (methods.get === undefined || methods.get.parameters?.some((parameter) => parameter.in === "query" && parameter.required)) continue;
@@ -100,6 +103,12 @@ test("DESIGN §6 b: a device that registered is read over REST; every address of
     // 502 is the device's doing: it answers everything with one text.
     assert.notEqual(response.status, 500, `${address}: ${await response.text()}`);
   }
+
+  assert.equal((await ask("/devices/urn:dev:app:1", { method: "DELETE" })).status, 204);
+  await problemOf(await ask("/devices/urn:dev:app:1"), 404, "device-unknown");
+  const [location, id] = registered.locationPath;
+  const forgotten = await send({ method: Method.post, path: [location ?? "", id ?? ""] });
+  assert.equal(forgotten.code, ResponseCode.notFound);
   assertNoFaults();
 });
 

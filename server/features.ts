@@ -9,6 +9,7 @@ import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Random } from "@lwm2m/protocol/ports/random";
 import { coapRouter } from "./coap-router.ts";
 import type { Settings } from "./config.ts";
+import type { DeviceFacet } from "./devices/device.ts";
 import { deviceRoutes } from "./devices/device-http.ts";
 import { openDeviceService } from "./devices/device-service.ts";
 import { deviceCollection } from "./devices/device-store.ts";
@@ -47,6 +48,7 @@ import { registrationCollection } from "./registration/registration-store.ts";
 import type { CollectionDefinition } from "./storage/collection.ts";
 import type { Store } from "./storage/store.ts";
 import type { Supervisor } from "./supervisor.ts";
+import { sendCoapRoute } from "./twin/send-coap.ts";
 import { twinRoutes } from "./twin/twin-http.ts";
 import { openTwinService } from "./twin/twin-service.ts";
 import { twinCollection } from "./twin/twin-store.ts";
@@ -119,10 +121,23 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const configs = new BootstrapConfigStore(store);
   const bootstrap = openBootstrap(deps, doors.bootstrap, configs, registry);
   const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
-  coap.handle(coapRouter([registrationCoapRoute(registrations), { prefix: "fw", handle: servePackage }]));
+  const send = sendCoapRoute({ registrations, registry, clock, learn });
+  coap.handle(coapRouter([registrationCoapRoute(registrations), send, { prefix: "fw", handle: servePackage }]));
 
   const door = new OperationDoor({ ...deps, operations, registrations, registry, keys: new IdempotencyKeys(store, clock, supervisor) });
-  const facets = [registrationFacet(registrations)];
+  // A deleted device loses what would be sent to it first, its registration last.
+  const facets: readonly DeviceFacet[] = [
+    {
+      describe: async (endpoint) => ({ waitingOperations: await operations.countOpen(endpoint) }),
+      forget: (endpoint) => operations.forget(endpoint),
+    },
+    { describe: async () => ({}), forget: (endpoint) => observations.forget(endpoint) },
+    {
+      describe: async (endpoint) => ({ knownValues: Object.keys((await twins.find(endpoint))?.values ?? {}).length }),
+      forget: (endpoint) => twins.forget(endpoint),
+    },
+    registrationFacet(registrations),
+  ];
   const isKnownDevice = (endpoint: string): Promise<boolean> => devices.isKnown(endpoint);
   return {
     routes: [
@@ -159,7 +174,9 @@ function openBootstrap(
     clock,
     typeOf: typeLookup(registry, [], "1.1"),
     onSession(notice) {
-      log.info("bootstrap", { ...notice });
+      // One line per session and refusal; single answers are for whoever looks closely.
+      if (notice.kind === "answered") log.debug("bootstrap", { ...notice });
+      else log.info("bootstrap", { ...notice });
       const event = bootstrapEvent(notice);
       if (event !== undefined) supervisor.run(events.append([event]), "log a bootstrap event");
     },
