@@ -9,8 +9,6 @@ import { EventWatch } from "./platform/event-watch.ts";
 import { field, type Json, text } from "./platform/rest-client.ts";
 import { type ServerProcess, startServer } from "./platform/server-process.ts";
 
-const packageBytes = 60_000;
-
 describe("the server killed and started again", () => {
   let server: ServerProcess;
   const devices: Child[] = [];
@@ -76,6 +74,33 @@ describe("the server killed and started again", () => {
     assert.ok(JSON.stringify(read.body).includes("Europe/Oslo"), "in the order given, so the later value stands");
   });
 
+  test("DESIGN §1: killed five times while operations come in, not one that was accepted is lost", async () => {
+    await connect("busy", ["--lifetime", "600"]);
+    const accepted: string[] = [];
+    for (const kills of [3, 17, 8, 40, 25]) {
+      const goal = accepted.length + kills;
+      while (accepted.length < goal) {
+        const { status, body } = await server.rest.send("POST", "/devices/busy/operations", {
+          body: { kind: "write", path: "/3/0/14", value: `+${accepted.length}` },
+          headers: { prefer: "respond-async" },
+        });
+        assert.equal(status, 202, JSON.stringify(body));
+        accepted.push(text(body, "id"));
+      }
+      server = await server.crashAndRestart();
+    }
+    for (const id of accepted) {
+      const operation = await eventually(`operation ${id} to be final`, 60_000, async () => {
+        const { status, body } = await server.rest.get(`/operations/${id}`);
+        assert.equal(status, 200, JSON.stringify(body));
+        return field(body, "finishedAt") ? body : undefined;
+      });
+      assert.equal(field(operation, "status"), "succeeded", JSON.stringify(operation));
+    }
+    const read = await server.rest.operate("busy", { kind: "read", path: "/3/0/14" });
+    assert.equal(field(read.body, "result", "values", 0, "value"), `+${accepted.length - 1}`, "in the order given");
+  });
+
   test("DESIGN §6 (c): a notified value and its event survive, and notifications go on", async () => {
     const path = "/3303/0/5700";
     await connect("observed", ["--lifetime", "60", "--interval", "1"]);
@@ -103,36 +128,65 @@ describe("the server killed and started again", () => {
   });
 
   describe("DESIGN §6 (d): a firmware update ends in success although the server is killed", () => {
-    const steps = ["offering", "downloading", "downloaded", "applying", "rebooting", "verifying"];
+    const isStep = (event: Json, id: string, state: string): boolean =>
+      field(event, "data", "id") === id && field(event, "data", "state") === state;
+    let device: Child;
     before(async () => {
-      await connect("updated", ["--lifetime", "30", "--firmware-version", "1.0.0"]);
+      device = await connect("updated", ["--lifetime", "30", "--firmware-version", "1.0.0"]);
     });
 
-    for (const [index, killedAt] of ["offering", "downloading", "applying", "rebooting"].entries()) {
+    for (const [index, killedAt] of ["preparing", "offering", "downloading", "downloaded", "rebooting"].entries()) {
       test(`at the step ${killedAt}`, async () => {
-        const version = `2.${index}.0`;
-        const bytes = makePackage("sensor", version, new Uint8Array(packageBytes).fill(index + 1));
-        const upload = await server.rest.send("POST", `/packages?name=sensor&version=${version}`, { bytes });
-        assert.equal(upload.status, 201, JSON.stringify(upload.body));
-        const started = await server.rest.send("POST", "/devices/updated/updates", { body: { packageId: text(upload.body, "id") } });
-        assert.equal(started.status, 201, JSON.stringify(started.body));
-        const id = text(started.body, "id");
-        const updateNow = async (): Promise<Json> => (await server.rest.get(`/updates/${id}`)).body;
-
-        await eventually(`the step ${killedAt}`, 60_000, async () => {
-          const state = text(await updateNow(), "state");
-          return steps.indexOf(state) >= steps.indexOf(killedAt) || state === "succeeded" ? true : undefined;
-        });
+        const id = await startUpdate(`2.${index}.0`, 60_000);
+        const watch = new EventWatch(server.rest, "?after=0&types=update.changed");
+        await watch.wait(`the step ${killedAt}`, (event) => isStep(event.body, id, killedAt), 60_000);
+        server.child.kill("SIGKILL");
+        await watch.close();
         server = await server.crashAndRestart();
-
-        const final = await eventually(`the end of the update killed at ${killedAt}`, 180_000, async () => {
-          const update = await updateNow();
-          return field(update, "finishedAt") ? update : undefined;
-        });
-        assert.equal(field(final, "state"), "succeeded", JSON.stringify(final));
-        const read = await server.rest.operate("updated", { kind: "read", path: "/3/0/3" });
-        assert.ok(JSON.stringify(read.body).includes(version), JSON.stringify(read.body));
+        assert.equal(field(await updateNow(id), "finishedAt"), null, "the kill came before the end");
+        await expectSuccess(id, `2.${index}.0`);
       });
+    }
+
+    test("when the device has taken the offer and the server has not heard so", async () => {
+      const id = await startUpdate("2.9.0", 4_000_000);
+      await device.line("the start of the download", (line) => (/ downloading .*$/.test(line) ? line : undefined), 60_000, device.mark);
+      server = await server.crashAndRestart();
+      await expectSuccess(id, "2.9.0");
+    });
+
+    test("in the middle of the download", async () => {
+      const sizeBytes = 4_000_000;
+      const id = await startUpdate("3.0.0", sizeBytes);
+      await eventually("served blocks", 60_000, async () => {
+        const served = Number(field(await updateNow(id), "servedBytes"));
+        return served > 0 ? true : undefined;
+      });
+      server = await server.crashAndRestart();
+      const served = Number(field(await updateNow(id), "servedBytes"));
+      assert.ok(served < sizeBytes, `the kill came before the end of the download, ${served} of ${sizeBytes} bytes`);
+      await expectSuccess(id, "3.0.0");
+    });
+
+    async function startUpdate(version: string, sizeBytes: number): Promise<string> {
+      const bytes = makePackage("sensor", version, new Uint8Array(sizeBytes).fill(0x55));
+      const upload = await server.rest.send("POST", `/packages?name=sensor&version=${version}`, { bytes });
+      assert.equal(upload.status, 201, JSON.stringify(upload.body));
+      const started = await server.rest.send("POST", "/devices/updated/updates", { body: { packageId: text(upload.body, "id") } });
+      assert.equal(started.status, 201, JSON.stringify(started.body));
+      return text(started.body, "id");
+    }
+    async function updateNow(id: string): Promise<Json> {
+      return (await server.rest.get(`/updates/${id}`)).body;
+    }
+    async function expectSuccess(id: string, version: string): Promise<void> {
+      const final = await eventually(`the end of update ${id}`, 180_000, async () => {
+        const update = await updateNow(id);
+        return field(update, "finishedAt") ? update : undefined;
+      });
+      assert.equal(field(final, "state"), "succeeded", JSON.stringify(final));
+      const read = await server.rest.operate("updated", { kind: "read", path: "/3/0/3" });
+      assert.equal(field(read.body, "result", "values", 0, "value"), version, JSON.stringify(read.body));
     }
   });
 });
