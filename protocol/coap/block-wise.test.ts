@@ -94,7 +94,7 @@ test("RFC 7959 §2.2, §2.9.3: SZX 7 and a short middle block are 4.00, too much
   assert.deepEqual(await peer.ask(`4103000101b161d1030fff${hexOf(16)}`), ["6180000101"]);
   assert.deepEqual(await peer.ask("4101000201b161c107"), ["6180000201"]);
   assert.deepEqual(await peer.ask(`4103000301b161d10308ff${hexOf(15)}`), ["6180000301d10e08"]);
-  assert.deepEqual(await peer.ask(`4103000401b161d1030ad114ff${hexOf(64)}`), ["618d000401d10e0ad11428"]);
+  assert.deepEqual(await peer.ask(`4103000401b161d1030aff${hexOf(64)}`), ["618d000401d10e0ad11428"]);
   // Size1 alone tells that it will be too much; NUM 2^20−1 costs no memory.
   assert.deepEqual(await peer.ask(`4103000501b161d10308d11464ff${hexOf(16)}`), ["618d000501d10e08d11428"]);
   assert.deepEqual(await peer.ask(`4103000601b161d303ffff f8ff${hexOf(16)}`), ["618d000601d30efffff8d11428"]);

@@ -24,7 +24,9 @@ export type AssemblyStep =
   | { readonly kind: "continue" }
   | { readonly kind: "complete"; readonly body: Uint8Array }
   | { readonly kind: "too-large"; readonly limitBytes: number }
-  | { readonly kind: "incomplete" | "malformed" };
+  | { readonly kind: "incomplete" | "malformed" }
+  /** Bodies of other peers take all the memory there is for them. */
+  | { readonly kind: "no-room" };
 
 interface Assembly {
   readonly record: PeerRecord;
@@ -68,7 +70,7 @@ export class BodyAssemblies {
 
   #begin(record: PeerRecord, key: string, { payload, contentFormat }: ArrivingBlock): AssemblyStep {
     this.#makeRoom(record);
-    if (!this.#budget.tryTake(payload.length)) return { kind: "too-large", limitBytes: 0 };
+    if (!this.#budget.tryTake(payload.length)) return { kind: "no-room" };
     const chunks = [payload];
     const assembly: Assembly = { record, key, contentFormat, chunks, receivedBytes: payload.length, timer: this.#expiry(record, key) };
     const assemblies = this.#byPeer.get(record.key) ?? new Map<string, Assembly>();
@@ -86,7 +88,7 @@ export class BodyAssemblies {
     if (offset !== assembly.receivedBytes) return { kind: "incomplete" };
     if (!this.#budget.tryTake(payload.length)) {
       this.#drop(assembly);
-      return { kind: "too-large", limitBytes: offset };
+      return { kind: "no-room" };
     }
     assembly.chunks.push(payload);
     assembly.receivedBytes += payload.length;

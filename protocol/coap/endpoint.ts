@@ -79,8 +79,7 @@ class Endpoint implements CoapEndpoint {
 
   async request(peer: Peer, request: OutgoingRequest, control: RequestControl = {}): Promise<RequestOutcome> {
     const flow = new RequestFlow(this.#context, this.#layer.recordOf(peer), request, control);
-    const end = await transfer(flow);
-    flow.close();
+    const end = await transfer(flow).finally(() => flow.close());
     return outcomeOf(end, flow);
   }
 
@@ -98,8 +97,7 @@ class Endpoint implements CoapEndpoint {
       if (end.kind !== "response" || end.response.observe === undefined || !isSuccess(end.response.code)) return;
       relation = new HeldRelation(this.#context, this.#relations, { peer, token, request }, listener, end.response);
     };
-    const end = await transfer(flow, { observe: 0, token, onEnd });
-    flow.close();
+    const end = await transfer(flow, { observe: 0, token, onEnd }).finally(() => flow.close());
     const outcome = outcomeOf(end, flow);
     if (relation === undefined) return outcome.ok ? { ...outcome, observing: false } : outcome;
     if (outcome.ok) return { ...outcome, observing: true, observation: relation };

@@ -77,8 +77,7 @@ export class HeldRelation implements HeldObservation, TokenOwner {
     const onExchange = (exchange: ClientExchange): void => {
       this.#cancelling = exchange;
     };
-    const end = await transfer(flow, { observe: 1, token, onExchange });
-    flow.close();
+    const end = await transfer(flow, { observe: 1, token, onExchange }).finally(() => flow.close());
     this.#cancelling = undefined;
     // Whatever came of it, the relation is forgotten: the next notification is answered RST (RFC 7641 §3.6).
     this.end("cancelled");
@@ -92,8 +91,7 @@ export class HeldRelation implements HeldObservation, TokenOwner {
     this.#context.tokens.remove(this.key.token, this);
     this.#relations.delete(this);
     this.#fetch?.fail("cancelled");
-    if (last === undefined) this.#listener.onEnd(reason);
-    else this.#listener.onEnd(reason, last);
+    this.#context.layer.guard(() => (last === undefined ? this.#listener.onEnd(reason) : this.#listener.onEnd(reason, last)));
   }
 
   #onNotification(record: PeerRecord, messageId: number, response: ReceivedResponse, receipt: Receipt | undefined): void {
@@ -123,7 +121,8 @@ export class HeldRelation implements HeldObservation, TokenOwner {
       if (this.#last === mark) this.#last = before;
     };
     const delivered = response.block2?.more ? this.#fetchAndDeliver(record, response) : this.#deliver(response);
-    if (delivered instanceof Promise) delivered.then((ok) => (ok ? acknowledge() : forget())).catch(layer.onBug);
+    if (delivered instanceof Promise)
+      delivered.then((ok) => (ok ? acknowledge() : forget())).catch((error: unknown) => layer.reportBug(error));
     else if (delivered) acknowledge();
     else forget();
   }
@@ -140,8 +139,7 @@ export class HeldRelation implements HeldObservation, TokenOwner {
       }
       return true;
     } catch (error) {
-      this.#context.layer.counters.bugs++;
-      this.#context.layer.onBug(error);
+      this.#context.layer.reportBug(error);
       return false;
     }
   }
@@ -149,10 +147,9 @@ export class HeldRelation implements HeldObservation, TokenOwner {
   async #fetchAndDeliver(record: PeerRecord, first: ReceivedResponse): Promise<boolean> {
     const flow = new RequestFlow(this.#context, record, this.key.request, {});
     this.#fetch = flow;
-    const end = await follow(flow, first);
+    const end = await follow(flow, first).finally(() => flow.close());
     const current = this.#fetch === flow;
     if (current) this.#fetch = undefined;
-    flow.close();
     // Superseded: the newer notification stands for this one, so the peer may stop repeating it.
     if (!current) return true;
     if (end.kind === "failed" || !this.#open) return false;

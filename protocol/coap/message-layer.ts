@@ -29,7 +29,6 @@ export class MessageLayer {
   readonly counters: CoapCounters;
   readonly limits: CoapLimits;
   readonly random: Random;
-  readonly onBug: (error: unknown) => void;
   readonly #settings: MessageLayerSettings;
   readonly #socket: DatagramSocket;
   readonly #view = new MessageView();
@@ -49,7 +48,6 @@ export class MessageLayer {
     this.counters = counters;
     this.limits = limits;
     this.random = random;
-    this.onBug = settings.onBug;
     this.deadlines = new DeadlineQueue(clock);
     this.#dedup = new DedupTable(limits.rememberedMessagesPerPeer);
     this.#startedAt = clock.now();
@@ -178,6 +176,22 @@ export class MessageLayer {
     record.transmissions ??= [];
     record.transmissions.push(expected);
     return () => removeFrom(record.transmissions, expected);
+  }
+
+  /** What was thrown above this endpoint, or in it: told, never thrown on into the socket. */
+  reportBug(error: unknown): void {
+    this.counters.bugs++;
+    this.#settings.onBug(error);
+  }
+
+  /** Runs code of the caller. */
+  guard(callback: (() => void) | undefined): void {
+    if (callback === undefined) return;
+    try {
+      callback();
+    } catch (error) {
+      this.reportBug(error);
+    }
   }
 
   async close(): Promise<void> {

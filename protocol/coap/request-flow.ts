@@ -82,15 +82,23 @@ export class RequestFlow {
     };
   }
 
-  /** One message and its response. Later ones of the same flow go ahead of other requests to the peer. Never rejects. */
+  /** One message and its response. Later ones of the same flow go ahead of other requests to the peer. Rejects only for a message that cannot be encoded. */
   exchange(message: FlowMessage): Promise<ExchangeEnd> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) {
         resolve(this.#failure);
         return;
       }
       this.#endWaiting = resolve;
-      this.#turn.take(this, () => this.#start(message, resolve), this.#datagramsSent > 0);
+      // Another flow may be the one that hands over the turn: an error must not end up there.
+      const start = (): void => {
+        try {
+          this.#start(message, resolve);
+        } catch (error) {
+          reject(error);
+        }
+      };
+      this.#turn.take(this, start, this.#datagramsSent > 0);
     });
   }
 
@@ -167,11 +175,6 @@ export class RequestFlow {
     this.#bytesSent += lengthBytes;
     if (!first) return;
     this.#firstSentAt = this.#context.layer.deadlines.now();
-    try {
-      this.#control.onSent?.();
-    } catch (error) {
-      this.#context.layer.counters.bugs++;
-      this.#context.layer.onBug(error);
-    }
+    this.#context.layer.guard(this.#control.onSent);
   }
 }

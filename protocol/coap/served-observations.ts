@@ -66,7 +66,7 @@ export class ServedRelation implements ServedObservation {
     this.#open = false;
     this.#remove(this);
     this.#abort?.({ ok: false, reason });
-    this.#onEnd?.();
+    this.#layer.guard(this.#onEnd);
   }
 
   async #send(response: OutgoingResponse, confirmable: boolean): Promise<NotifyOutcome> {
@@ -83,7 +83,7 @@ export class ServedRelation implements ServedObservation {
       this.recentMessageIds.push(messageId);
       if (this.recentMessageIds.length > rememberedMessageIds) this.recentMessageIds.shift();
       this.#layer.send(this.record, bytes);
-      response.afterSent?.();
+      this.#layer.guard(response.afterSent);
       if (!success) this.end("closed");
       return { ok: true };
     }
@@ -108,7 +108,7 @@ export class ServedRelation implements ServedObservation {
         stop();
         resolve(outcome);
       };
-      afterSent?.();
+      this.#layer.guard(afterSent);
     });
   }
 }

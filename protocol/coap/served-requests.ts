@@ -110,6 +110,9 @@ export class ServedRequests {
       case "too-large":
         this.#finish(exchange, { code: ResponseCode.requestEntityTooLarge, size1: step.limitBytes }, undefined);
         return;
+      case "no-room":
+        this.#refuseBusy(exchange);
+        return;
       case "incomplete":
         this.#finish(exchange, { code: ResponseCode.requestEntityIncomplete }, undefined);
         return;
@@ -135,11 +138,15 @@ export class ServedRequests {
     }
     if (exchange.observe === 1) this.observations.cancel(record, exchange.token);
     if (this.#isBusy(record)) {
-      this.#layer.counters.refusedBusy++;
-      this.#finish(exchange, { code: ResponseCode.serviceUnavailable, maxAgeSeconds: busyMaxAgeSeconds }, undefined);
+      this.#refuseBusy(exchange);
       return;
     }
     this.#call(exchange, requestOf(exchange, payload));
+  }
+
+  #refuseBusy(exchange: ServedExchange): void {
+    this.#layer.counters.refusedBusy++;
+    this.#finish(exchange, { code: ResponseCode.serviceUnavailable, maxAgeSeconds: busyMaxAgeSeconds }, undefined);
   }
 
   #isBusy(record: PeerRecord): boolean {
@@ -156,7 +163,16 @@ export class ServedRequests {
       return;
     }
     if (answer instanceof Promise) this.#await(exchange, answer, (response) => this.#respond(exchange, response));
-    else this.#respond(exchange, answer);
+    else this.#attempt(exchange, () => this.#respond(exchange, answer));
+  }
+
+  /** A response that cannot be written is the handler's bug, and the peer gets an answer all the same. */
+  #attempt(exchange: ServedExchange, respond: () => void): void {
+    try {
+      respond();
+    } catch (error) {
+      this.#failed(exchange, error);
+    }
   }
 
   /** The empty ACK leaves when the handler needs longer than the piggyback time (RFC 7252 §5.2.2). */
@@ -178,19 +194,18 @@ export class ServedRequests {
       .then(
         (value) => {
           settled();
-          then(value);
+          this.#attempt(exchange, () => then(value));
         },
         (error: unknown) => {
           settled();
           this.#failed(exchange, error);
         },
       )
-      .catch(this.#layer.onBug);
+      .catch((error: unknown) => this.#layer.reportBug(error));
   }
 
   #failed(exchange: ServedExchange, error: unknown): void {
-    this.#layer.counters.bugs++;
-    this.#layer.onBug(error);
+    this.#layer.reportBug(error);
     this.#finish(exchange, { code: ResponseCode.internalServerError }, undefined);
   }
 
@@ -241,17 +256,7 @@ export class ServedRequests {
       if (exchange.confirmable) layer.transmit(record, messageId, bytes.slice(), { onDatagram: () => {}, onOutcome: () => {} });
       else layer.send(record, bytes);
     }
-    this.#afterSent(relation === undefined ? undefined : () => response?.acceptObserve?.(relation));
-    this.#afterSent(response?.afterSent);
-  }
-
-  #afterSent(callback: (() => void) | undefined): void {
-    if (callback === undefined) return;
-    try {
-      callback();
-    } catch (error) {
-      this.#layer.counters.bugs++;
-      this.#layer.onBug(error);
-    }
+    if (relation !== undefined) layer.guard(() => response?.acceptObserve?.(relation));
+    layer.guard(response?.afterSent);
   }
 }
