@@ -101,3 +101,20 @@ test("a waiting handler is told when the door closes, and its answer still leave
   assert.equal(await bodyOf(await answer), "early");
   await closed;
 });
+
+test("many requests at once leave no warning behind", async (t) => {
+  const warnings: string[] = [];
+  const note = (warning: Error): void => {
+    warnings.push(warning.message);
+  };
+  process.on("warning", note);
+  t.after(() => process.off("warning", note));
+  const held: (() => void)[] = [];
+  const wait = aRoute({ path: "/wait", handle: () => new Promise((resolve) => held.push(() => resolve({ status: 200, body: null }))) });
+  const { ask } = await aDoor(t, [wait]);
+  const answers = Array.from({ length: 40 }, () => ask("/wait"));
+  while (held.length < 40) await ask("/none");
+  for (const release of held) release();
+  for (const answer of answers) assert.equal((await answer).status, 200);
+  assert.deepEqual(warnings, []);
+});

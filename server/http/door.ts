@@ -43,21 +43,21 @@ export interface HttpDoor {
 
 /** Rejects with the operating system's error when the address cannot be bound. */
 export async function openHttpDoor(settings: HttpDoorSettings): Promise<HttpDoor> {
-  const closing = new AbortController();
+  const presences = new Set<Presence>();
   const answering = new Set<Promise<void>>();
-  const answer = answerer(settings);
+  let isClosing = false;
+  const door = { settings, answer: answerer(settings) };
   const app = express();
   app.disable("x-powered-by");
   app.use(async (request: Request, response: Response) => {
-    if (closing.signal.aborted) response.setHeader("Connection", "close");
-    const gone = new AbortController();
-    const end = (): void => gone.abort();
+    if (isClosing) response.setHeader("Connection", "close");
+    const presence = new Presence();
+    presences.add(presence);
     response.once("close", () => {
-      closing.signal.removeEventListener("abort", end);
-      gone.abort();
+      presences.delete(presence);
+      presence.end();
     });
-    closing.signal.addEventListener("abort", end, { once: true });
-    const answered = answerOne(request, response, gone.signal, settings, answer);
+    const answered = answerOne(request, response, presence, door);
     answering.add(answered);
     await answered.finally(() => answering.delete(answered));
   });
@@ -66,7 +66,8 @@ export async function openHttpDoor(settings: HttpDoorSettings): Promise<HttpDoor
     address: listener.address,
     port: listener.port,
     async close(graceMs) {
-      closing.abort();
+      isClosing = true;
+      for (const presence of presences) presence.end();
       await listener.close(graceMs);
       // A handler may outlive its connection; what it uses is closed after the door.
       await Promise.allSettled(answering);
@@ -74,26 +75,44 @@ export async function openHttpDoor(settings: HttpDoorSettings): Promise<HttpDoor
   };
 }
 
+/** Whether somebody still waits for the answer. The signal is made for those who ask: most requests are over before it could matter. */
+class Presence {
+  #controller: AbortController | undefined;
+  #isOver = false;
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#isOver) this.#controller.abort();
+    return this.#controller.signal;
+  }
+
+  end(): void {
+    this.#isOver = true;
+    this.#controller?.abort();
+  }
+}
+
 type Answer = (request: Request, response: Response, context: ReplyContext) => Promise<Reply>;
 
 async function answerOne(
   request: Request,
   response: Response,
-  signal: AbortSignal,
-  settings: HttpDoorSettings,
-  answer: Answer,
+  presence: Presence,
+  door: { readonly settings: HttpDoorSettings; readonly answer: Answer },
 ): Promise<void> {
-  const { clock, log, random } = settings;
+  const { clock, log, random } = door.settings;
   const startedAt = clock.now();
   const context: ReplyContext = {
     method: request.method,
     path: request.path,
     traceId: traceIdOf(request.get("traceparent"), random),
-    signal,
+    get signal() {
+      return presence.signal;
+    },
   };
   const facts = { method: context.method, path: context.path, traceId: context.traceId };
   try {
-    await sendReply(response, await answer(request, response, context), context);
+    await sendReply(response, await door.answer(request, response, context), context);
   } catch (error) {
     if (!(error instanceof StorageUnavailableError)) log.error("a request handler failed", { ...facts, error });
     if (response.headersSent) response.destroy();
@@ -202,7 +221,9 @@ async function callHandler(
     idempotencyKey: request.get("idempotency-key"),
     actor,
     traceId: context.traceId,
-    signal: context.signal,
+    get signal() {
+      return context.signal;
+    },
   });
 }
 
