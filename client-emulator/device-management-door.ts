@@ -3,7 +3,10 @@ import { Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
 import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
 import type { IncomingRequest, OutgoingResponse, ServedObservation } from "@lwm2m/protocol/coap/message";
 import { findPath, type Lwm2mPath, levelOf } from "@lwm2m/protocol/lwm2m/path";
+import type { CompositePath } from "@lwm2m/protocol/lwm2m/senml-etch";
 import type { PathValue } from "@lwm2m/protocol/lwm2m/value";
+import { answer, refused } from "./answer.ts";
+import { isComposite, serveComposite } from "./composite-door.ts";
 import { decodeRequest, encodeValues, type PayloadSettings, responseFormat } from "./payload-door.ts";
 import { locate } from "./tree/access.ts";
 import { execute } from "./tree/execute.ts";
@@ -17,12 +20,18 @@ export interface DeviceManagementOptions {
   readonly payloads: PayloadSettings;
   readonly discover: (path: Lwm2mPath) => { readonly ok: true; readonly links: Uint8Array } | Refusal;
   readonly writeAttributes: (path: Lwm2mPath, query: readonly string[]) => Done | Refusal;
-  readonly observe: (served: ServedObservation, path: Lwm2mPath, contentFormat: number, values: readonly PathValue[]) => void;
+  readonly observe: (
+    served: ServedObservation,
+    target: readonly CompositePath[],
+    contentFormat: number,
+    values: readonly PathValue[],
+  ) => void;
   readonly log: (message: string) => void;
 }
 
 export function serveDeviceManagement(options: DeviceManagementOptions, request: IncomingRequest): OutgoingResponse {
   const path = findPath(`/${request.path.join("/")}`);
+  if (options.payloads.lwm2mVersion !== "1.0" && isComposite(request)) return serveComposite(options, request);
   if (path === undefined) return refused(refuse(ResponseCode.notFound, "not a path into the object tree"));
   return route(options, request, path);
 }
@@ -40,8 +49,7 @@ function route(options: DeviceManagementOptions, request: IncomingRequest, path:
     case Method.fetch:
     case Method.patch:
     case Method.ipatch:
-      // Composite operations are optional for a client (LwM2M Core 1.1 §6.3.8).
-      return refused(refuse(ResponseCode.methodNotAllowed, "composite operations are not supported"));
+      return refused(refuse(ResponseCode.methodNotAllowed, "composite operations are for the root, from LwM2M 1.1 on"));
   }
 }
 
@@ -60,7 +68,7 @@ function readOrObserve(options: DeviceManagementOptions, request: IncomingReques
   if (!payload.ok) return refused(payload);
   const response: OutgoingResponse = { code: ResponseCode.content, contentFormat: format.contentFormat, payload: payload.bytes };
   if (request.observe !== 0) return response;
-  return { ...response, acceptObserve: (served) => options.observe(served, path, format.contentFormat, outcome.values) };
+  return { ...response, acceptObserve: (served) => options.observe(served, [path], format.contentFormat, outcome.values) };
 }
 
 /** Write-Attributes is a PUT that says everything in its query (LwM2M Core 1.1 §6.3.2). */
@@ -72,7 +80,7 @@ function written(options: DeviceManagementOptions, request: IncomingRequest, pat
   // Where nothing may be written the payload does not matter: 4.01, 4.04 and 4.05 come before 4.15 and 4.00.
   const target = locate(options.tree, path);
   if (!target.ok) return refused(target);
-  const decoded = decodeRequest(options.tree, path, request, options.payloads.nowMs());
+  const decoded = decodeRequest(options.payloads, options.tree, path, request);
   if (!decoded.ok) return refused(decoded);
   return answer(write(options.tree, path, mode, decoded.values));
 }
@@ -100,7 +108,7 @@ function created(options: DeviceManagementOptions, request: IncomingRequest, pat
     return refused(refuse(ResponseCode.methodNotAllowed, `object ${path.objectId} takes no new instances`));
   }
   const isBare = request.payload.length === 0 && request.contentFormat === undefined;
-  const decoded = isBare ? { ok: true as const, values: [] } : decodeRequest(tree, path, request, options.payloads.nowMs());
+  const decoded = isBare ? { ok: true as const, values: [] } : decodeRequest(options.payloads, tree, path, request);
   if (!decoded.ok) return refused(decoded);
   const outcome = create(tree, path.objectId, decoded.values);
   if (!outcome.ok) return refused(outcome);
@@ -117,13 +125,4 @@ function executed(options: DeviceManagementOptions, request: IncomingRequest, pa
   const outcome = execute(options.tree, path, new TextDecoder().decode(request.payload));
   if (!outcome.ok) return refused(outcome);
   return { code: ResponseCode.changed, ...(outcome.afterSent === undefined ? {} : { afterSent: outcome.afterSent }) };
-}
-
-export function answer(outcome: Done | Refusal, success: ResponseCode = ResponseCode.changed): OutgoingResponse {
-  return outcome.ok ? { code: success } : refused(outcome);
-}
-
-/** The reason in words, for whoever reads a trace (RFC 7252 §5.5.2). */
-export function refused(refusal: Refusal): OutgoingResponse {
-  return { code: refusal.code, payload: new TextEncoder().encode(refusal.detail) };
 }

@@ -4,9 +4,10 @@ import { ResponseCode } from "@lwm2m/protocol/coap/codes";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import type { IncomingRequest, OutgoingResponse } from "@lwm2m/protocol/coap/message";
 import type { Timer } from "@lwm2m/protocol/ports/clock";
+import { refused } from "./answer.ts";
 import { bootstrapAccount } from "./bootstrap/consistency.ts";
 import type { Lwm2mClientOptions } from "./client-options.ts";
-import { refused, serveDeviceManagement } from "./device-management-door.ts";
+import { serveDeviceManagement } from "./device-management-door.ts";
 import { addAccounts, addObjects } from "./device-objects.ts";
 import { downloadPackage } from "./firmware/download.ts";
 import { FirmwareRuntime } from "./firmware/firmware-runtime.ts";
@@ -65,7 +66,7 @@ export class Device {
       serverEffects: this.#serverEffects(),
       deviceEffects: { reboot: () => this.#reboot(), factoryReset: () => this.#factoryReset() },
     });
-    this.#attributes = new AttributeStore(this.tree);
+    this.#attributes = new AttributeStore(this.tree, settings.lwm2mVersion);
     this.#window = this.#openWindow();
     this.#contact = this.#openContact();
     this.observations = this.#openObservations();
@@ -141,7 +142,7 @@ export class Device {
           if (outcome.ok) this.#afterReplied(() => this.observations.conditionsChanged());
           return outcome;
         },
-        observe: (served, path, contentFormat, values) => this.observations.accept(served, path, contentFormat, values),
+        observe: (served, target, contentFormat, values) => this.observations.accept(served, target, contentFormat, values),
         log: (message) => this.#log(message),
       },
       request,
@@ -265,8 +266,11 @@ export class Device {
     return new Observations({
       tree: this.tree,
       clock,
-      conditionsOf: (path) => this.#attributes.conditionsOf(path, this.#contact.settings()),
-      respond: (path, values, contentFormat) => {
+      conditionsOf: (target) => this.#attributes.conditionsOf(target, this.#contact.settings()),
+      confirms: (target) => this.#attributes.confirms(target),
+      respond: (target, values, contentFormat) => {
+        const [only] = target;
+        const path = target.length > 1 || only === "/" ? undefined : only;
         const encoded = encodeValues(this.tree, path, values, contentFormat);
         return encoded.ok ? { code: ResponseCode.content, contentFormat, payload: encoded.bytes } : refused(encoded);
       },

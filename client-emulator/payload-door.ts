@@ -6,6 +6,7 @@ import { Lwm2mFormatError } from "@lwm2m/protocol/lwm2m/format-error";
 import type { Lwm2mPath } from "@lwm2m/protocol/lwm2m/path";
 import { decodePayload, encodePayload } from "@lwm2m/protocol/lwm2m/payload";
 import { unassignedInstanceId } from "@lwm2m/protocol/lwm2m/payload-contract";
+import { type CompositePath, decodePathList } from "@lwm2m/protocol/lwm2m/senml-etch";
 import type { PathValue } from "@lwm2m/protocol/lwm2m/value";
 import type { Lwm2mVersion } from "./objects/object-versions.ts";
 import type { ObjectTree } from "./tree/object-tree.ts";
@@ -39,6 +40,16 @@ export function announcedFormats(version: Lwm2mVersion): readonly number[] {
   return [...formatsByRelease[version]].filter((format) => format !== ContentFormat.text && format !== ContentFormat.opaque);
 }
 
+/** The format of the answer to a composite read: one that carries absolute paths. */
+export function compositeFormat(
+  settings: PayloadSettings,
+  request: IncomingRequest,
+): { readonly ok: true; readonly contentFormat: number } | Refusal {
+  const wanted = request.accept ?? request.contentFormat ?? ContentFormat.senmlCbor;
+  if (wanted === ContentFormat.senmlJson || wanted === ContentFormat.senmlCbor) return { ok: true, contentFormat: wanted };
+  return refuse(ResponseCode.notAcceptable, `format ${wanted} is not supported in ${settings.lwm2mVersion} composite operations`);
+}
+
 /** Values of different times can share one payload. */
 export function carriesTime(contentFormat: number): boolean {
   return timedFormats.has(contentFormat);
@@ -58,37 +69,65 @@ export function responseFormat(
   return { ok: true, contentFormat: accept };
 }
 
+export type DecodeOutcome = { readonly ok: true; readonly values: readonly PathValue[] } | Refusal;
+
+/** `path` undefined: a composite write, whose names are absolute. */
 export function decodeRequest(
+  settings: PayloadSettings,
   tree: ObjectTree,
-  path: Lwm2mPath,
+  path: Lwm2mPath | undefined,
   request: IncomingRequest,
-  nowMs: number,
-): { readonly ok: true; readonly values: readonly PathValue[] } | Refusal {
-  if (request.contentFormat === undefined) return refuse(ResponseCode.badRequest, "the payload has no Content-Format");
-  try {
+): DecodeOutcome {
+  const format = request.contentFormat;
+  if (format === undefined) return refuse(ResponseCode.badRequest, "the payload has no Content-Format");
+  const isTimed = timedFormats.has(format);
+  if (!formatsByRelease[settings.lwm2mVersion].has(format) || (path === undefined && !isTimed)) return unsupported(format);
+  return decoding(() => {
     // Resources straight under an object are a Create that leaves the number of the instance to the device.
-    const context = { path, typeOf: tree.typeOf, nowMs, bareInstanceId: unassignedInstanceId };
-    return { ok: true, values: decodePayload(request.contentFormat, request.payload, context) };
-  } catch (error) {
-    if (!(error instanceof Lwm2mFormatError)) throw error;
-    const code = error.code === "unsupported-format" ? ResponseCode.unsupportedContentFormat : ResponseCode.badRequest;
-    return refuse(code, error.message);
-  }
+    const context = { typeOf: tree.typeOf, nowMs: settings.nowMs(), bareInstanceId: unassignedInstanceId };
+    return { ok: true, values: decodePayload(format, request.payload, path === undefined ? context : { ...context, path }) };
+  });
+}
+
+/** The list of a composite read (LwM2M Core 1.1 §6.3.8). */
+export function decodePaths(
+  settings: PayloadSettings,
+  tree: ObjectTree,
+  request: IncomingRequest,
+): { readonly ok: true; readonly paths: readonly CompositePath[] } | Refusal {
+  const format = request.contentFormat;
+  if (format === undefined) return refuse(ResponseCode.badRequest, "the payload has no Content-Format");
+  if (format !== ContentFormat.senmlJson && format !== ContentFormat.senmlCbor) return unsupported(format);
+  const context = { typeOf: tree.typeOf, nowMs: settings.nowMs() };
+  return decoding(() => ({ ok: true, paths: decodePathList(format, request.payload, context) }));
 }
 
 export function encodeValues(
   tree: ObjectTree,
-  path: Lwm2mPath,
+  path: Lwm2mPath | undefined,
   values: readonly PathValue[],
   contentFormat: number,
 ): { readonly ok: true; readonly bytes: Uint8Array } | Refusal {
   try {
-    return { ok: true, bytes: encodePayload(contentFormat, values, { path, typeOf: tree.typeOf }) };
+    return { ok: true, bytes: encodePayload(contentFormat, values, { typeOf: tree.typeOf, ...(path === undefined ? {} : { path }) }) };
   } catch (error) {
     // The values are the device's own: only the format can be wrong for them.
     if (!(error instanceof Lwm2mFormatError)) throw error;
     return refuse(ResponseCode.notAcceptable, error.message);
   }
+}
+
+function decoding<T>(decode: () => T): T | Refusal {
+  try {
+    return decode();
+  } catch (error) {
+    if (!(error instanceof Lwm2mFormatError)) throw error;
+    return refuse(ResponseCode.badRequest, error.message);
+  }
+}
+
+function unsupported(format: number): Refusal {
+  return refuse(ResponseCode.unsupportedContentFormat, `content format ${format} is not supported`);
 }
 
 function isSingle(tree: ObjectTree, path: Lwm2mPath): boolean {

@@ -3,7 +3,7 @@ import { Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
 import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
 import type { IncomingRequest, OutgoingResponse } from "@lwm2m/protocol/coap/message";
 import { findPath, formatPath, type Lwm2mPath } from "@lwm2m/protocol/lwm2m/path";
-import { answer, refused } from "../device-management-door.ts";
+import { answer, refused } from "../answer.ts";
 import { decodeRequest, encodeValues, type PayloadSettings, responseFormat } from "../payload-door.ts";
 import { bootstrapDelete, bootstrapWrite } from "../tree/bootstrap-access.ts";
 import { bootstrapLinks } from "../tree/discover.ts";
@@ -52,7 +52,7 @@ function finished({ tree, onFinish, log }: BootstrapDoorOptions): OutgoingRespon
 
 function written(options: BootstrapDoorOptions, request: IncomingRequest, path: Lwm2mPath | undefined): OutgoingResponse {
   if (path === undefined) return refused(refuse(ResponseCode.badRequest, "the root cannot be written"));
-  const decoded = decodeRequest(options.tree, path, request, options.payloads.nowMs());
+  const decoded = decodeRequest(options.payloads, options.tree, path, request);
   if (!decoded.ok) return refused(decoded);
   options.log(`bootstrap: write ${formatPath(path)}`);
   return answer(bootstrapWrite(options.tree, path, decoded.values));

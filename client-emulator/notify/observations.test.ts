@@ -124,3 +124,16 @@ test("LwM2M Core 1.1 §5.1.2: attributes that contradict each other are refused"
   assert.match(await ask("st=5"), /^4\.00/);
   await world.close();
 });
+
+test("LwM2M Core 1.2 §5.1.2: con=1 makes every notification confirmable; attributes this client would not act on are refused", async () => {
+  const world = openWorld();
+  const client = await world.open();
+  assert.equal(await world.server.ask(Method.put, "/3303/0", attributes("con=1")), "2.04");
+  assert.match(await world.server.ask(Method.put, "/3303/0", attributes("hqmax=3")), /^4\.00/);
+  await world.server.observe("/3303/0/5700", plain);
+  const before = world.network.traffic.length;
+  setTemperature(client.tree, 0, 30);
+  await world.clock.advance(1_000);
+  assert.equal(((world.network.traffic[before]?.bytes[0] ?? 0) >> 4) & 3, 0);
+  await world.close();
+});

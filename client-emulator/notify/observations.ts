@@ -1,19 +1,22 @@
 /** The relations this device serves: when the tree changes, the notification machine of each decides what leaves. */
 import type { ResponseCode } from "@lwm2m/protocol/coap/codes";
 import type { OutgoingResponse, ServedObservation } from "@lwm2m/protocol/coap/message";
-import type { Lwm2mPath } from "@lwm2m/protocol/lwm2m/path";
+import type { CompositePath } from "@lwm2m/protocol/lwm2m/senml-etch";
 import type { PathValue } from "@lwm2m/protocol/lwm2m/value";
 import type { Clock, Timer } from "@lwm2m/protocol/ports/clock";
-import { type ObjectTree, related, type TreeChange } from "../tree/object-tree.ts";
-import { numberAt, read } from "../tree/read.ts";
+import { readComposite, touches } from "../tree/composite.ts";
+import type { ObjectTree, TreeChange } from "../tree/object-tree.ts";
+import { numberAt, type ReadOutcome, read } from "../tree/read.ts";
 import { type Conditions, observed, type RelationEvent, type RelationState, step } from "./notification-machine.ts";
 
 export interface ObservationOptions {
   readonly tree: ObjectTree;
   readonly clock: Clock;
-  readonly conditionsOf: (path: Lwm2mPath) => Conditions;
+  readonly conditionsOf: (target: readonly CompositePath[]) => Conditions;
   /** The representation a relation was granted with. */
-  readonly respond: (path: Lwm2mPath, values: readonly PathValue[], contentFormat: number) => OutgoingResponse;
+  readonly respond: (target: readonly CompositePath[], values: readonly PathValue[], contentFormat: number) => OutgoingResponse;
+  /** The attribute `con` of the target; undefined: every n-th notification is confirmable. */
+  readonly confirms: (target: readonly CompositePath[]) => boolean | undefined;
   /** False while the device sleeps: what would be sent is kept. */
   readonly canSend: () => boolean;
   /** /1/x/6: keep what happens while offline (true), or only the last value. */
@@ -27,7 +30,8 @@ export interface ObservationOptions {
 
 interface Relation {
   readonly served: ServedObservation;
-  readonly path: Lwm2mPath;
+  /** One path, or the list of a composite observation. */
+  readonly target: readonly CompositePath[];
   readonly contentFormat: number;
   state: RelationState;
   timer: Timer | undefined;
@@ -63,12 +67,12 @@ export class Observations {
   }
 
   /** `values` is what the Observe was answered with. */
-  accept(served: ServedObservation, path: Lwm2mPath, contentFormat: number, values: readonly PathValue[]): void {
+  accept(served: ServedObservation, target: readonly CompositePath[], contentFormat: number, values: readonly PathValue[]): void {
     const now = this.#options.clock.now();
     const state = observed(numberAt(values), now);
     const relation: Relation = {
       served,
-      path,
+      target,
       contentFormat,
       state,
       timer: undefined,
@@ -84,8 +88,8 @@ export class Observations {
 
   treeChanged(change: TreeChange): void {
     for (const relation of [...this.#relations]) {
-      if (!change.paths.some((path) => related(path, relation.path))) continue;
-      const outcome = read(this.#options.tree, relation.path);
+      if (!change.paths.some((path) => touches(relation.target, path))) continue;
+      const outcome = this.#read(relation);
       if (outcome.ok) this.#step(relation, { kind: "changed", number: numberAt(outcome.values) });
       else this.#end(relation, outcome.code);
     }
@@ -116,7 +120,7 @@ export class Observations {
   #step(relation: Relation, event: RelationEvent): void {
     const { clock, conditionsOf } = this.#options;
     const now = clock.now();
-    const { state, notify, evaluateAt } = step(relation.state, event, conditionsOf(relation.path), now);
+    const { state, notify, evaluateAt } = step(relation.state, event, conditionsOf(relation.target), now);
     relation.state = state;
     relation.timer?.cancel();
     relation.timer =
@@ -125,8 +129,8 @@ export class Observations {
   }
 
   #notify(relation: Relation): void {
-    const { tree, canSend, stores, clock } = this.#options;
-    const outcome = read(tree, relation.path);
+    const { canSend, stores, clock } = this.#options;
+    const outcome = this.#read(relation);
     if (!outcome.ok) {
       this.#end(relation, outcome.code);
       return;
@@ -140,19 +144,28 @@ export class Observations {
     if (!held) this.#sendWaiting(relation);
   }
 
+  /** A single target that is gone ends its observation; a composite one goes on with what is left (LwM2M Core 1.1 §6.4.3). */
+  #read({ target }: Relation): ReadOutcome {
+    const { tree } = this.#options;
+    const [only] = target;
+    if (target.length === 1 && only !== undefined && only !== "/") return read(tree, only);
+    return { ok: true, values: readComposite(tree, target) };
+  }
+
   #sendWaiting(relation: Relation): void {
     const { canSend, carriesTime, respond } = this.#options;
     if (relation.inFlight || relation.waiting.length === 0 || !canSend()) return;
     const together = carriesTime(relation.contentFormat) ? relation.waiting.flat() : (relation.waiting[0] ?? []);
     relation.waiting = carriesTime(relation.contentFormat) ? [] : relation.waiting.slice(1);
-    this.#send(relation, respond(relation.path, together, relation.contentFormat));
+    this.#send(relation, respond(relation.target, together, relation.contentFormat));
   }
 
   #send(relation: Relation, response: OutgoingResponse): void {
-    const { clock, confirmEvery, log } = this.#options;
+    const { clock, confirmEvery, confirms, log } = this.#options;
     relation.sent += 1;
     this.#sent += 1;
-    const confirmable = relation.sent % confirmEvery === 0 || clock.now() - relation.confirmedAt >= longestUnconfirmedMs;
+    const due = clock.now() - relation.confirmedAt >= longestUnconfirmedMs;
+    const confirmable = due || (confirms(relation.target) ?? relation.sent % confirmEvery === 0);
     if (confirmable) relation.confirmedAt = clock.now();
     relation.inFlight = true;
     void relation.served.notify(response, confirmable).then((outcome) => {

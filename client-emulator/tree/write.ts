@@ -9,9 +9,24 @@ import type { Instance, ObjectTree, ResourceContent, TreeObject } from "./object
 import { type Done, done, type Refusal, refuse } from "./outcome.ts";
 
 export type WriteMode = "replace" | "update";
+export interface CheckedWrite {
+  readonly ok: true;
+  readonly object: TreeObject;
+  readonly instance: Instance;
+  readonly path: Lwm2mPath;
+  readonly mode: WriteMode;
+  readonly contents: ReadonlyMap<number, ResourceContent>;
+}
+
 export type CreateOutcome = { readonly ok: true; readonly created: readonly number[] } | Refusal;
 
 export function write(tree: ObjectTree, path: Lwm2mPath, mode: WriteMode, values: readonly PathValue[]): Done | Refusal {
+  const checked = checkWrite(tree, path, mode, values);
+  return checked.ok ? apply(tree, checked) : checked;
+}
+
+/** What a write would do, or why it would not; changes nothing. */
+export function checkWrite(tree: ObjectTree, path: Lwm2mPath, mode: WriteMode, values: readonly PathValue[]): CheckedWrite | Refusal {
   const target = locate(tree, path);
   if (!target.ok) return target;
   const { object, instance, resource } = target;
@@ -23,10 +38,9 @@ export function write(tree: ObjectTree, path: Lwm2mPath, mode: WriteMode, values
   }
   const decoded = contentsOf(object.definition, object.behaviour.supported, values);
   if (!decoded.ok) return decoded;
-  const contents =
-    path.resourceId === undefined || mode === "update" ? decoded.contents : filledIn(path.resourceId, decoded.contents, resource?.multiple);
-  const problem = problemOf(target, path, mode, contents);
-  return problem ?? apply(tree, { object, instance, path, mode }, contents);
+  const emptied = path.resourceId !== undefined && mode === "replace";
+  const contents = emptied ? filledIn(path.resourceId, decoded.contents, resource?.multiple) : decoded.contents;
+  return problemOf(target, path, mode, contents) ?? { ok: true, object, instance, path, mode, contents };
 }
 
 /** One or several instances; what stands under `unassignedInstanceId` becomes one the device numbers (LwM2M Core 1.1 §6.3.5). */
@@ -118,15 +132,7 @@ function problemOf(target: Target, path: Lwm2mPath, mode: WriteMode, contents: R
   return undefined;
 }
 
-interface Application {
-  readonly object: TreeObject;
-  readonly instance: Instance;
-  readonly path: Lwm2mPath;
-  readonly mode: WriteMode;
-}
-
-function apply(tree: ObjectTree, application: Application, contents: ReadonlyMap<number, ResourceContent>): Done | Refusal {
-  const { object, instance, path, mode } = application;
+function apply(tree: ObjectTree, { object, instance, path, mode, contents }: CheckedWrite): Done | Refusal {
   const { definition, behaviour } = object;
   const instanceId = path.instanceId ?? 0;
   const stored = new Set<number>();
