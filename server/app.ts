@@ -172,7 +172,9 @@ async function findFaults(store: Store, clock: Clock, isOpen: boolean): Promise<
   return fault === undefined ? faults : [...faults, fault];
 }
 
+/** Where this machine reaches the door itself. */
 function originOf({ address, port }: HttpDoor): string {
+  if (address === "0.0.0.0" || address === "::") return `http://localhost:${port}`;
   return `http://${isIPv6(address) ? `[${address}]` : address}:${port}`;
 }
 

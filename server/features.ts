@@ -1,5 +1,4 @@
 /** The features of the LwM2M server, wired from below upwards: devices, registration, operations, observations, twin, firmware, provisioning. */
-import { isIPv6 } from "node:net";
 import { type BootstrapService, openBootstrapService } from "@lwm2m/bootstrap/bootstrap-service";
 import { openCatalogue } from "@lwm2m/object-registry/catalogue";
 import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
@@ -20,7 +19,6 @@ import { packageHandler } from "./firmware/package-coap.ts";
 import { packageRoutes } from "./firmware/package-http.ts";
 import { openPackageService } from "./firmware/package-service.ts";
 import { packageCollection } from "./firmware/package-store.ts";
-import type { FirmwareUpdate } from "./firmware/update.ts";
 import { updateRoutes } from "./firmware/update-http.ts";
 import { openUpdateService } from "./firmware/update-service.ts";
 import { updateCollection } from "./firmware/update-store.ts";
@@ -36,11 +34,11 @@ import { operationRoutes } from "./operations/operation-http.ts";
 import { openOperationService } from "./operations/operation-service.ts";
 import { operationCollection } from "./operations/operation-store.ts";
 import { resourceRoutes } from "./operations/resource-http.ts";
+import { packageAddress } from "./package-address.ts";
 import { findLocalAddressTowards } from "./platform/local-address.ts";
 import { BootstrapConfigStore, bootstrapConfigs } from "./provisioning/bootstrap-config-store.ts";
 import { bootstrapEvent } from "./provisioning/bootstrap-news.ts";
 import { provisioningRoutes } from "./provisioning/provisioning-http.ts";
-import type { Registrations } from "./registration/registration.ts";
 import { registrationCoapRoute } from "./registration/registration-coap.ts";
 import { registrationFacet, registrationRoutes } from "./registration/registration-http.ts";
 import { openRegistrationService } from "./registration/registration-service.ts";
@@ -116,7 +114,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const operations = openOperationService({ ...deps, devices, registrations, registry, coap, learn, limits });
   const observations = openObservationService({ ...deps, registrations, operations, registry, coap, learn, remembered });
   const packages = openPackageService({ ...deps, maxBytes: settings.packageBytes });
-  const packageUri = packageAddress(settings, coap, registrations);
+  const packageUri = packageAddress({ publicHost: settings.publicCoapHost, bound: coap.local, registrations, findLocalAddressTowards });
   const updates = openUpdateService({ ...deps, operations, registrations, packageUri });
   const configs = new BootstrapConfigStore(store);
   const bootstrap = openBootstrap(deps, doors.bootstrap, configs, registry);
@@ -181,17 +179,4 @@ function openBootstrap(
       if (event !== undefined) supervisor.run(events.append([event]), "log a bootstrap event");
     },
   });
-}
-
-/** Under which address a device fetches its package: the one named in the settings, or the one its own messages arrive at. */
-function packageAddress(settings: Settings, coap: CoapEndpoint, registrations: Registrations) {
-  const bound = coap.local.address;
-  return async ({ endpoint, downloadToken }: FirmwareUpdate): Promise<string | undefined> => {
-    const registration = await registrations.find(endpoint);
-    if (registration === undefined) return undefined;
-    const isAnyAddress = bound === "0.0.0.0" || bound === "::";
-    const host = settings.publicCoapHost ?? (isAnyAddress ? await findLocalAddressTowards(registration.address) : bound);
-    if (host === undefined) return undefined;
-    return `coap://${isIPv6(host) ? `[${host}]` : host}:${coap.local.port}/fw/${downloadToken}`;
-  };
 }
