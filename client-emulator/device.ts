@@ -14,10 +14,9 @@ import { FirmwareRuntime } from "./firmware/firmware-runtime.ts";
 import type { FirmwarePackage } from "./firmware/package-format.ts";
 import { AttributeStore } from "./notify/attribute-store.ts";
 import { Observations } from "./notify/observations.ts";
-import { moveSignal } from "./objects/connectivity-object.ts";
 import { DeviceResource, deviceObjectId } from "./objects/device-object.ts";
+import { openSensors, type Sensors } from "./objects/sensors.ts";
 import { type ServerEffects, serverObjectId } from "./objects/server-object.ts";
-import { moveTemperatures } from "./objects/temperature-object.ts";
 import { text } from "./objects/values.ts";
 import { carriesTime, encodeValues, type PayloadSettings } from "./payload-door.ts";
 import { AwakeWindow } from "./queue-mode/awake-window.ts";
@@ -45,7 +44,8 @@ export class Device {
   #closed = false;
   /** What waits until the answer to the request at hand has left; undefined: no request is being served. */
   #afterReply: (() => void)[] | undefined;
-  readonly #timers = new Map<"power" | "sensors", Timer>();
+  #sensors: Sensors | undefined;
+  #powerOnTimer: Timer | undefined;
 
   constructor(options: Lwm2mClientOptions, endpoint: CoapEndpoint, socket: GatedSocket) {
     this.#options = options;
@@ -86,7 +86,8 @@ export class Device {
   }
 
   async start(): Promise<void> {
-    this.#armSensors();
+    const { clock, random, settings } = this.#options;
+    this.#sensors = openSensors(this.tree, clock, random, settings.sensorIntervalSeconds * 1_000);
     await this.#contact.connect();
   }
 
@@ -119,7 +120,8 @@ export class Device {
 
   close(): void {
     this.#closed = true;
-    for (const timer of this.#timers.values()) timer.cancel();
+    this.#powerOnTimer?.cancel();
+    this.#sensors?.close();
     this.#contact.forget();
     this.#firmware.close();
     this.#window.close();
@@ -169,7 +171,7 @@ export class Device {
     this.#socket.setOpen(false);
     this.#contact.forget();
     this.observations.clear();
-    this.#timers.get("power")?.cancel();
+    this.#powerOnTimer?.cancel();
     const powerOn = (): void => {
       meanwhile();
       this.#powered = true;
@@ -178,7 +180,7 @@ export class Device {
       this.#window.wake();
       void this.#contact.connect();
     };
-    this.#timers.set("power", clock.after(settings.rebootSeconds * 1_000, powerOn));
+    this.#powerOnTimer = clock.after(settings.rebootSeconds * 1_000, powerOn);
   }
 
   /** Accounts and attributes as the factory made them; the firmware stays. */
@@ -230,7 +232,10 @@ export class Device {
       endpoint: this.#endpoint,
       tree: this.tree,
       payloads: this.#payloads,
-      beforeSend: () => this.#window.wake(),
+      beforeSend: () => {
+        this.#socket.setOpen(true);
+        this.#window.wake();
+      },
       // The server begins anew with this client: what it observed before is void (LwM2M Core 1.1 §6.2.1).
       onRegistered: () => {
         this.statistics.registrations += 1;
@@ -239,6 +244,11 @@ export class Device {
       onUpdated: () => {
         this.statistics.updates += 1;
         this.observations.flush();
+      },
+      onDisabled: () => this.#socket.setOpen(false),
+      onBootstrap: () => {
+        this.observations.clear();
+        this.#attributes.clear();
       },
       log: (message) => this.#log(message),
     });
@@ -280,17 +290,6 @@ export class Device {
       confirmEvery: settings.confirmEvery,
       log: (message) => this.#log(message),
     });
-  }
-
-  #armSensors(): void {
-    const { clock, random, settings } = this.#options;
-    if (settings.sensorIntervalSeconds === 0) return;
-    const tick = (): void => {
-      moveTemperatures(this.tree, random);
-      moveSignal(this.tree, random);
-      this.#armSensors();
-    };
-    this.#timers.set("sensors", clock.after(settings.sensorIntervalSeconds * 1_000, tick));
   }
 
   #log(message: string): void {

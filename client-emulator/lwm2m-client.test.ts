@@ -72,7 +72,8 @@ test("LightweightM2M-1.1-int-103: Disable de-registers after the reply and comes
   assert.equal(await world.server.ask(Method.post, "/1/0/4"), "2.04");
   await world.clock.advance(500_000);
   assert.match(world.server.seen.at(-1) ?? "", /DELETE \/rd\/a1$/);
-  await world.clock.advance(110_000);
+  assert.equal(await world.server.ask(Method.get, "/3/0/0", plain), "no-answer");
+  await world.clock.advance(40_000);
   assert.match(world.server.seen.at(-1) ?? "", /POST \/rd\?ep=dev/);
   await world.close();
 });

@@ -4,6 +4,7 @@
  *   off --start--> requesting --2.04--> configuring --Finish, consistent--> off, finished
  *   requesting --refused/unanswered--> waiting --due--> requesting
  *   configuring --Finish, inconsistent--> configuring, 4.06 | --no Finish in time--> waiting
+ *   any --stop--> off; a configuration that was not finished is undone
  */
 
 export type BootstrapState =
@@ -53,8 +54,10 @@ export function step(state: BootstrapState, event: BootstrapEvent): BootstrapSte
     case "due":
       if (state.kind === "waiting") return request(state.attempt + 1);
       return state.kind === "configuring" ? retry(state.attempt, [{ kind: "restore" }]) : [state, []];
-    case "stop":
-      return [{ kind: "off" }, [{ kind: "arm", delayMs: undefined }]];
+    case "stop": {
+      const undo: readonly BootstrapEffect[] = state.kind === "configuring" ? [{ kind: "restore" }] : [];
+      return [{ kind: "off" }, [{ kind: "arm", delayMs: undefined }, ...undo]];
+    }
   }
 }
 

@@ -77,7 +77,7 @@ export class BootstrapSession {
         this.#sendRequest();
         return;
       case "restore":
-        this.#options.log("bootstrap: no finish in time, the former configuration is back");
+        this.#options.log("bootstrap: not finished, the former configuration is back");
         this.#restore();
         return;
       case "finished":

@@ -106,14 +106,18 @@ test("LightweightM2M-1.1-int-8: Bootstrap-Read shows /1 and nothing of /0", asyn
 });
 
 test("LightweightM2M-1.1-int-5: a registered client goes back to its bootstrap server on demand", async () => {
-  const world = await openBootstrapping();
+  const world = openWorld();
+  const client = await world.open({}, { serverUri: undefined, bootstrapUri });
   const { server } = world;
   await server.ask(Method.put, "/0/0", securityInstance);
   await server.ask(Method.put, "/1/0", serverInstance);
   await server.ask(Method.post, "/bs");
   await world.clock.advance(1_000);
+  await server.observe("/3/0/9", { accept: ContentFormat.text });
+  assert.equal(client.observationCount(), 1);
   assert.equal(await server.ask(Method.post, "/1/0/9"), "2.04");
   await world.clock.advance(1_000);
+  assert.equal(client.observationCount(), 0);
   assert.match(server.seen.at(-1) ?? "", /POST \/bs\?ep=dev&pct=0$/);
   assert.equal(await server.ask(Method.post, "/bs"), "2.04");
   await world.clock.advance(1_000);
@@ -141,6 +145,12 @@ test("LwM2M Core 1.1 §6.1.7.7: without Finish within EXCHANGE_LIFETIME what was
   assert.match(world.server.seen.at(-1) ?? "", /POST \/bs\?ep=dev&pct=0$/);
   assert.doesNotMatch(await world.server.ask(Method.get, "/0", links), /<\/0\/0>/);
   await world.close();
+});
+
+test("LwM2M Core 1.1 §6.1: what was written before a device was stopped in mid-session is undone", () => {
+  const kinds = (state: BootstrapState) => step(state, { kind: "stop" })[1].map((effect) => effect.kind);
+  assert.deepEqual(kinds({ kind: "configuring", attempt: 1 }), ["arm", "restore"]);
+  assert.deepEqual(kinds({ kind: "requesting", attempt: 1 }), ["arm"]);
 });
 
 test("LwM2M Core 1.1 §6.1: the bootstrap machine asks again at growing intervals", () => {

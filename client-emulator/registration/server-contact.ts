@@ -21,6 +21,10 @@ export interface ContactOptions {
   readonly beforeSend: () => void;
   readonly onRegistered: () => void;
   readonly onUpdated: () => void;
+  /** The server told the device to go away for a while: it neither speaks nor listens until `beforeSend`. */
+  readonly onDisabled: () => void;
+  /** The bootstrap server takes over: what the former server had here is void. */
+  readonly onBootstrap: () => void;
   readonly log: (message: string) => void;
 }
 
@@ -126,7 +130,7 @@ export class ServerContact {
   }
 
   #startSession(peer: Peer, shortServerId: number, hasBootstrapAccount: boolean): void {
-    const { client, endpoint, tree, beforeSend, onRegistered, onUpdated, log } = this.#options;
+    const { client, endpoint, tree, beforeSend, onRegistered, onUpdated, onDisabled, log } = this.#options;
     const { settings, clock, endpointName } = client;
     this.#shortServerId = shortServerId;
     this.#session?.reset();
@@ -144,6 +148,7 @@ export class ServerContact {
       beforeSend,
       onRegistered,
       onUpdated,
+      onDisabled,
       onBootstrap: () => void this.rebootstrap(),
       log,
     });
@@ -151,9 +156,10 @@ export class ServerContact {
   }
 
   #startBootstrap(peer: Peer): void {
-    const { client, endpoint, tree, payloads, beforeSend, log } = this.#options;
+    const { client, endpoint, tree, payloads, beforeSend, onBootstrap, log } = this.#options;
     const { clock, endpointName } = client;
     beforeSend();
+    onBootstrap();
     this.#session?.reset();
     this.#session = undefined;
     this.#bootstrap?.stop();

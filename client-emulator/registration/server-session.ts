@@ -32,6 +32,7 @@ export interface SessionOptions {
   readonly beforeSend: () => void;
   readonly onRegistered: () => void;
   readonly onUpdated: () => void;
+  readonly onDisabled: () => void;
   readonly onBootstrap: () => void;
   readonly log: (message: string) => void;
 }
@@ -94,6 +95,7 @@ export class ServerSession {
     for (const effect of effects) this.#run(effect);
     if (state.kind === "off") for (const resolve of this.#settled.splice(0)) resolve();
     if (state.kind === "waiting" && before.kind !== "waiting") this.#options.log("waiting before the next attempt to register");
+    if (state.kind === "disabled" && before.kind !== "disabled") this.#options.onDisabled();
     if (event.kind === "registered") this.#options.onRegistered();
     if (event.kind === "updated" && state.kind !== before.kind) this.#options.onUpdated();
   }
