@@ -3,17 +3,18 @@ import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import process from "node:process";
-import { after, before, describe, test } from "node:test";
+import { after, before, test } from "node:test";
 import { Child } from "./platform/child.ts";
 import { startDevice } from "./platform/device-process.ts";
 import { LeshanServer, startLeshanClient } from "./platform/leshan.ts";
-import { bootstrapMain, needsLeshan, removeDirectory, temporaryDirectory } from "./platform/locations.ts";
+import { bootstrapMain, removeDirectory, temporaryDirectory } from "./platform/locations.ts";
 import { field, type Json } from "./platform/rest-client.ts";
-import { listeningPort } from "./platform/server-process.ts";
+import { listeningPort, startServer } from "./platform/server-process.ts";
+import { interopSuite } from "./platform/suite.ts";
 
 const lifetimeSeconds = 432;
 
-describe("the bootstrap server against Leshan", needsLeshan("leshan-server"), () => {
+interopSuite("the bootstrap server against Leshan", ["leshan-1", "leshan-2", "leshan-server"], () => {
   let leshan: LeshanServer;
   let bootstrap: Child;
   let directory: string;
@@ -49,7 +50,7 @@ describe("the bootstrap server against Leshan", needsLeshan("leshan-server"), ()
     ["leshan-1", "1.0"],
     ["leshan-2", "1.1"],
   ] as const) {
-    test(`LwM2M Core 1.1 §6.1.3: ${name} (LwM2M ${release}) is bootstrapped and registers as told`, needsLeshan(name), async () => {
+    test(`LwM2M Core 1.1 §6.1.3: ${name} (LwM2M ${release}) is bootstrapped and registers as told`, async () => {
       const endpoint = name.replace("leshan", "bootstrapped");
       const client = startLeshanClient(name, { bootstrap: uri, endpoint });
       try {
@@ -73,7 +74,38 @@ describe("the bootstrap server against Leshan", needsLeshan("leshan-server"), ()
     }
   });
 
-  test("LwM2M Core 1.1 §6.1.7.3: a device without a configuration is refused", needsLeshan("leshan-2"), async () => {
+  test("LwM2M Core 1.1 §6.1.3: the server's own bootstrap door sends a client to its LwM2M door, as configured over REST", async () => {
+    const server = await startServer();
+    const client = startLeshanClient("leshan-2", {
+      bootstrap: `coap://127.0.0.1:${server.ports["bootstrap-coap"]}`,
+      endpoint: "both-doors",
+    });
+    try {
+      await client.says("bootstrap-failed");
+      const config = {
+        security: [{ serverUri: server.coap, mode: "noSec", shortServerId: 1 }],
+        servers: [{ shortServerId: 1, lifetimeSeconds, binding: "U" }],
+      };
+      const put = await server.rest.send("PUT", "/bootstrap/configs/both-doors", { body: config });
+      assert.equal(put.status, 201, JSON.stringify(put.body));
+      const again = startLeshanClient("leshan-2", {
+        bootstrap: `coap://127.0.0.1:${server.ports["bootstrap-coap"]}`,
+        endpoint: "both-doors",
+      });
+      try {
+        await again.says("registered ");
+        const { body } = await server.rest.get("/devices/both-doors");
+        assert.equal(field(body, "registration", "lifetimeSeconds"), lifetimeSeconds);
+      } finally {
+        await again.stop();
+      }
+    } finally {
+      await client.stop();
+      await server.dispose();
+    }
+  });
+
+  test("LwM2M Core 1.1 §6.1.7.3: a device without a configuration is refused", async () => {
     const client = startLeshanClient("leshan-2", { bootstrap: uri, endpoint: "stranger" });
     try {
       assert.match(await client.says("bootstrap-failed"), /BAD_REQUEST|400/);

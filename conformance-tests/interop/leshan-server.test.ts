@@ -2,18 +2,19 @@
 import assert from "node:assert/strict";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { after, before, describe, test } from "node:test";
+import { after, before, test } from "node:test";
 import { makePackage } from "@lwm2m/client-emulator/firmware/package-format";
 import type { Child } from "./platform/child.ts";
 import { startDevice } from "./platform/device-process.ts";
 import { LeshanServer } from "./platform/leshan.ts";
-import { needsLeshan, removeDirectory, temporaryDirectory } from "./platform/locations.ts";
+import { removeDirectory, temporaryDirectory } from "./platform/locations.ts";
 import { field, type Json } from "./platform/rest-client.ts";
+import { interopSuite } from "./platform/suite.ts";
 
 const endpoint = "emulated";
 const packageBytes = 100_000;
 
-describe("the emulated device against a Leshan 2 server", needsLeshan("leshan-server"), () => {
+interopSuite("the emulated device against a Leshan 2 server", ["leshan-server"], () => {
   let leshan: LeshanServer;
   let device: Child;
   let directory: string;
@@ -163,7 +164,7 @@ describe("the emulated device against a Leshan 2 server", needsLeshan("leshan-se
   });
 });
 
-describe("the emulated device as others configure it, against a Leshan 2 server", needsLeshan("leshan-server"), () => {
+interopSuite("the emulated device as others configure it, against a Leshan 2 server", ["leshan-server"], () => {
   let leshan: LeshanServer;
   before(async () => {
     leshan = await LeshanServer.start();

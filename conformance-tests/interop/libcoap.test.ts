@@ -3,14 +3,15 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, before, describe, test } from "node:test";
 import { type CoapAnswer, type CoapRequest, coapRequest, freeUdpPort } from "./platform/libcoap.ts";
-import { needsLibcoap, removeDirectory, temporaryDirectory } from "./platform/locations.ts";
+import { removeDirectory, temporaryDirectory } from "./platform/locations.ts";
 import { type Json, text } from "./platform/rest-client.ts";
 import { type ServerProcess, startServer } from "./platform/server-process.ts";
+import { interopSuite } from "./platform/suite.ts";
 
 const linkFormat = 40;
 const objects = '</>;rt="oma.lwm2m";ct=11543,</1/0>,</3/0>,</5/0>,</3303/0>';
 
-describe("libcoap 4.3 against the server", needsLibcoap(), () => {
+interopSuite("libcoap 4.3 against the server", ["libcoap"], () => {
   let server: ServerProcess;
   let directory: string;
 
@@ -88,6 +89,19 @@ describe("libcoap 4.3 against the server", needsLibcoap(), () => {
     assert.equal((await send("post", `/${location}`)).code, "4.04");
     assert.equal((await send("delete", `/${location}`)).code, "4.04");
     assert.equal(await registrationOf("libcoap-4"), null);
+  });
+
+  test("RFC 7959 §2.5: a long object list arrives by Block1", async () => {
+    const instances = Array.from({ length: 120 }, (_, id) => id);
+    const payload = ["</1/0>", "</3/0>", ...instances.map((id) => `</3303/${id}>`)].join(",");
+    for (const blockSize of [1024, 64]) {
+      const endpoint = `libcoap-block-${blockSize}`;
+      const answer = await register(`?ep=${endpoint}&lt=300&lwm2m=1.1&b=U`, { payload, blockSize });
+      assert.equal(answer.code, "2.01", answer.trace.slice(-10).join("\n"));
+      const registered = ((await registrationOf(endpoint)) as { readonly objects: readonly { readonly instances: readonly number[] }[] })
+        .objects;
+      assert.deepEqual(registered.at(-1)?.instances, instances);
+    }
   });
 
   test("RFC 7252 §4.3: a non-confirmable Register is answered as well", async () => {

@@ -1,6 +1,4 @@
-/** Where the programs under test and the peers lie, and whether a peer is here. */
-import { spawnSync } from "node:child_process";
-import { existsSync } from "node:fs";
+/** Where the programs under test and the peers lie. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -21,19 +19,9 @@ export function leshanClassPath(name: LeshanName): string {
   return `${join(peersDirectory, name, "classes")}:${join(peersDirectory, name, "lib")}/*`;
 }
 
-/** With INTEROP=required a missing peer is a failure of its suite, not a skip. */
-const interopRequired = process.env["INTEROP"] === "required";
-
-export interface Skip {
-  readonly skip: string | false;
-}
-
-export function needsLibcoap(): Skip {
-  return needs("libcoap", onPath("coap-client-notls"));
-}
-
-export function needsLeshan(name: LeshanName): Skip {
-  return needs(name, existsSync(join(peersDirectory, name, "stamp")) && onPath("java"));
+/** Written when the peer is complete. */
+export function leshanStamp(name: LeshanName): string {
+  return join(peersDirectory, name, "stamp");
 }
 
 /** A directory of the test's own; remove it with `removeDirectory`. */
@@ -43,13 +31,4 @@ export function temporaryDirectory(): Promise<string> {
 
 export function removeDirectory(path: string): Promise<void> {
   return rm(path, { recursive: true, force: true, maxRetries: 5 });
-}
-
-function needs(peer: string, installed: boolean): Skip {
-  if (installed || interopRequired) return { skip: false };
-  return { skip: `${peer} is not installed; conformance-tests/interop/peers/install.sh does it, INTEROP=required makes this a failure` };
-}
-
-function onPath(command: string): boolean {
-  return spawnSync("sh", ["-c", 'command -v "$1"', "sh", command], { stdio: "ignore" }).status === 0;
 }
