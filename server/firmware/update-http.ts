@@ -1,5 +1,6 @@
 /** Firmware updates of single devices over REST. */
 import { findInstant, formatInstant } from "@lwm2m/protocol/platform/instant";
+import { unknownDevice } from "../devices/device-http.ts";
 import type { JsonSchema, Reply, Route } from "../http/route.ts";
 import type { Json } from "../storage/collection.ts";
 import type { PackageService } from "./package-service.ts";
@@ -50,8 +51,7 @@ export function updateRoutes(dependencies: {
     const endpoint = request.params["endpoint"] ?? "";
     const order = readOrder(request.body, dependencies.now());
     if ("problem" in order) return order;
-    if (!(await dependencies.isKnownDevice(endpoint)))
-      return { problem: { type: "device-unknown", detail: `no device is called ${endpoint}` } };
+    if (!(await dependencies.isKnownDevice(endpoint))) return unknownDevice(endpoint);
     const pack = await packages.find(order.packageId);
     if (pack === undefined) {
       const detail = `no package has the id ${order.packageId}`;
@@ -108,7 +108,10 @@ export function updateRoutes(dependencies: {
       },
       async handle(request): Promise<Reply> {
         const { limit } = request.query;
-        const items = await updates.page(request.params["endpoint"] ?? "", typeof limit === "number" ? limit : 100);
+        const endpoint = request.params["endpoint"] ?? "";
+        const items = await updates.page(endpoint, typeof limit === "number" ? limit : 100);
+        // A device that was deleted leaves its updates behind.
+        if (items.length === 0 && !(await dependencies.isKnownDevice(endpoint))) return unknownDevice(endpoint);
         return { status: 200, body: { items: items.map(view) } };
       },
     },
