@@ -26,6 +26,8 @@ export interface EmbeddedStoreSettings {
 export interface EmbeddedStore extends Store {
   /** Calls so far whose filter or sort order no index served. */
   unservedQueries(): number;
+  /** Reads the whole database and its indexes; what is wrong with them, one line each, empty when all is well. Takes long. */
+  verify(): Promise<readonly string[]>;
 }
 
 const databaseFile = "store.db";
@@ -90,6 +92,10 @@ function assemble(settings: EmbeddedStoreSettings, link: WorkerLink, blobs: Blob
       await link.close();
     },
     unservedQueries: () => unserved,
+    verify: async () => {
+      const answer = await link.ask({ op: "verify" });
+      return answer.ok ? (JSON.parse(answer.text) as string[]) : [];
+    },
   };
 }
 

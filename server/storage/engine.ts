@@ -12,6 +12,8 @@ const engineFailures: ReadonlySet<number> = new Set([
   ...[sqlCodes.corrupt, sqlCodes.full, sqlCodes.cannotOpen, sqlCodes.notADatabase],
 ]);
 
+const readingOperations: ReadonlySet<string> = new Set(["find", "count", "range", "verify", "close"]);
+
 export class Engine {
   readonly #driver: SqlDriver;
   readonly #tables: ReadonlyMap<string, CollectionTable>;
@@ -26,7 +28,7 @@ export class Engine {
 
   /** The answers are durable when this returns: it commits once, after the last request. */
   execute(requests: readonly StoreRequest[]): readonly Answer[] {
-    const writing = requests.some((request) => request.op !== "find" && request.op !== "count" && request.op !== "range");
+    const writing = requests.some((request) => !readingOperations.has(request.op));
     try {
       if (writing) this.#driver.exec("BEGIN IMMEDIATE");
       const answers = requests.map((request) => this.#answer(request));
@@ -79,6 +81,13 @@ export class Engine {
       case "probe":
         this.#driver.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('probe', ?)", [String(++this.#probes)]);
         return String(this.#driver.get("SELECT value FROM meta WHERE name = 'probe'")?.[0]);
+      case "verify":
+        return JSON.stringify(
+          this.#driver
+            .all("PRAGMA integrity_check")
+            .flat()
+            .filter((line) => line !== "ok"),
+        );
       case "close":
         return "null";
     }

@@ -47,6 +47,7 @@ export type StoreRequest =
       readonly limit: number;
     }
   | { readonly op: "probe" }
+  | { readonly op: "verify" }
   | { readonly op: "close" };
 
 /** Requests of one turn of the main loop, in order; `first` numbers the first one. */

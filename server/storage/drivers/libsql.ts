@@ -15,6 +15,7 @@ export function openLibsql(file: string): SqlDriver {
     get: (sql, parameters = []) => translating(() => readers(sql).get(parameters) as SqlRow | undefined),
     // all() reads to the end. A broken-off iterate() would leave the statement open and block checkpoints.
     all: (sql, parameters = []) => translating(() => readers(sql).all(parameters) as SqlRow[]),
+    // Statements hold the connection, and with it the lock, until they are collected or the worker ends.
     close: () => translating(() => void database.close()),
   };
 }
