@@ -1,11 +1,16 @@
 import assert from "node:assert/strict";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { VirtualClock } from "@lwm2m/protocol/testing/virtual-clock";
 import { aDoor, bodyOf, problemOf } from "../http/door-fixture.ts";
+import { openEmbeddedStore } from "../storage/embedded-store.ts";
 import type { EventLog, EventType, LoggedEvent } from "./event.ts";
 import { type FollowSettings, followEvents } from "./event-follower.ts";
 import { eventRoutes } from "./event-http.ts";
+import { eventsDefinition, openEventLog } from "./event-log.ts";
 
 /** A log in memory whose reads take a turn, as those of an engine do: the contract of `EventLog`, nothing of its storage. */
 class MemoryLog implements EventLog {
@@ -160,6 +165,38 @@ async function anEventDoor(t: Parameters<typeof aDoor>[0], maxStreams = 10) {
   const log = new MemoryLog();
   return { log, ...(await aDoor(t, eventRoutes({ log, clock: new VirtualClock(), maxStreams }))) };
 }
+
+test("DESIGN §5: the stored log streamed while it is written to: every event once and in order", async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), "event-http-"));
+  const store = await openEmbeddedStore({ directory, collections: [eventsDefinition], strictFilters: true });
+  const clock = new VirtualClock();
+  const log = await openEventLog({ store, clock });
+  const total = 3_000;
+  const write = async (from: number, to: number): Promise<void> => {
+    const drafts = Array.from({ length: to - from }, (_, i) => ({
+      key: `k${from + i}`,
+      type: "device.updated" as const,
+      subject: "dev1",
+      timeMs: clock.now(),
+      data: { number: from + i },
+    }));
+    // Several appends in the air at once.
+    await Promise.all([0, 1, 2].map((part) => log.append(drafts.filter((_, i) => i % 3 === part))));
+  };
+  await write(0, 900);
+  const { ask, door } = await aDoor(t, eventRoutes({ log, clock, maxStreams: 10 }));
+  const streams = await Promise.all([0, 1, 2].map(() => ask("/events?after=", { headers: asStream })));
+  const reading = Promise.all(streams.map((stream) => readEvents(stream, total)));
+  for (let from = 900; from < total; from += 300) await write(from, from + 300);
+  for (const events of await reading)
+    assert.deepEqual(
+      events.map(({ id }) => Number(id)),
+      upTo(total),
+    );
+  await door.close(0);
+  await store.close();
+  await rm(directory, { recursive: true });
+});
 
 const asStream = { accept: "text/event-stream" };
 
