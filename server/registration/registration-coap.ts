@@ -10,8 +10,6 @@ import { StorageUnavailableError } from "../storage/collection.ts";
 import type { ObjectList } from "./registration-machine.ts";
 import type { RegistrationService } from "./registration-service.ts";
 
-/** Longer names are no name a person gave; they would only fill the store. */
-const longestEndpointName = 255;
 /** How long a device waits before it tries again when the store is not there, seconds. */
 const storeRetrySeconds = 30;
 
@@ -49,7 +47,6 @@ async function register(registrations: RegistrationService, request: IncomingReq
   const { endpointName, additional, profileIds, tolerances, ...stated } = query;
   // Without a security context nothing else names the device (LwM2M Core 1.1 §6.2.1).
   if (endpointName === undefined) return badRequest("ep: expected an endpoint name, got none");
-  if (endpointName.length > longestEndpointName) return badRequest(`ep: longer than ${longestEndpointName} characters`);
   const list = objectListOf(request);
   if (list === undefined) {
     // A profile stands for a list this server would have to know (LwM2M Core 1.2 §6.2.1).

@@ -1,0 +1,146 @@
+/** A device that does what its test says: registers, answers from a table, notifies. */
+import { formatCode, Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
+import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
+import { openCoapEndpoint } from "@lwm2m/protocol/coap/endpoint";
+import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
+import type {
+  IncomingRequest,
+  IncomingResponse,
+  NotifyOutcome,
+  OutgoingRequest,
+  OutgoingResponse,
+  ServedObservation,
+} from "@lwm2m/protocol/coap/message";
+import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
+import { type ServerWorld, serverAddress } from "./server-world.ts";
+
+const methodNames = new Map(Object.entries(Method).map(([name, code]) => [code as number, name.toUpperCase()]));
+
+export interface DeviceScript {
+  readonly endpoint?: string;
+  readonly address?: SocketAddress;
+  /** Behind `ep=`. */
+  readonly query?: readonly string[];
+  readonly links?: string;
+}
+
+export type Answer = OutgoingResponse | ((request: IncomingRequest) => OutgoingResponse);
+
+export class ScriptedDevice {
+  readonly endpoint: string;
+  readonly address: SocketAddress;
+  /** `GET /3/0/9`; the rest is 4.04. */
+  readonly answers = new Map<string, Answer>();
+  /** What the server asked, in order. */
+  readonly asked: string[] = [];
+  readonly requests: IncomingRequest[] = [];
+  /** By path. */
+  readonly observations = new Map<string, ServedObservation>();
+  location: readonly string[] = [];
+  readonly #world: ServerWorld;
+  readonly #script: Required<DeviceScript>;
+  #coap: CoapEndpoint;
+
+  constructor(world: ServerWorld, script: DeviceScript = {}) {
+    this.#world = world;
+    this.#script = {
+      endpoint: "dev-1",
+      address: { address: "10.0.0.2", port: 56_830 },
+      query: ["lt=300", "lwm2m=1.1", "b=U"],
+      links: '</>;rt="oma.lwm2m";ct=110,</1/0>,</3/0>,</3303/0>',
+      ...script,
+    };
+    this.endpoint = this.#script.endpoint;
+    this.address = this.#script.address;
+    this.#coap = this.#open();
+  }
+
+  register(more: { readonly query?: readonly string[]; readonly links?: string } = {}): Promise<IncomingResponse> {
+    return this.#registered(
+      this.send({
+        method: Method.post,
+        path: ["rd"],
+        query: [`ep=${this.endpoint}`, ...(more.query ?? this.#script.query)],
+        contentFormat: ContentFormat.linkFormat,
+        payload: bytes(more.links ?? this.#script.links),
+      }),
+    );
+  }
+
+  update(query: readonly string[] = [], links?: string): Promise<IncomingResponse> {
+    const payload = links === undefined ? {} : { contentFormat: ContentFormat.linkFormat, payload: bytes(links) };
+    return this.send({ method: Method.post, path: this.location, query, ...payload });
+  }
+
+  deregister(): Promise<IncomingResponse> {
+    return this.send({ method: Method.delete, path: this.location });
+  }
+
+  /** Any request to the server; throws when it is not answered. */
+  async send(request: OutgoingRequest): Promise<IncomingResponse> {
+    const outcome = await this.#world.until(this.#coap.request(this.#coap.peerAt(serverAddress), request));
+    if (!outcome.ok) throw new Error(`no response: ${outcome.reason}`);
+    return outcome.response;
+  }
+
+  notify(path: string, response: OutgoingResponse, confirmable = true): Promise<NotifyOutcome> {
+    const relation = this.observations.get(path);
+    if (relation === undefined) throw new Error(`${path} is not observed`);
+    return relation.notify(response, confirmable);
+  }
+
+  /** Loses what it knew, as after a reset; the address stays. */
+  async restart(): Promise<void> {
+    await this.#coap.close();
+    this.observations.clear();
+    this.#coap = this.#open();
+  }
+
+  close(): Promise<void> {
+    return this.#coap.close();
+  }
+
+  async #registered(answer: Promise<IncomingResponse>): Promise<IncomingResponse> {
+    const response = await answer;
+    this.location = response.locationPath;
+    return response;
+  }
+
+  #open(): CoapEndpoint {
+    const coap = openCoapEndpoint({
+      socket: this.#world.network.socket(this.address),
+      clock: this.#world.clock,
+      random: this.#world.random,
+    });
+    coap.handle((request) => this.#answer(request));
+    return coap;
+  }
+
+  #answer(request: IncomingRequest): OutgoingResponse {
+    const path = `/${request.path.join("/")}`;
+    const query = request.query.length === 0 ? "" : `?${request.query.join("&")}`;
+    const line = `${methodNames.get(request.method)} ${path}${query}`;
+    this.asked.push(request.observe === undefined ? line : `${line} observe ${request.observe}`);
+    this.requests.push(request);
+    const answer = this.answers.get(line) ?? { code: ResponseCode.notFound };
+    const response = typeof answer === "function" ? answer(request) : answer;
+    return { ...response, acceptObserve: (relation) => this.observations.set(path, relation) };
+  }
+}
+
+export function senmlValue(path: string, value: number | string | boolean): OutgoingResponse {
+  const field = typeof value === "number" ? "v" : typeof value === "string" ? "vs" : "vb";
+  return content(JSON.stringify([{ n: path, [field]: value }]));
+}
+
+export function content(senmlJson: string): OutgoingResponse {
+  return { code: ResponseCode.content, contentFormat: ContentFormat.senmlJson, payload: bytes(senmlJson) };
+}
+
+export function codeOf(response: IncomingResponse): string {
+  return formatCode(response.code);
+}
+
+export function bytes(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}

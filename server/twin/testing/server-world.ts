@@ -1,0 +1,174 @@
+/** The device-facing features wired as the application does, on the real store, the virtual clock and the memory network. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { openCatalogue } from "@lwm2m/object-registry/catalogue";
+import { openCoapEndpoint } from "@lwm2m/protocol/coap/endpoint";
+import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
+import { MemoryNetwork } from "@lwm2m/protocol/testing/memory-network";
+import { seededRandom } from "@lwm2m/protocol/testing/seeded-random";
+import { VirtualClock } from "@lwm2m/protocol/testing/virtual-clock";
+import { coapRouter } from "../../coap-router.ts";
+import { type DeviceService, openDeviceService } from "../../devices/device-service.ts";
+import { deviceCollection } from "../../devices/device-store.ts";
+import type { EventLog, LoggedEvent } from "../../events/event.ts";
+import { eventsDefinition, openEventLog } from "../../events/event-log.ts";
+import type { DocumentWithOutbox } from "../../events/outbox-relay.ts";
+import { openOutboxRelay } from "../../events/outbox-relay.ts";
+import { type ObservationService, openObservationService, rememberObservations } from "../../observations/observation-service.ts";
+import { observationCollection } from "../../observations/observation-store.ts";
+import { idempotencyCollection } from "../../operations/idempotency.ts";
+import type { CreateOutcome, Operation, OperationRequest } from "../../operations/operation.ts";
+import { type OperationService, type OperationServiceLimits, openOperationService } from "../../operations/operation-service.ts";
+import { operationCollection } from "../../operations/operation-store.ts";
+import { registrationCoapRoute } from "../../registration/registration-coap.ts";
+import { openRegistrationService, type RegistrationService } from "../../registration/registration-service.ts";
+import { registrationCollection } from "../../registration/registration-store.ts";
+import { openEmbeddedStore } from "../../storage/embedded-store.ts";
+import { openSupervisor } from "../../supervisor.ts";
+import { sendCoapRoute } from "../send-coap.ts";
+import { openTwinService, type TwinService } from "../twin-service.ts";
+import { twinCollection } from "../twin-store.ts";
+import { type WatchedStore, watchStore } from "./watched-store.ts";
+
+export const serverAddress = { address: "10.0.0.1", port: 5683 };
+
+const withOutbox = [deviceCollection, registrationCollection, operationCollection, observationCollection, twinCollection];
+
+export interface RunningServer {
+  readonly coap: CoapEndpoint;
+  readonly events: EventLog;
+  readonly devices: DeviceService;
+  readonly registrations: RegistrationService;
+  readonly operations: OperationService;
+  readonly observations: ObservationService;
+  readonly twins: TwinService;
+  /** Failures of background work: a test ends with none. */
+  readonly failures: readonly string[];
+}
+
+const registry = openCatalogue();
+
+/** One test: a directory, a clock, a network; servers come and go on it. */
+export class ServerWorld {
+  readonly directory: string;
+  readonly clock: VirtualClock;
+  readonly network: MemoryNetwork;
+  readonly random = seededRandom(7);
+  readonly registry = registry;
+  #store: WatchedStore | undefined;
+  #server: RunningServer | undefined;
+  #closeServer: (graceful: boolean) => Promise<void> = async () => {};
+
+  private constructor(directory: string) {
+    this.directory = directory;
+    this.clock = new VirtualClock(undefined, () => this.#store?.settle() ?? Promise.resolve());
+    this.network = new MemoryNetwork(this.clock, this.random);
+  }
+
+  static async open(limits: Partial<OperationServiceLimits> = {}): Promise<ServerWorld> {
+    const world = new ServerWorld(await mkdtemp(join(tmpdir(), "server-world-")));
+    await world.start(limits);
+    return world;
+  }
+
+  get server(): RunningServer {
+    if (this.#server === undefined) throw new Error("no server runs");
+    return this.#server;
+  }
+
+  get store(): WatchedStore {
+    if (this.#store === undefined) throw new Error("no store is open");
+    return this.#store;
+  }
+
+  async start(limits: Partial<OperationServiceLimits> = {}): Promise<RunningServer> {
+    const { clock, random } = this;
+    const collections = [...withOutbox, eventsDefinition, idempotencyCollection];
+    const store = watchStore(await openEmbeddedStore({ directory: this.directory, collections, strictFilters: true }));
+    this.#store = store;
+    const failures: string[] = [];
+    const supervisor = openSupervisor({
+      error: (message, fields) => failures.push(`${message}: ${fields?.["what"]}: ${fields?.["error"]}`),
+    });
+    const events = await openEventLog({ store, clock });
+    const relay = await openOutboxRelay({
+      log: events,
+      clock,
+      collections: withOutbox.map((definition) => store.collection<DocumentWithOutbox>(definition)),
+    });
+    const devices = openDeviceService({ store, relay, clock, supervisor });
+    const registrations = await openRegistrationService({ store, relay, events, devices, clock, random, supervisor });
+    const remembered = await rememberObservations(store, registrations);
+    const twins = openTwinService({ store, relay, registry, clock });
+    const learn = twins.learn.bind(twins);
+    const coap = openCoapEndpoint({
+      socket: this.network.socket(serverAddress),
+      clock,
+      random,
+      onBug: (error) => failures.push(`coap: ${error}`),
+    });
+    const shared = { store, relay, devices, registrations, registry, coap, clock, random, supervisor, learn };
+    const operations = openOperationService({ ...shared, limits });
+    const observations = openObservationService({ ...shared, operations, remembered });
+    coap.handle(coapRouter([registrationCoapRoute(registrations), sendCoapRoute({ registrations, registry, clock, learn })]));
+    await operations.start();
+    this.#server = { coap, events, devices, registrations, operations, observations, twins, failures };
+    this.#closeServer = async (graceful) => {
+      if (graceful) await operations.close();
+      await coap.close();
+      if (!graceful) await operations.close();
+      await registrations.close();
+      await relay.close();
+      await supervisor.settled();
+      await store.close();
+    };
+    return this.#server;
+  }
+
+  async stop(): Promise<void> {
+    await this.#closeServer(true);
+    this.#server = undefined;
+    this.#store = undefined;
+  }
+
+  /** As kill -9 would: what was not durable is lost, and nothing that runs on may write. */
+  async kill(): Promise<void> {
+    this.store.fail(new Error("the process was killed"));
+    await this.#closeServer(false).catch(() => {});
+    this.#server = undefined;
+    this.#store = undefined;
+  }
+
+  async close(): Promise<void> {
+    if (this.#server !== undefined) await this.stop();
+    this.network.close();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  until<T>(promise: Promise<T>, limitMs?: number): Promise<T> {
+    return this.clock.until(promise, limitMs);
+  }
+
+  create(endpoint: string, request: OperationRequest): Promise<CreateOutcome> {
+    return this.until(this.server.operations.create(endpoint, request, { actor: "test", traceId: "0".repeat(32) }));
+  }
+
+  /** Creates an operation and waits for its end. */
+  async carryOut(endpoint: string, request: OperationRequest, timeoutMs = 1_000): Promise<Operation> {
+    const outcome = await this.create(endpoint, request);
+    if (!outcome.ok) throw new Error(`${request.kind} ${request.path} was refused: ${outcome.refusal.detail}`);
+    const operation = await this.until(this.server.operations.waitFor(outcome.operation._id, timeoutMs));
+    if (operation === undefined) throw new Error("the operation is gone");
+    return operation;
+  }
+
+  async eventsOf(subject: string): Promise<readonly LoggedEvent[]> {
+    await this.clock.advance(0);
+    return this.until(this.server.events.read({ after: "", limit: 1_000, subject }));
+  }
+
+  async eventTypes(subject: string): Promise<readonly string[]> {
+    return (await this.eventsOf(subject)).map(({ type }) => type);
+  }
+}
