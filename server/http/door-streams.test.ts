@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { request as httpRequest } from "node:http";
 import { test } from "node:test";
-import { aDoor, aRoute, bodyOf, problemOf } from "./door-fixture.ts";
+import { aDoor, aRoute, bodyOf, key, problemOf } from "./door-fixture.ts";
 
 test("a binary body streams to its handler, which may refuse it before it is read", async (t) => {
   let bytes = 0;
@@ -117,4 +117,41 @@ test("many requests at once leave no warning behind", async (t) => {
   for (const release of held) release();
   for (const answer of answers) assert.equal((await answer).status, 200);
   assert.deepEqual(warnings, []);
+});
+
+test("a client that leaves in the middle of an upload is no fault of the server", async (t) => {
+  let broken: unknown;
+  let hasBegun = (): void => {};
+  const begun = new Promise<void>((resolve) => {
+    hasBegun = resolve;
+  });
+  const upload = aRoute({
+    path: "/upload",
+    method: "PUT",
+    body: "binary",
+    async handle({ stream }) {
+      try {
+        for await (const _ of stream ?? []) hasBegun();
+      } catch (error) {
+        broken = error;
+        throw error;
+      }
+      return { status: 200 };
+    },
+  });
+  const { ask, door, lines } = await aDoor(t, [upload]);
+  const headers = { authorization: `Bearer ${key}`, "content-length": "1000000" };
+  const request = httpRequest({ port: door.port, path: "/api/v1/upload", method: "PUT", headers });
+  request.on("error", () => {});
+  request.write("x");
+  await begun;
+  request.destroy();
+  while (broken === undefined) await ask("/none");
+  await door.close(1_000);
+  assert.equal(
+    lines.some((line) => line.includes('"level":"error"')),
+    false,
+    lines.join(""),
+  );
+  assert.ok(lines.some((line) => line.includes("the client left")));
 });

@@ -114,11 +114,20 @@ async function answerOne(
   try {
     await sendReply(response, await door.answer(request, response, context), context);
   } catch (error) {
-    if (!(error instanceof StorageUnavailableError)) log.error("a request handler failed", { ...facts, error });
+    if (context.signal.aborted && isBrokenOff(error)) log.debug("the client left", facts);
+    else if (!(error instanceof StorageUnavailableError)) log.error("a request handler failed", { ...facts, error });
     if (response.headersSent) response.destroy();
-    else await sendReply(response, failureReply(error), context);
+    else {
+      for (const name of response.getHeaderNames()) response.removeHeader(name);
+      await sendReply(response, failureReply(error), context);
+    }
   }
   log.debug("request", { ...facts, status: response.statusCode, durationMs: clock.now() - startedAt });
+}
+
+/** A body that ends because its sender went away in the middle. */
+function isBrokenOff(error: unknown): boolean {
+  return error instanceof Error && "code" in error && (error.code === "ECONNRESET" || error.code === "ERR_STREAM_PREMATURE_CLOSE");
 }
 
 /** What the caller may know of a failure: that it was ours. */
