@@ -55,7 +55,44 @@ export async function openApp(deps: AppDeps): Promise<App> {
 }
 
 async function open(deps: AppDeps, closers: Closers): Promise<App> {
-  const { settings, log, clock, random, strict = false } = deps;
+  const { settings, log, clock } = deps;
+  const storage = await openStorage(deps, closers);
+  const { coap, bootstrap } = await bindCoapDoors(deps, closers);
+  const features = await openFeatures({ ...deps, ...storage }, { coap: coap.endpoint, bootstrap: bootstrap.endpoint });
+  closers.add("features", () => features.close());
+
+  let isOpen = false;
+  let authenticate: Authenticate = () => undefined;
+  const eventDoor = { log: storage.events, clock, maxStreams: settings.eventStreams };
+  const http = await openHttp(deps, {
+    routes: [...features.routes, ...eventRoutes(eventDoor), versionRoute(serverVersion())],
+    openRoutes: healthRoutes({ findFaults: () => findFaults(storage.store, clock, isOpen) }),
+    authenticate: (authorization) => authenticate(authorization),
+  });
+  closers.add("HTTP door", () => {
+    isOpen = false;
+    return http.close(httpGraceMs);
+  });
+
+  // Made when nothing else can fail: its first showing is its only one.
+  const key = await administratorKey(deps);
+  authenticate = bearerCheck(key.key);
+  // Nothing was sent so far: a start that failed has disturbed no device.
+  await features.start();
+  coap.open();
+  bootstrap.open();
+  isOpen = true;
+  log.info("listening", { door: "http", address: http.address, port: http.port });
+  return {
+    httpOrigin: originOf(http),
+    coapPort: coap.endpoint.local.port,
+    bootstrapCoapPort: bootstrap.endpoint.local.port,
+    newKey: key.isNew ? key.key : undefined,
+    close: () => closers.close(),
+  };
+}
+
+async function openStorage({ settings, log, clock, strict = false }: AppDeps, closers: Closers) {
   const supervisor = openSupervisor(log);
   const store = await openEmbeddedStore({
     directory: settings.dataDir,
@@ -78,56 +115,20 @@ async function open(deps: AppDeps, closers: Closers): Promise<App> {
     onError: (error: unknown) => log.error("events wait to be relayed", { error }),
   });
   closers.add("outbox relay", () => relay.close());
-
-  const bind = { clock, random, log, host: settings.coapHost };
-  const coap = await bindCoapDoor({ ...bind, door: "coap", port: settings.coapPort, portSetting: "COAP_PORT" });
-  closers.add("CoAP endpoint", () => coap.endpoint.close());
-  const bootstrap = await bindCoapDoor({
-    ...bind,
-    door: "bootstrap-coap",
-    port: settings.bootstrapCoapPort,
-    portSetting: "BOOTSTRAP_COAP_PORT",
-  });
-  closers.add("bootstrap CoAP endpoint", () => bootstrap.endpoint.close());
-
-  const doors = { coap: coap.endpoint, bootstrap: bootstrap.endpoint };
-  const features = await openFeatures({ store, events, relay, supervisor, clock, random, log, settings }, doors);
-  closers.add("features", () => features.close());
-
-  let isOpen = false;
-  let authenticate: Authenticate = () => undefined;
-  const openRoutes = healthRoutes({ findFaults: () => findFaults(store, clock, isOpen) });
-  const eventDoor = { log: events, clock, maxStreams: settings.eventStreams };
-  const routes = [...features.routes, ...eventRoutes(eventDoor), versionRoute(serverVersion())];
-  const http = await openHttp(deps, {
-    routes: [...routes, openApiRoute({ version: serverVersion(), prefix: apiPrefix, routes, openRoutes })],
-    openRoutes,
-    authenticate: (authorization) => authenticate(authorization),
-  });
-  closers.add("HTTP door", () => {
-    isOpen = false;
-    return http.close(httpGraceMs);
-  });
-
-  // Made when nothing can fail any more: its first showing is its only one.
-  const key = await administratorKey(settings, random);
-  authenticate = bearerCheck(key.key);
-  // Nothing was sent so far: a start that failed has disturbed no device.
-  await features.start();
-  coap.open();
-  bootstrap.open();
-  isOpen = true;
-  log.info("listening", { door: "http", address: http.address, port: http.port });
-  return {
-    httpOrigin: originOf(http),
-    coapPort: coap.endpoint.local.port,
-    bootstrapCoapPort: bootstrap.endpoint.local.port,
-    newKey: key.isNew ? key.key : undefined,
-    close: () => closers.close(),
-  };
+  return { supervisor, store, events, relay };
 }
 
-function administratorKey(settings: Settings, random: Random): Promise<{ readonly key: string; readonly isNew: boolean }> {
+async function bindCoapDoors({ settings, log, clock, random }: AppDeps, closers: Closers) {
+  const { coapHost: host, coapPort, bootstrapCoapPort } = settings;
+  const parts = { clock, random, log, host };
+  const coap = await bindCoapDoor({ ...parts, door: "coap", port: coapPort, portSetting: "COAP_PORT" });
+  closers.add("CoAP endpoint", () => coap.endpoint.close());
+  const bootstrap = await bindCoapDoor({ ...parts, door: "bootstrap-coap", port: bootstrapCoapPort, portSetting: "BOOTSTRAP_COAP_PORT" });
+  closers.add("bootstrap CoAP endpoint", () => bootstrap.endpoint.close());
+  return { coap, bootstrap };
+}
+
+function administratorKey({ settings, random }: AppDeps): Promise<{ readonly key: string; readonly isNew: boolean }> {
   if (settings.apiKey !== undefined) return Promise.resolve({ key: settings.apiKey, isNew: false });
   return openAdministratorKey(settings.dataDir, random);
 }
@@ -136,9 +137,11 @@ type DoorParts = Pick<Parameters<typeof openHttpDoor>[0], "routes" | "openRoutes
 
 async function openHttp({ settings, log, clock, random, strict }: AppDeps, parts: DoorParts): Promise<HttpDoor> {
   const { httpHost: host, httpPort: port } = settings;
+  const document = openApiRoute({ ...parts, version: serverVersion(), prefix: apiPrefix });
   try {
     return await openHttpDoor({
       ...parts,
+      routes: [...parts.routes, document],
       ...{ host, port, clock, random, log },
       bodyBytes: settings.httpBodyBytes,
       maxWaitSeconds: settings.maxWaitSeconds,
