@@ -4,6 +4,7 @@ import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Random } from "@lwm2m/protocol/ports/random";
 import { bindCoapDoor } from "./coap-door.ts";
 import type { Settings } from "./config.ts";
+import type { EventType } from "./events/event.ts";
 import { eventRoutes } from "./events/event-http.ts";
 import { openEventLog } from "./events/event-log.ts";
 import { openOutboxRelay } from "./events/outbox-relay.ts";
@@ -39,6 +40,7 @@ export interface App {
 
 /** Requests under way get this long when the server stops. */
 const httpGraceMs = 2_000;
+const loggedEvents: readonly EventType[] = ["device.registered", "device.deregistered", "device.expired"];
 /** A store that needs longer for one small write is not ready for devices. */
 const probeTimeoutMs = 2_000;
 
@@ -107,6 +109,10 @@ async function openStorage({ settings, log, clock, strict = false }: AppDeps, cl
     clock,
     retainedEvents: settings.eventCount,
     onError: (error: unknown) => log.error("the event log failed", { error }),
+  });
+  // What an operator at a terminal wants to see; the rest is in the event feed.
+  events.subscribe((news) => {
+    for (const { type, subject } of news) if (loggedEvents.includes(type)) log.info(type, { endpoint: subject });
   });
   const relay = await openOutboxRelay({
     log: events,
