@@ -38,7 +38,7 @@ describe("starting the server wrongly", () => {
     assertNoStack(child);
   }
 
-  test("DESIGN §5: a second server on one data directory is refused, the first goes on", async () => {
+  test("a second server on one data directory is refused, the first goes on", async () => {
     await refusedToStart(server.dataDirectory, {}, new RegExp(server.dataDirectory));
     assert.equal((await server.rest.get("/health/ready")).status, 200);
     assert.equal((await server.rest.get("/devices")).status, 200);

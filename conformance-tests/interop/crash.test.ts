@@ -37,7 +37,7 @@ describe("the server killed and started again", () => {
     assert.equal(field(body, "status"), "succeeded", JSON.stringify(body));
   }
 
-  test("DESIGN §1: a registration survives, and the device is managed without registering anew", async () => {
+  test("nothing acknowledged is lost: a registration survives, and the device is managed without registering anew", async () => {
     await connect("survivor", ["--lifetime", "600"]);
     const before = await registration("survivor");
     server = await server.crashAndRestart();
@@ -49,7 +49,7 @@ describe("the server killed and started again", () => {
     assert.deepEqual(field(await registration("survivor"), "registeredAt"), field(before, "registeredAt"));
   });
 
-  test("DESIGN §1: an operation that waits for a sleeping device survives and is done at its next sign of life", async () => {
+  test("nothing acknowledged is lost: an operation that waits for a sleeping device survives and is done at its next sign of life", async () => {
     await connect("sleeper", ["--lifetime", "600", "--queue", "--awake", "2", "--sleep", "12"]);
     const ids: string[] = [];
     for (const value of ["Europe/Rome", "Europe/Oslo"]) {
@@ -74,7 +74,7 @@ describe("the server killed and started again", () => {
     assert.ok(JSON.stringify(read.body).includes("Europe/Oslo"), "in the order given, so the later value stands");
   });
 
-  test("DESIGN §1: killed five times while operations come in, not one that was accepted is lost", async () => {
+  test("nothing acknowledged is lost: killed five times while operations come in, not one that was accepted is lost", async () => {
     await connect("busy", ["--lifetime", "600"]);
     const accepted: string[] = [];
     for (const kills of [3, 17, 8, 40, 25]) {
@@ -101,7 +101,7 @@ describe("the server killed and started again", () => {
     assert.equal(field(read.body, "result", "values", 0, "value"), `+${accepted.length - 1}`, "in the order given");
   });
 
-  test("DESIGN §6 (c): a notified value and its event survive, and notifications go on", async () => {
+  test("nothing acknowledged is lost: a notified value and its event survive, and notifications go on", async () => {
     const path = "/3303/0/5700";
     await connect("observed", ["--lifetime", "60", "--interval", "1"]);
     const watch = new EventWatch(server.rest);
@@ -127,7 +127,7 @@ describe("the server killed and started again", () => {
     await replay.close();
   });
 
-  describe("DESIGN §6 (d): a firmware update ends in success although the server is killed", () => {
+  describe("nothing acknowledged is lost: a firmware update ends in success although the server is killed", () => {
     const isStep = (event: Json, id: string, state: string): boolean =>
       field(event, "data", "id") === id && field(event, "data", "state") === state;
     let device: Child;

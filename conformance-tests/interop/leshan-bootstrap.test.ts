@@ -105,7 +105,7 @@ interopSuite("the bootstrap server against Leshan", ["leshan-1", "leshan-2", "le
     }
   });
 
-  test("LwM2M Core 1.1 §6.1.7.3: a device without a configuration is refused", async () => {
+  test("LwM2M Core 1.1 §6.1.7.1: a device without a configuration is refused", async () => {
     const client = startLeshanClient("leshan-2", { bootstrap: uri, endpoint: "stranger" });
     try {
       assert.match(await client.says("bootstrap-failed"), /BAD_REQUEST|400/);

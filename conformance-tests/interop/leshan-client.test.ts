@@ -276,7 +276,7 @@ for (const variant of variants) {
       assert.equal(await refused({ kind: "writeAttributes", path: "/3303/0/5700", attributes: { pmin: 1, pmax: 3 } }), "5.00");
     });
 
-    test("LwM2M Core 1.1 §6.4.2: a client that comes back after a power cut is observed again", async () => {
+    test("LwM2M Core 1.1 §6.4: a client that comes back after a power cut is observed again", async () => {
       const path = "/3303/0/5700";
       await succeed({ kind: "observe", path });
       client.kill("SIGKILL");

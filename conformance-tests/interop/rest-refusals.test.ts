@@ -168,7 +168,7 @@ describe("REST requests that are refused", () => {
     }
   });
 
-  test("DESIGN §8: refused requests leave nothing behind and no trace of the key in the log", async () => {
+  test("refused requests leave nothing behind and no trace of the key in the log", async () => {
     const { body } = await server.rest.get(`/operations?endpoint=${device}`);
     const items = field(body, "items");
     assert.ok(Array.isArray(items) && items.length === 0, JSON.stringify(body));
