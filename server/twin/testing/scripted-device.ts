@@ -37,6 +37,8 @@ export class ScriptedDevice {
   /** By path. */
   readonly observations = new Map<string, ServedObservation>();
   location: readonly string[] = [];
+  /** Whether it grants observations. */
+  grants = true;
   readonly #world: ServerWorld;
   readonly #script: Required<DeviceScript>;
   #coap: CoapEndpoint;
@@ -124,7 +126,7 @@ export class ScriptedDevice {
     this.requests.push(request);
     const answer = this.answers.get(line) ?? { code: ResponseCode.notFound };
     const response = typeof answer === "function" ? answer(request) : answer;
-    return { ...response, acceptObserve: (relation) => this.observations.set(path, relation) };
+    return this.grants ? { ...response, acceptObserve: (relation) => this.observations.set(path, relation) } : response;
   }
 }
 
