@@ -173,8 +173,9 @@ function openBootstrap(
     typeOf: typeLookup(registry, [], "1.1"),
     onSession(notice) {
       // One line per session and refusal; single answers are for whoever looks closely.
-      if (notice.kind === "answered") log.debug("bootstrap", { ...notice });
-      else log.info("bootstrap", { ...notice });
+      const { at: _, ...facts } = notice;
+      if (notice.kind === "answered") log.debug("bootstrap", facts);
+      else log.info("bootstrap", facts);
       const event = bootstrapEvent(notice);
       if (event !== undefined) supervisor.run(events.append([event]), "log a bootstrap event");
     },
