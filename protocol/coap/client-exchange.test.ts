@@ -209,6 +209,18 @@ test("a signal cancels a request on the wire and one that waits; aborted before,
   await world.end();
 });
 
+test("a signal raised in onSent stops the request that was just sent", async () => {
+  const world = openWorld();
+  const endpoint = world.endpoint();
+  const peer = world.scripted();
+  const controller = new AbortController();
+  const control = { signal: controller.signal, onSent: () => controller.abort() };
+  const outcome = watch(endpoint.request(endpoint.peerAt(deviceAddress), get, control));
+  assert.equal((await peer.listen(100_000)).length, 1, "sent once, not again");
+  assert.equal(reasonOf(outcome()), "cancelled");
+  await world.end();
+});
+
 test("onSent runs when the first datagram was handed to the socket; facts count every datagram", async () => {
   const world = openWorld();
   const endpoint = world.endpoint();

@@ -52,8 +52,8 @@ export class ClientExchange implements TokenOwner {
     this.#tokens = tokens;
     this.#token = message.token;
     this.#hooks = hooks;
-    if (register) tokens.set(message.token, this);
     this.#send(record, message);
+    if (register) tokens.set(message.token, this);
   }
 
   receive(record: PeerRecord, view: MessageView, receipt: Receipt | undefined): void {

@@ -3,7 +3,7 @@
  * what it cost. `body-transfer.ts` makes one or many exchanges of it.
  */
 import type { Timer } from "../ports/clock.ts";
-import { ClientExchange, type ExchangeEnd, type RequestMessage } from "./client-exchange.ts";
+import { ClientExchange, type ExchangeEnd, type ExchangeHooks, type RequestMessage } from "./client-exchange.ts";
 import type { CoapOption, ExchangeFacts, OutgoingRequest, RequestControl, RequestFailure } from "./message.ts";
 import type { MessageLayer } from "./message-layer.ts";
 import { exchangeLifetimeMs, type TransmissionParameters } from "./parameters.ts";
@@ -140,33 +140,29 @@ export class RequestFlow {
     const confirmable = this.request.confirmable ?? true;
     if (this.#token.length === 0) this.#token = token;
     const sent: RequestMessage = { method: this.request.method, confirmable, token, options: message.options, payload: message.payload };
-    // Without a deadline of the caller every exchange has its own, so that a long transfer lives as long as it moves.
-    const timer =
-      this.#control.timeoutMs === undefined
-        ? layer.deadlines.after(exchangeLifetimeMs(this.parameters), () => this.#onDeadline())
-        : undefined;
-    const exchange = new ClientExchange(
-      layer,
-      tokens,
-      this.record,
-      sent,
-      {
-        onDatagram: (length) => this.#countDatagram(length),
-        onAcknowledged: () => this.#turn.leave(this),
-        onEnd: (end, receivedBytes) => {
-          timer?.cancel();
-          this.#exchange = undefined;
-          this.#bytesReceived += receivedBytes;
-          if (end.kind === "response") this.#answeredAt = layer.deadlines.now();
-          message.onEnd?.(end);
-          resolve(end);
-        },
+    let timer: Timer | undefined;
+    const hooks: ExchangeHooks = {
+      onDatagram: (length) => this.#countDatagram(length),
+      onAcknowledged: () => this.#turn.leave(this),
+      onEnd: (end, receivedBytes) => {
+        timer?.cancel();
+        this.#exchange = undefined;
+        this.#bytesReceived += receivedBytes;
+        if (end.kind === "response") this.#answeredAt = layer.deadlines.now();
+        message.onEnd?.(end);
+        resolve(end);
       },
-      message.onExchange === undefined,
-    );
+    };
+    const exchange = new ClientExchange(layer, tokens, this.record, sent, hooks, message.onExchange === undefined);
     this.#exchange = exchange;
     message.onExchange?.(exchange);
+    // Without a deadline of the caller every exchange has its own, so that a long transfer lives as long as it moves.
+    if (this.#control.timeoutMs === undefined) {
+      timer = layer.deadlines.after(exchangeLifetimeMs(this.parameters), () => this.#onDeadline());
+    }
     if (!confirmable) this.#turn.leave(this);
+    // `onSent` may have cancelled the flow while the exchange was being made.
+    if (this.#failure !== undefined) exchange.stop(this.#failure);
   }
 
   #countDatagram(lengthBytes: number): void {

@@ -97,8 +97,8 @@ test("interop: npm coap as client: GET, POST, a download and an upload of 100 kB
     stopObserving = resolve;
   });
   (stream as coap.ObserveReadStream).close();
-  await ended;
   await endpoint.close();
+  await ended;
 });
 
 test("interop: npm coap as server: GET, a download of 100 kB, an observation and its end", async () => {
