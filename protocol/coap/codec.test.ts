@@ -308,11 +308,11 @@ function messageOf(parsed: coapPacket.ParsedPacket): Message {
   };
 }
 
-test("codec: of 100,000 mutated datagrams none throws anything else, and what is accepted coap-packet accepts as the same message", () => {
+test("codec: of 40,000 mutated datagrams none throws anything else, and what is accepted coap-packet accepts as the same message", () => {
   const random = seededRandom(77);
   const view = new MessageView();
   let accepted = 0;
-  for (let round = 0; round < 100_000; round++) {
+  for (let round = 0; round < 40_000; round++) {
     const bytes = mutated(random);
     try {
       view.decode(bytes);
@@ -323,7 +323,7 @@ test("codec: of 100,000 mutated datagrams none throws anything else, and what is
     accepted++;
     assert.deepEqual(decode(bytes), messageOf(coapPacket.parse(Buffer.from(bytes))));
   }
-  assert.ok(accepted > 5_000 && accepted < 95_000, `${accepted} accepted`);
+  assert.ok(accepted > 2_000 && accepted < 38_000, `${accepted} accepted`);
 });
 
 function mutated(random: SeededRandom): Uint8Array {

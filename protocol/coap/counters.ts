@@ -1,6 +1,6 @@
 /** What happened below the handlers: the whole set of names, so that a metric has a bounded number of series. */
 
-export interface CoapCounters {
+export type CoapCounters = {
   datagramsIn: number;
   datagramsOut: number;
   bytesIn: number;
@@ -24,7 +24,7 @@ export interface CoapCounters {
   refusedBusy: number;
   peersEvicted: number;
   bugs: number;
-}
+};
 
 export function createCoapCounters(): CoapCounters {
   return {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { deviceAddress, openWorld, serverAddress } from "../testing/coap-world.ts";
 import { Method, ResponseCode } from "./codes.ts";
+import type { EndpointCounters } from "./endpoint-contract.ts";
 
 const encoder = new TextEncoder();
 
@@ -40,6 +41,8 @@ test("RFC 7252 §5.2.1: a request and its piggybacked response between two endpo
   assert.equal(outcome.response.maxAgeSeconds, 30);
   assert.equal(outcome.facts.datagramsSent, 1);
   assert.equal(outcome.facts.roundTripMs, 20);
+  const counted: EndpointCounters = world.counters;
+  assert.equal(counted["datagramsOut"], 1);
   assert.equal(left, true, "afterSent runs once the reply was handed to the socket");
   await world.end();
 });

@@ -129,7 +129,7 @@ export interface ExchangeFacts {
 }
 
 export interface RequestControl {
-  /** Deadline for the response, from the call; default EXCHANGE_LIFETIME (247 s). */
+  /** Deadline for the whole response, from the call. Without it every exchange has EXCHANGE_LIFETIME (247 s), so that a block-wise transfer lives as long as it moves. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   /** Runs when the first datagram is handed to the socket, before any answer can arrive. */
