@@ -62,17 +62,15 @@ export class CollectionTable {
 
   /** JSON texts in order. */
   find(request: FindRequest): readonly string[] {
-    const filter = JSON.parse(request.filter) as Filter;
     const found: string[] = [];
-    for (const row of this.#rows(filter, request)) {
+    for (const row of this.#rows(request.filter, request)) {
       found.push(row.text);
       if (found.length === request.limit) break;
     }
     return found;
   }
 
-  count(filterText: string, cap: number): number {
-    const filter = JSON.parse(filterText) as Filter;
+  count(filter: Filter, cap: number): number {
     if (Object.keys(filter).length === 0) {
       return Number(this.#driver.get(`SELECT count(*) FROM (SELECT 1 FROM ${this.#table} LIMIT ?)`, [cap])?.[0] ?? 0);
     }
@@ -95,9 +93,8 @@ export class CollectionTable {
     }
   }
 
-  update(filterText: string, updateText: string, upsert: boolean): Updated {
-    const filter = JSON.parse(filterText) as Filter;
-    const update = JSON.parse(updateText) as Update;
+  /** `update` is used up: the document takes parts of it. */
+  update(filter: Filter, update: Update, upsert: boolean): Updated {
     const row = this.#first(filter);
     if (row === undefined) return upsert ? this.#upsert(filter, update) : { matched: false, upserted: false, text: undefined };
     const document = JSON.parse(row.text) as { [field: string]: unknown };
@@ -107,8 +104,7 @@ export class CollectionTable {
     return { matched: true, upserted: false, text };
   }
 
-  delete(filterText: string, many: boolean): number {
-    const filter = JSON.parse(filterText) as Filter;
+  delete(filter: Filter, many: boolean): number {
     if (!many) {
       const row = this.#first(filter);
       return row === undefined ? 0 : this.#driver.run(this.#sql.remove, [row.id]);

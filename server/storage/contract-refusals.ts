@@ -81,7 +81,14 @@ export function describeRefusals(things: () => Collection<Thing>): void {
     });
   }
   test("refused query: limits and sort orders out of range", async () => {
-    for (const query of [{ limit: 0 }, { limit: 1_001 }, { limit: 1.5 }, { sort: { plain: 1 } }, { sort: { n: 1, s: 1 } }] as const) {
+    for (const query of [
+      { limit: 0 },
+      { limit: 1_001 },
+      { limit: 1.5 },
+      { sort: { plain: 1 } },
+      { sort: { n: 1, s: 1 } },
+      { sort: { wakeAt: 1 } },
+    ] as const) {
       await assert.rejects(things().find({}, query));
     }
     await assert.rejects(things().updateOne({ n: 1 }, { $set: { s: "x" } }, { upsert: true }));

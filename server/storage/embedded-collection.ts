@@ -44,24 +44,24 @@ export class EmbeddedCollection<T extends StoredDocument> implements Collection<
   async find(filter: Filter, query: FindQuery = {}): Promise<readonly T[]> {
     checkFind(this.name, query);
     const [sort, direction] = Object.entries(query.sort ?? {})[0] ?? ["_id", 1];
-    if (!isSortServed(this.#definition, sort)) this.#onUnserved(this.name, `sorted by ${sort}`);
     const { after } = query;
     const request: StoreRequest = {
       op: "find",
       collection: this.name,
-      filter: this.#filterText(filter),
+      filter: this.#checked(filter),
       sort,
       descending: direction === -1,
       limit: query.limit ?? storeLimits.usualDocuments,
       ...(after === undefined ? {} : { after: { value: JSON.stringify(after.value ?? null), id: after.id } }),
     };
+    if (!isSortServed(this.#definition, filter, sort)) this.#onUnserved(this.name, `sorted by ${sort}`);
     // The texts in the store are documents of this collection: nobody else writes there.
     return JSON.parse(await this.#ask(request)) as T[];
   }
 
   async count(filter: Filter, cap: number = usualCap): Promise<number> {
     if (!Number.isInteger(cap) || cap < 1) throw new Error(`count on ${this.name}: cap ${cap}`);
-    return Number(await this.#ask({ op: "count", collection: this.name, filter: this.#filterText(filter), cap }));
+    return Number(await this.#ask({ op: "count", collection: this.name, filter: this.#checked(filter), cap }));
   }
 
   async insertOne(document: T): Promise<InsertOutcome> {
@@ -112,16 +112,16 @@ export class EmbeddedCollection<T extends StoredDocument> implements Collection<
   #updating(filter: Filter, update: Update, upsert: boolean, returning: boolean): WriteRequest {
     checkUpdate(this.name, update);
     if (upsert) checkUpsert(this.name, filter);
-    return { op: "update", collection: this.name, filter: this.#filterText(filter), update: JSON.stringify(update), upsert, returning };
+    return { op: "update", collection: this.name, filter: this.#checked(filter), update, upsert, returning };
   }
 
   #deletion(filter: Filter, many: boolean): WriteRequest {
-    return { op: "delete", collection: this.name, filter: this.#filterText(filter), many };
+    return { op: "delete", collection: this.name, filter: this.#checked(filter), many };
   }
 
-  #filterText(filter: Filter): string {
+  #checked(filter: Filter): Filter {
     checkFilter(this.name, filter);
     if (!isServed(this.#definition, filter)) this.#onUnserved(this.name, `filtered by ${Object.keys(filter).join(", ")}`);
-    return JSON.stringify(filter);
+    return filter;
   }
 }

@@ -100,9 +100,12 @@ function assemble(settings: EmbeddedStoreSettings, link: WorkerLink, blobs: Blob
 }
 
 function causeOf(error: unknown): string {
-  if (error instanceof SqlError) return sqlCauses.get(error.code) ?? error.message;
+  const message = (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, " ");
+  if (message.includes("@libsql/"))
+    return "the SQLite engine of this platform is not installed; install without --omit=optional, or use Node 24";
+  if (error instanceof SqlError) return sqlCauses.get(error.code) ?? message;
   const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return fileCauses.get(String(code)) ?? (error instanceof Error ? error.message.replaceAll("\n", " ") : String(error));
+  return fileCauses.get(String(code)) ?? message;
 }
 
 const notWritable = "this user may not write there";

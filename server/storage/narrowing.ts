@@ -156,6 +156,7 @@ function leads(condition: unknown): boolean {
 }
 
 /** True when pages can be cut in the order of an index. */
-export function isSortServed(definition: CollectionDefinition, path: string): boolean {
-  return path === "_id" || indexedFields(definition).includes(path);
+export function isSortServed(definition: CollectionDefinition, filter: Filter, path: string): boolean {
+  const conditions = conjunction(filter);
+  return path === "_id" || definition.indexes.some((index) => index.fields.includes(path) && covers(index, conditions));
 }

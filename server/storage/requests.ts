@@ -1,5 +1,5 @@
-/** What the main thread asks of the storage worker, and what comes back. Documents, filters and updates travel as JSON text. */
-import type { CollectionDefinition } from "./collection.ts";
+/** What the main thread asks of the storage worker, and what comes back. Documents travel as the JSON text they are stored as. */
+import type { CollectionDefinition, Filter, Update } from "./collection.ts";
 import type { DriverName } from "./drivers/driver.ts";
 
 export interface WorkerSettings {
@@ -11,7 +11,7 @@ export interface WorkerSettings {
 export interface FindRequest {
   readonly op: "find";
   readonly collection: string;
-  readonly filter: string;
+  readonly filter: Filter;
   readonly sort: string;
   readonly descending: boolean;
   readonly limit: number;
@@ -24,16 +24,16 @@ export type WriteRequest =
   | {
       readonly op: "update";
       readonly collection: string;
-      readonly filter: string;
-      readonly update: string;
+      readonly filter: Filter;
+      readonly update: Update;
       readonly upsert: boolean;
       readonly returning: boolean;
     }
-  | { readonly op: "delete"; readonly collection: string; readonly filter: string; readonly many: boolean };
+  | { readonly op: "delete"; readonly collection: string; readonly filter: Filter; readonly many: boolean };
 
 export type StoreRequest =
   | FindRequest
-  | { readonly op: "count"; readonly collection: string; readonly filter: string; readonly cap: number }
+  | { readonly op: "count"; readonly collection: string; readonly filter: Filter; readonly cap: number }
   | WriteRequest
   | { readonly op: "bulk"; readonly writes: readonly WriteRequest[] }
   /** JSON text of `[endpoint, path, timeMs, receivedMs, value][]`, the value as JSON text in it. */
@@ -50,24 +50,27 @@ export type StoreRequest =
   | { readonly op: "verify" }
   | { readonly op: "close" };
 
-/** Requests of one turn of the main loop, in order; `first` numbers the first one. */
+/** Requests of one turn of the main loop, in order, as one JSON text (cheaper than a clone of every object); `first` numbers the first one. */
 export interface RequestBatch {
   readonly first: number;
-  readonly requests: readonly StoreRequest[];
+  /** `StoreRequest[]` */
+  readonly requests: string;
 }
 
 /**
  * `unavailable`: the engine failed, nothing of this commit is there. `duplicate-key`: this request changed nothing.
  * `refused`: the request does not fit the document or the port.
  */
-export type Answer =
-  | { readonly ok: true; readonly text: string }
+export type Answer = { readonly ok: true; readonly text: string } | Failure;
+
+export type Failure =
   | { readonly ok: false; readonly kind: "unavailable" | "refused"; readonly message: string }
   | { readonly ok: false; readonly kind: "duplicate-key"; readonly index: string };
 
 export interface AnswerBatch {
   readonly first: number;
-  readonly answers: readonly Answer[];
+  /** The text alone where the request succeeded: most do, and texts are the cheapest to send. */
+  readonly answers: readonly (string | Failure)[];
 }
 
 export type WorkerMessage =

@@ -70,7 +70,7 @@ export class WorkerLink {
   }
 
   #flush(): void {
-    const batch: RequestBatch = { first: this.#next, requests: this.#gathered };
+    const batch: RequestBatch = { first: this.#next, requests: JSON.stringify(this.#gathered) };
     this.#next += this.#gathered.length;
     this.#gathered = [];
     this.#worker.postMessage(batch);
@@ -82,7 +82,7 @@ export class WorkerLink {
       for (const [position, answer] of answers.entries()) {
         const asker = this.#askers.get(first + position);
         this.#askers.delete(first + position);
-        asker?.resolve(answer);
+        asker?.resolve(typeof answer === "string" ? { ok: true, text: answer } : answer);
       }
     }
   }

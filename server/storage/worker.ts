@@ -3,7 +3,7 @@ import { type MessagePort, parentPort, receiveMessageOnPort, workerData } from "
 import { type SqlDriver, SqlError } from "./drivers/driver.ts";
 import { openDriver } from "./drivers/open-driver.ts";
 import { Engine } from "./engine.ts";
-import type { AnswerBatch, RequestBatch, WorkerMessage, WorkerSettings } from "./requests.ts";
+import type { AnswerBatch, RequestBatch, StoreRequest, WorkerMessage, WorkerSettings } from "./requests.ts";
 import { configure, createSchema } from "./schema.ts";
 
 /** Requests of one commit at most; the rest waits for the next, so that nobody's answer waits for everybody. */
@@ -29,7 +29,7 @@ async function serve(port: MessagePort, settings: WorkerSettings): Promise<void>
   port.on("message", (first: RequestBatch) => {
     const batches = drain(port, first);
     const answers = engine.execute(batches.flatMap((batch) => batch.requests));
-    if (batches.some((batch) => batch.requests.some((request) => request.op === "close"))) {
+    if (batches.at(-1)?.requests.at(-1)?.op === "close") {
       closeDriver(driver);
       port.removeAllListeners("message");
       send({ kind: "answers", batches: answersOf(batches, answers) });
@@ -54,24 +54,35 @@ async function open({ file, driver: name, definitions }: WorkerSettings): Promis
 }
 
 /** Everything that has arrived while the last commit ran: the group of the next one. */
-function drain(port: MessagePort, first: RequestBatch): readonly RequestBatch[] {
-  const batches = [first];
-  let count = first.requests.length;
+function drain(port: MessagePort, first: RequestBatch): readonly ParsedBatch[] {
+  const batches = [parsed(first)];
+  let count = batches[0]?.requests.length ?? 0;
   while (count < requestsPerCommit) {
     const next = receiveMessageOnPort(port) as { readonly message: RequestBatch } | undefined;
     if (next === undefined) break;
-    batches.push(next.message);
-    count += next.message.requests.length;
+    const batch = parsed(next.message);
+    batches.push(batch);
+    count += batch.requests.length;
   }
   return batches;
 }
 
-function answersOf(batches: readonly RequestBatch[], answers: ReturnType<Engine["execute"]>): readonly AnswerBatch[] {
+interface ParsedBatch {
+  readonly first: number;
+  readonly requests: readonly StoreRequest[];
+}
+
+/** The main thread's guard has checked them. */
+function parsed(batch: RequestBatch): ParsedBatch {
+  return { first: batch.first, requests: JSON.parse(batch.requests) as StoreRequest[] };
+}
+
+function answersOf(batches: readonly ParsedBatch[], answers: ReturnType<Engine["execute"]>): readonly AnswerBatch[] {
   let from = 0;
   return batches.map(({ first, requests }) => {
     const part = answers.slice(from, from + requests.length);
     from += requests.length;
-    return { first, answers: part };
+    return { first, answers: part.map((answer) => (answer.ok ? answer.text : answer)) };
   });
 }
 
