@@ -46,11 +46,14 @@ export class DedupTable {
     let previous = endOfChain;
     let beforeLast = endOfChain;
     let entry = peer.dedupHead;
+    // Up to a peer's whole chain is walked for every new message, so the rows are read in place here.
+    const rows = this.#rows;
     while (entry !== endOfChain) {
-      const next = this.#get(entry, column.next);
-      if (this.#get(entry, column.expiresAt) <= now) {
+      const row = entry * columns;
+      const next = rows[row + column.next] ?? endOfChain;
+      if ((rows[row + column.expiresAt] ?? 0) <= now) {
         this.#unlink(peer, entry, previous);
-      } else if (this.#get(entry, column.messageId) === messageId) {
+      } else if (rows[row + column.messageId] === messageId) {
         this.reused = this.#get(entry, column.hash) !== hash;
         this.fresh = this.reused;
         if (this.fresh) this.#fill(entry, messageId, hash, now + lifetime);

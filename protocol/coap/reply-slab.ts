@@ -39,7 +39,7 @@ export class ReplySlab {
     const index = sizeClass.free.pop() ?? this.#newSlot(sizeClass);
     const target = chunkOf(sizeClass, index);
     const offset = (index % sizeClass.slotsPerChunk) * sizeClass.slotBytes;
-    for (let i = 0; i < bytes.length; i++) target[offset + i] = bytes[i] ?? 0;
+    target.set(bytes, offset);
     this.#storedBytes += sizeClass.slotBytes;
     return (classNumber << indexBits) | index;
   }
