@@ -49,6 +49,8 @@ export class OperationDispatcher {
   readonly #runners = new Map<string, Runner>();
   /** Devices whose next operation may not be sent yet, or whose last one did not leave. */
   readonly #timers = new Map<string, Timer>();
+  /** Devices for which something may wait: most contacts of most devices then cost no look into the store. */
+  readonly #expected = new Set<string>();
   /** Devices that woke before `start`: what an earlier process left in the air must be settled first. */
   readonly #early = new Set<string>();
   #state: "waiting" | "open" | "closed" = "waiting";
@@ -63,8 +65,15 @@ export class OperationDispatcher {
     this.#early.clear();
   }
 
+  /** An operation for the device is in the store. */
+  expect(endpoint: string): void {
+    this.#expected.add(endpoint);
+    this.wake(endpoint);
+  }
+
   /** Sends what waits for the device, if it is awake. */
   wake(endpoint: string): void {
+    if (!this.#expected.has(endpoint)) return;
     if (this.#state === "waiting") this.#early.add(endpoint);
     if (this.#state !== "open" || !this.#deps.registrations.isAwake(endpoint)) return;
     const runner = this.#runners.get(endpoint);
@@ -111,7 +120,9 @@ export class OperationDispatcher {
       if (operation === undefined) {
         if (runner.again) continue;
         const notBefore = await store.nextNotBefore(endpoint, clock.now());
-        if (notBefore !== undefined) this.#wakeLater(endpoint, notBefore - clock.now());
+        if (runner.again) continue;
+        if (notBefore === undefined) this.#expected.delete(endpoint);
+        else this.#wakeLater(endpoint, notBefore - clock.now());
         return;
       }
       if ((await this.#carryOut(operation, runner)) === "pause") {

@@ -112,7 +112,7 @@ export class OperationService implements Operations {
       onError: (error) => this.#deps.supervisor.run(Promise.reject(error), "expire operations"),
     });
     this.#dispatcher.start();
-    for (const endpoint of endpoints) this.#dispatcher.wake(endpoint);
+    for (const endpoint of endpoints) this.#dispatcher.expect(endpoint);
   }
 
   /** Ids order the queue, so two of one millisecond differ in their time part. */
@@ -140,7 +140,7 @@ export class OperationService implements Operations {
     if (hasOutbox) this.#deps.relay.nudge(operationCollection.name, operation._id);
     await this.#supersede(operation);
     this.#sweeper?.hasten(operation.expiresAt);
-    this.#dispatcher.wake(endpoint);
+    this.#dispatcher.expect(endpoint);
     return { ok: true, operation };
   }
 

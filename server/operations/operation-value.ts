@@ -44,7 +44,10 @@ export function valuesOf(path: Lwm2mPath, value: Json | undefined, object: Objec
 export function refusalOf(fault: CheckFault, placed: readonly Placed[] = []): CreateRefusal {
   const where = fault.path === undefined ? "" : `${fault.path}: `;
   const detail = `${where}expected ${fault.expected}, got ${fault.got}`;
-  if (fault.reason === "path-not-in-model" || fault.reason === "operation-not-allowed") return { reason: fault.reason, detail };
+  if (fault.reason === "operation-not-allowed") {
+    return { reason: fault.reason, detail: `${where}${fault.expected}; ${fault.got} is not allowed` };
+  }
+  if (fault.reason === "path-not-in-model") return { reason: fault.reason, detail };
   const pointer = placed.find(({ node }) => formatPath(node.path) === fault.path)?.pointer ?? "/value";
   const missing = fault.reason === "mandatory-missing" ? `mandatory resources are missing: ${fault.expected}` : detail;
   return { reason: "value-type-mismatch", detail: missing, pointer };

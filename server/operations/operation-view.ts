@@ -40,11 +40,15 @@ export const operationSchema: JsonSchema = {
 };
 
 export function operationView(operation: Operation, name: string | undefined, outlook?: DeviceOutlook): JsonObject {
-  const { _id, outbox, hasOutbox, open, rev, attempts, result, queuedAt, expiresAt, sentAt, finishedAt, notBefore, ...plain } = operation;
+  const { _id, endpoint, kind, path, outbox, hasOutbox, open, rev, ...state } = operation;
+  const { attempts, result, queuedAt, expiresAt, sentAt, finishedAt, notBefore, ...plain } = state;
   return {
     id: _id,
-    ...(plain as JsonObject),
+    endpoint,
+    kind,
+    path,
     ...(name === undefined ? {} : { name }),
+    ...(plain as JsonObject),
     result: result === null ? null : resultView(result),
     attempts: attempts.map(({ at, ...attempt }) => ({ at: formatInstant(at), ...attempt })),
     queuedAt: formatInstant(queuedAt),

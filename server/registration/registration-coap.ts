@@ -74,7 +74,7 @@ async function update(registrations: RegistrationService, locationId: string, re
   const { additional, profileIds, tolerances, ...stated } = parseUpdateQuery(request.query, present.lwm2mVersion as Lwm2mVersion);
   const list = objectListOf(request);
   // The location is a secret of the device, so over NoSec an Update from a new address is the device behind a new NAT binding.
-  const updated = await registrations.update(locationId, {
+  const updated = await registrations.update(present, {
     ...stated,
     address: request.peer.address,
     extraParameters: withProfiles(additional, profileIds ?? []),

@@ -86,10 +86,11 @@ export class RegistrationService implements Registrations {
     return { ...registration, rev: 1, outbox: [], hasOutbox: false };
   }
 
-  /** Undefined: no live registration has this location. */
-  async update(locationId: string, facts: UpdateFacts): Promise<Registration | undefined> {
+  /** Undefined: the registration is gone, or was replaced. */
+  async update(present: StoredRegistration, facts: UpdateFacts): Promise<Registration | undefined> {
+    const { locationId } = present;
     for (let attempt = 0; attempt < casAttempts; attempt += 1) {
-      const registration = await this.#findLiveAt(locationId);
+      const registration = attempt === 0 ? present : await this.#findLiveAt(locationId);
       if (registration === undefined) return undefined;
       const nowMs = this.#deps.clock.now();
       const { fields, changed } = updateRegistration(registration, facts, nowMs);
@@ -128,7 +129,8 @@ export class RegistrationService implements Registrations {
     return last?.gone === null ? last : undefined;
   }
 
-  findAt(locationId: string): Promise<Registration | undefined> {
+  /** The live registration at a location. */
+  findAt(locationId: string): Promise<StoredRegistration | undefined> {
     return this.#findLiveAt(locationId);
   }
 

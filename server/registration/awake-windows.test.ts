@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { VirtualClock } from "@lwm2m/protocol/testing/virtual-clock";
+import { AwakeWindows } from "./awake-windows.ts";
+
+const windowMs = 93_000;
+
+function open() {
+  const clock = new VirtualClock(0);
+  const changes: string[] = [];
+  const windows = new AwakeWindows(clock, windowMs, (endpoint, awake) => changes.push(`${clock.now()} ${endpoint} ${awake}`));
+  return { clock, changes, windows };
+}
+
+test("LwM2M Core 1.1 §6.5: each message starts the window again; a thousand devices need one timer", async () => {
+  const { clock, changes, windows } = open();
+  for (let i = 0; i < 1_000; i += 1) {
+    windows.add(`dev-${i}`, true);
+    windows.extend(`dev-${i}`);
+  }
+  assert.equal(clock.pendingTimers(), 1);
+  changes.length = 0;
+  await clock.advance(50_000);
+  windows.extend("dev-7");
+  await clock.advance(43_000);
+  assert.equal(changes.length, 999);
+  assert.equal(windows.isAwake("dev-7"), true);
+  await clock.advance(50_000);
+  assert.equal(changes.at(-1), "143000 dev-7 false");
+  assert.equal(clock.pendingTimers(), 0);
+});
+
+test("a device that does not answer sleeps at once; one without queue mode never does", () => {
+  const { changes, windows, clock } = open();
+  windows.add("sleepy", true);
+  windows.add("online", false);
+  assert.deepEqual([windows.isAwake("sleepy"), windows.isAwake("online"), windows.isAwake("unknown")], [false, true, false]);
+  windows.extend("sleepy");
+  windows.extend("online");
+  windows.end("sleepy");
+  windows.end("online");
+  assert.deepEqual(changes, ["0 sleepy true", "0 sleepy false"]);
+  assert.equal(windows.isAwake("online"), true);
+  windows.close();
+  assert.equal(clock.pendingTimers(), 0);
+});
+
+test("a change of mode takes effect; a repeated registration keeps the window open", () => {
+  const { windows } = open();
+  windows.add("dev", true);
+  windows.extend("dev");
+  windows.add("dev", true);
+  assert.equal(windows.isAwake("dev"), true);
+  windows.add("dev", false);
+  windows.add("dev", true);
+  assert.equal(windows.isAwake("dev"), false);
+  windows.remove("dev");
+  windows.extend("dev");
+  assert.equal(windows.isAwake("dev"), false);
+  windows.close();
+});
