@@ -1,0 +1,95 @@
+/** The REST addresses of a server world, called without HTTP: schemas of queries, bodies and replies are checked as the door does. */
+import assert from "node:assert/strict";
+import { deviceRoutes } from "../../devices/device-http.ts";
+import { checkedRoutes } from "../../http/request-schema.ts";
+import type { Reply } from "../../http/route.ts";
+import { routeTable } from "../../http/route-table.ts";
+import { observationRoutes } from "../../observations/observation-http.ts";
+import { IdempotencyKeys } from "../../operations/idempotency.ts";
+import { OperationDoor } from "../../operations/operation-door.ts";
+import { operationRoutes } from "../../operations/operation-http.ts";
+import { resourceRoutes } from "../../operations/resource-http.ts";
+import { registrationFacet, registrationRoutes } from "../../registration/registration-http.ts";
+import type { Json } from "../../storage/collection.ts";
+import { openSupervisor } from "../../supervisor.ts";
+import { twinRoutes } from "../twin-http.ts";
+import type { ServerWorld } from "./server-world.ts";
+
+export interface Call {
+  readonly body?: Json;
+  readonly waitMs?: number;
+  readonly key?: string;
+}
+
+export interface Answered {
+  /** A status, or the type of the problem. */
+  readonly status: number | string;
+  readonly body: Json;
+  readonly headers: { readonly [name: string]: string };
+}
+
+export type Rest = (method: string, address: string, call?: Call) => Promise<Answered>;
+
+export function restOf(world: ServerWorld): Rest {
+  const { server, registry, clock, store } = world;
+  const { devices, registrations, operations, observations, twins } = server;
+  const keys = new IdempotencyKeys(store, clock, openSupervisor({ error: (message) => assert.fail(message) }));
+  const door = new OperationDoor({ operations, registrations, registry, keys, clock });
+  const facets = [
+    { describe: async () => ({}), forget: (endpoint: string) => operations.forget(endpoint) },
+    { describe: async () => ({}), forget: (endpoint: string) => observations.forget(endpoint) },
+    { describe: async () => ({}), forget: (endpoint: string) => twins.forget(endpoint) },
+    registrationFacet(registrations),
+  ];
+  const table = routeTable(
+    "",
+    checkedRoutes([
+      ...deviceRoutes({ devices, facets }),
+      ...registrationRoutes({ registrations, devices, registry }),
+      ...operationRoutes({ operations, devices, door }),
+      ...resourceRoutes(door),
+      ...twinRoutes({ twins, devices, registrations, registry, door, clock }),
+      ...observationRoutes(observations),
+    ]),
+  );
+  return async (method, address, { body, waitMs, key } = {}) => {
+    const [path = "", search = ""] = address.split("?");
+    const match = table.find(method, path);
+    assert.ok(match.kind === "found", `${method} ${address}: ${match.kind}`);
+    const query = match.entry.checkQuery(search);
+    if (!query.ok) return answered({ problem: query.problem });
+    const fault = match.entry.checkBody(body);
+    if (fault !== undefined) return answered({ problem: fault });
+    const reply = await world.until(
+      match.entry.route.handle({
+        params: match.params,
+        query: query.value,
+        body,
+        stream: undefined,
+        headers: {},
+        preferWaitMs: waitMs,
+        idempotencyKey: key,
+        actor: "tester",
+        traceId: "0".repeat(32),
+        signal: new AbortController().signal,
+      }),
+    );
+    if ("status" in reply && !("stream" in reply) && reply.body !== undefined) {
+      assert.equal(match.entry.findReplyFault(reply.status, reply.body), undefined);
+    }
+    return answered(reply);
+  };
+}
+
+function answered(reply: Reply): Answered {
+  if ("problem" in reply) return { status: reply.problem.type, body: { ...reply.problem } as unknown as Json, headers: {} };
+  if ("stream" in reply) throw new Error("no address here streams");
+  return { status: reply.status, body: reply.body ?? null, headers: reply.headers ?? {} };
+}
+
+/** A member of a reply, by names and positions. */
+export function at(body: Json, ...steps: readonly (string | number)[]): Json | undefined {
+  let here: unknown = body;
+  for (const step of steps) here = here === null || typeof here !== "object" ? undefined : Reflect.get(here, step);
+  return here as Json | undefined;
+}
