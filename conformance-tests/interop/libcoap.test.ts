@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, before, describe, test } from "node:test";
-import { type CoapAnswer, type CoapRequest, coapRequest, freeUdpPort } from "./platform/libcoap.ts";
+import { type CoapAnswer, type CoapRequest, coapRequest } from "./platform/libcoap.ts";
 import { removeDirectory, temporaryDirectory } from "./platform/locations.ts";
+import { stablePort } from "./platform/ports.ts";
 import { type Json, text } from "./platform/rest-client.ts";
 import { type ServerProcess, startServer } from "./platform/server-process.ts";
 import { interopSuite } from "./platform/suite.ts";
@@ -55,7 +56,7 @@ interopSuite("libcoap 4.3 against the server", ["libcoap"], () => {
   });
 
   test("LwM2M Core 1.1 §6.2.2: Update gives 2.04, changes what it names and nothing else", async () => {
-    const localPort = await freeUdpPort();
+    const localPort = await stablePort("udp");
     const { location } = await register("?ep=libcoap-2&lt=300&lwm2m=1.1&b=U", { localPort });
     assert.equal((await send("post", `/${location}`, { localPort })).code, "2.04");
     assert.equal((await send("post", `/${location}?lt=120`, { localPort })).code, "2.04");

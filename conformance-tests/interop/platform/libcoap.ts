@@ -1,5 +1,4 @@
 /** libcoap's command line client: one request a call, its answer read from the message trace (`-v 7`). */
-import { createSocket } from "node:dgram";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Child } from "./child.ts";
@@ -30,18 +29,6 @@ export interface CoapRequest {
 }
 
 let requests = 0;
-
-/** A port for several requests of one device: it was free a moment ago. */
-export function freeUdpPort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const socket = createSocket("udp4");
-    socket.once("error", reject);
-    socket.bind(0, () => {
-      const { port } = socket.address();
-      socket.close(() => resolve(port));
-    });
-  });
-}
 
 export async function coapRequest(method: string, uri: string, request: CoapRequest): Promise<CoapAnswer> {
   const number = ++requests;
