@@ -25,6 +25,7 @@ export function openDueLoop({ clock, step, onError }: DueLoopSettings): DueLoop 
   let closed = false;
   let timer: Timer | undefined;
   let armedFor = Number.POSITIVE_INFINITY;
+  let stepping = false;
   let running: Promise<void> | undefined;
   let hastenedTo = Number.POSITIVE_INFINITY;
 
@@ -36,6 +37,7 @@ export function openDueLoop({ clock, step, onError }: DueLoopSettings): DueLoop 
   const start = (): void => {
     timer = undefined;
     armedFor = Number.POSITIVE_INFINITY;
+    stepping = true;
     running = run();
   };
   const run = async (): Promise<void> => {
@@ -47,7 +49,7 @@ export function openDueLoop({ clock, step, onError }: DueLoopSettings): DueLoop 
     } catch (error) {
       onError(error);
     }
-    running = undefined;
+    stepping = false;
     if (!closed) arm(Math.max(clock.now() + shortestWaitMs, Math.min(next ?? latest, hastenedTo, latest)));
   };
 
@@ -55,7 +57,7 @@ export function openDueLoop({ clock, step, onError }: DueLoopSettings): DueLoop 
   return {
     hasten: (dueAt) => {
       if (closed) return;
-      if (running !== undefined) hastenedTo = Math.min(hastenedTo, dueAt);
+      if (stepping) hastenedTo = Math.min(hastenedTo, dueAt);
       else if (dueAt < armedFor) arm(dueAt);
     },
     close: async () => {
