@@ -51,6 +51,8 @@ export class OperationDispatcher {
   readonly #timers = new Map<string, Timer>();
   /** Devices for which something may wait: most contacts of most devices then cost no look into the store. */
   readonly #expected = new Set<string>();
+  /** Devices whose runner failed with an operation in hand, the store being gone: it is settled before the next is taken. */
+  readonly #unsettled = new Set<string>();
   /** Devices that woke before `start`: what an earlier process left in the air must be settled first. */
   readonly #early = new Set<string>();
   #state: "waiting" | "open" | "closed" = "waiting";
@@ -86,6 +88,16 @@ export class OperationDispatcher {
     this.#runners.get(endpoint)?.abort.abort();
   }
 
+  /** Sends nothing more to the device until something is expected again; resolves when nothing is in the air. */
+  async release(endpoint: string): Promise<void> {
+    this.#expected.delete(endpoint);
+    this.#timers.get(endpoint)?.cancel();
+    this.#timers.delete(endpoint);
+    const runner = this.#runners.get(endpoint);
+    runner?.abort.abort();
+    await runner?.done;
+  }
+
   async close(): Promise<void> {
     this.#state = "closed";
     for (const timer of this.#timers.values()) timer.cancel();
@@ -104,16 +116,25 @@ export class OperationDispatcher {
     });
     const runner: Runner = { again: true, abort, done };
     this.#runners.set(endpoint, runner);
-    const work = this.#run(endpoint, runner).finally(() => {
-      this.#runners.delete(endpoint);
-      finish();
-      if (runner.again || abort.signal.aborted) this.wake(endpoint);
-    });
+    const failed = (error: unknown): never => {
+      this.#unsettled.add(endpoint);
+      runner.again = false;
+      this.#wakeLater(endpoint, pauseMs);
+      throw error;
+    };
+    const work = this.#run(endpoint, runner)
+      .catch(failed)
+      .finally(() => {
+        this.#runners.delete(endpoint);
+        finish();
+        if (runner.again || abort.signal.aborted) this.wake(endpoint);
+      });
     this.#deps.supervisor.run(work, `send what waits for ${endpoint}`);
   }
 
   async #run(endpoint: string, runner: Runner): Promise<void> {
     const { registrations, store, clock } = this.#deps;
+    if (this.#unsettled.has(endpoint)) await this.#settle(endpoint);
     while (this.#state === "open" && !runner.abort.signal.aborted && registrations.isAwake(endpoint)) {
       runner.again = false;
       const operation = await store.nextQueued(endpoint, clock.now());
@@ -132,6 +153,15 @@ export class OperationDispatcher {
       }
     }
     runner.again = false;
+  }
+
+  /** Only one runner works for a device, so what is under way in the store is what an earlier one could not finish. */
+  async #settle(endpoint: string): Promise<void> {
+    for (const operation of await this.#deps.store.openOf(endpoint, 1_000)) {
+      if (operation.status === "queued") continue;
+      await this.#apply(operation, { kind: "interrupt", attempt: undefined, detail: "the store failed while it was under way" });
+    }
+    this.#unsettled.delete(endpoint);
   }
 
   #wakeLater(endpoint: string, delayMs: number): void {

@@ -202,7 +202,7 @@ export class OperationService implements Operations {
 
   /** The device was deleted: nothing will be sent to it any more. */
   async forget(endpoint: string): Promise<void> {
-    this.#dispatcher.interrupt(endpoint);
+    await this.#dispatcher.release(endpoint);
     for (;;) {
       const open = (await this.#store.openOf(endpoint, expiryBatch)).filter(({ status }) => status === "queued");
       if (open.length === 0) return;

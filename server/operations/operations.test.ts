@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { ResponseCode } from "@lwm2m/protocol/coap/codes";
 import type { IncomingRequest } from "@lwm2m/protocol/coap/message";
+import { StorageUnavailableError } from "../storage/collection.ts";
 import { content, ScriptedDevice, senmlValue } from "../twin/testing/scripted-device.ts";
 import { ServerWorld } from "../twin/testing/server-world.ts";
 import type { Operation } from "./operation.ts";
@@ -361,6 +362,55 @@ test("leshan.md §4, 4: a request under way when the device registers anew is ta
   );
 });
 
+describe("a store that fails while an operation is under way", () => {
+  for (const [request, line, repeated] of [
+    [{ kind: "read", path: "/3/0/9" }, "GET /3/0/9", true],
+    [{ kind: "execute", path: "/3/0/4" }, "POST /3/0/4", false],
+  ] as const) {
+    test(`${request.kind}: ${repeated ? "sent again" : "outcome-unknown"} once the store is back, without a restart`, async () => {
+      await device.register({ query: ["lt=86400", "lwm2m=1.1"] });
+      device.answers.set("GET /3/0/9", senmlValue("/3/0/9", 87));
+      device.answers.set("POST /3/0/4", () => {
+        world.store.fail(new StorageUnavailableError("gone"));
+        return changed;
+      });
+      device.answers.set("GET /3/0/9", () => {
+        if (device.asked.length === 1) world.store.fail(new StorageUnavailableError("gone"));
+        return senmlValue("/3/0/9", 87);
+      });
+      const operation = await queued(request);
+      await world.clock.advance(900);
+      world.store.fail(undefined);
+      await world.clock.advance(5_000);
+      assert.deepEqual(device.asked, repeated ? [line, line] : [line]);
+      const ended = await stored(operation._id);
+      assert.deepEqual([ended.status, ended.reason], repeated ? ["succeeded", null] : ["failed", "outcome-unknown"]);
+      assert.ok(world.server.failures.length > 0, "it was logged");
+      await world.stop();
+      await world.start();
+    });
+  }
+});
+
+test("NoSec: an address that another device has registered from since is not called for the first", async () => {
+  await device.register();
+  device.answers.set("GET /3/0/9", senmlValue("/3/0/9", 87));
+  const first = device.location;
+  await device.register({ query: ["lt=300", "lwm2m=1.1", "b=U"], endpoint: "dev-2" });
+  const waiting = await queued({ kind: "read", path: "/3/0/9" });
+  await world.clock.advance(1_000);
+  assert.equal((await stored(waiting._id)).status, "queued");
+  assert.deepEqual(device.asked, []);
+  await world.kill();
+  await world.start();
+  await world.clock.advance(1_000);
+  assert.deepEqual(device.asked, []);
+  device.location = first;
+  await device.update();
+  await world.clock.advance(1_000);
+  assert.equal((await stored(waiting._id)).status, "succeeded");
+});
+
 test("the queue of a device is bounded: queue-full with a time to come back", async () => {
   await device.register({ query: sleepy });
   await world.stop();
@@ -387,4 +437,14 @@ test("a device that was deleted gets nothing any more", async () => {
   const waiting = await queued({ kind: "read", path: "/3/0/9" });
   await world.until(world.server.operations.forget("dev-1"));
   assert.equal((await stored(waiting._id)).status, "cancelled");
+  await device.update();
+  world.network.filter = ({ from }) => from.port !== 5_683;
+  const underWay = await queued({ kind: "read", path: "/3/0/9" });
+  await world.clock.advance(1_000);
+  assert.equal((await stored(underWay._id)).status, "leased");
+  await world.until(world.server.operations.forget("dev-1"));
+  world.network.filter = () => true;
+  await world.clock.advance(1_000);
+  assert.equal((await stored(underWay._id)).status, "cancelled");
+  assert.deepEqual(device.asked, []);
 });

@@ -63,7 +63,13 @@ export class RegistrationService implements Registrations {
   }
 
   async load(): Promise<void> {
-    for await (const registration of this.#store.live()) this.#remember(registration);
+    const newest = new Map<string, number>();
+    for await (const registration of this.#store.live()) {
+      const key = keyOf(registration.address);
+      const isNewest = registration.updatedAt >= (newest.get(key) ?? 0);
+      if (isNewest) newest.set(key, registration.updatedAt);
+      this.#remember(registration, isNewest);
+    }
     this.#sweeper = openDueLoop({
       clock: this.#deps.clock,
       step: (nowMs) => this.#expireDue(nowMs),
@@ -151,8 +157,10 @@ export class RegistrationService implements Registrations {
     this.#goneListeners.push(listener);
   }
 
+  /** An address another device has registered from since is not this one's any more (NoSec): a request would reach the wrong device. */
   isAwake(endpoint: string): boolean {
-    return this.#windows.isAwake(endpoint);
+    const key = this.#addressOf.get(endpoint);
+    return key !== undefined && this.#byAddress.get(key) === endpoint && this.#windows.isAwake(endpoint);
   }
 
   nextExpectedContact(registration: Registration & { readonly contactIntervalMs?: number | null }): number | undefined {
@@ -204,10 +212,10 @@ export class RegistrationService implements Registrations {
     return true;
   }
 
-  #remember({ _id, queueMode, address }: Pick<Registration, "_id" | "queueMode" | "address">): void {
+  #remember({ _id, queueMode, address }: Pick<Registration, "_id" | "queueMode" | "address">, ownsAddress = true): void {
     this.#windows.add(_id, queueMode);
     this.#forgetAddress(_id);
-    this.#byAddress.set(keyOf(address), _id);
+    if (ownsAddress) this.#byAddress.set(keyOf(address), _id);
     this.#addressOf.set(_id, keyOf(address));
   }
 

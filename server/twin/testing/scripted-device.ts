@@ -57,12 +57,14 @@ export class ScriptedDevice {
     this.#coap = this.#open();
   }
 
-  register(more: { readonly query?: readonly string[]; readonly links?: string } = {}): Promise<IncomingResponse> {
+  register(
+    more: { readonly endpoint?: string; readonly query?: readonly string[]; readonly links?: string } = {},
+  ): Promise<IncomingResponse> {
     return this.#registered(
       this.send({
         method: Method.post,
         path: ["rd"],
-        query: [`ep=${this.endpoint}`, ...(more.query ?? this.#script.query)],
+        query: [`ep=${more.endpoint ?? this.endpoint}`, ...(more.query ?? this.#script.query)],
         contentFormat: ContentFormat.linkFormat,
         payload: bytes(more.links ?? this.#script.links),
       }),
