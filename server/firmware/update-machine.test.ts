@@ -15,6 +15,7 @@ function anUpdate(changes: Partial<UpdateFacts> = {}): UpdateFacts {
     applies: 0,
     idleLooks: 0,
     staleResult: null,
+    offerRefusal: null,
     servedAt: null,
     expiresAt: now + 1_000_000,
     ...changes,
@@ -115,10 +116,28 @@ const rows: readonly Row[] = [
     expected: { state: "downloading", effect: "none" },
   },
   {
-    title: "refused offer: failed",
+    title: "a refused offer is looked after: the device may have it already",
     update: { state: "offering" },
     event: { kind: "offer-answered", accepted: false, detail: "4.00" },
+    expected: { state: "offering", effect: "look", offerRefusal: "4.00" },
+  },
+  {
+    title: "... and the device is downloading: all is well",
+    update: { state: "offering", offerRefusal: "4.00" },
+    event: aLook({ state: 1 }),
+    expected: { state: "downloading", effect: "none" },
+  },
+  {
+    title: "... and the device is idle: failed",
+    update: { state: "offering", offerRefusal: "4.00" },
+    event: aLook(),
     expected: { state: "failed", failure: "offerRejected", detail: "4.00" },
+  },
+  {
+    title: "... and the device says why: failed with its result",
+    update: { state: "offering", offerRefusal: "4.00" },
+    event: aLook({ result: 9 }),
+    expected: { state: "failed", failure: "result9UnsupportedProtocol" },
   },
   {
     title: "an offer without an answer waits, then is looked after",
@@ -142,7 +161,7 @@ const rows: readonly Row[] = [
     title: "State 2: apply",
     update: { state: "downloading" },
     event: aLook({ state: 2 }),
-    expected: { state: "downloaded", effect: "apply" },
+    expected: { state: "applying", effect: "apply" },
   },
   {
     title: "State 3 on its own (automatic upgrade): rebooting",
@@ -218,13 +237,13 @@ const rows: readonly Row[] = [
   },
   {
     title: "accepted Execute: rebooting",
-    update: { state: "downloaded" },
+    update: { state: "applying" },
     event: { kind: "apply-answered", outcome: "accepted", detail: "" },
     expected: { state: "rebooting" },
   },
   {
     title: "an Execute of unknown outcome is never repeated without a look",
-    update: { state: "downloaded" },
+    update: { state: "applying" },
     event: { kind: "apply-answered", outcome: "unknown", detail: "" },
     expected: { state: "applying", effect: "none" },
   },
@@ -232,7 +251,7 @@ const rows: readonly Row[] = [
     title: "... and repeated when the look shows State 2",
     update: { state: "applying", applies: 1 },
     event: aLook({ state: 2 }),
-    expected: { state: "downloaded", effect: "apply" },
+    expected: { state: "applying", effect: "apply" },
   },
   {
     title: "... and not when it shows State 3",
@@ -242,13 +261,13 @@ const rows: readonly Row[] = [
   },
   {
     title: "a refused Execute is looked after before it counts as failed",
-    update: { state: "downloaded", applies: 1 },
+    update: { state: "applying", applies: 1 },
     event: { kind: "apply-answered", outcome: "rejected", detail: "4.05" },
     expected: { state: "applying", effect: "none" },
   },
   {
     title: "a second refusal: failed",
-    update: { state: "downloaded", applies: 2 },
+    update: { state: "applying", applies: 2 },
     event: { kind: "apply-answered", outcome: "rejected", detail: "4.05" },
     expected: { state: "failed", failure: "applyRejected" },
   },
@@ -353,6 +372,7 @@ test(`${source}: every walk over random looks ends, and success needs Result 1 a
         applies: taken.effect === "offer" ? 0 : update.applies + (taken.effect === "apply" ? 1 : 0),
         idleLooks: taken.idleLooks ?? update.idleLooks,
         staleResult: taken.staleResult === undefined ? update.staleResult : taken.staleResult,
+        offerRefusal: taken.effect === "offer" ? null : (taken.offerRefusal ?? update.offerRefusal),
       };
       time = Math.max(time + 1, taken.wakeAt);
     }
@@ -379,7 +399,7 @@ function randomEvent(update: UpdateFacts, next: (bound: number) => number): Upda
       if (update.state === "offering") return { kind: "offer-answered", accepted: true, detail: "" };
       return { kind: "due" };
     case 3:
-      if (update.state === "downloaded") return { kind: "apply-answered", outcome: next(2) === 0 ? "accepted" : "unknown", detail: "" };
+      if (update.state === "applying") return { kind: "apply-answered", outcome: next(2) === 0 ? "accepted" : "unknown", detail: "" };
       return { kind: "due" };
     default:
       return aLook({ state: next(4), result: next(12), version: next(3) === 0 ? "2.0" : "1.0" });

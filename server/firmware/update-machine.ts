@@ -4,7 +4,7 @@
  *   pending -> preparing -look-> alreadyCurrent | resetting | offering | failed
  *   resetting -write ""--> preparing
  *   offering -write URI--> downloading -look-> downloaded | retryWait | failed
- *   downloaded -execute /5/0/2--> applying -> rebooting -look-> verifying -> succeeded | rolledBack | failed | lost
+ *   downloaded, then at once applying -execute /5/0/2--> rebooting -look-> verifying -> succeeded | rolledBack | failed | lost
  *   retryWait -> preparing
  *
  * Each step looks at the device first and then does at most one thing to it. Execute is repeated only after a look that showed
@@ -36,6 +36,9 @@ export interface UpdateStep {
   readonly detail?: string;
   readonly idleLooks?: number;
   readonly staleResult?: number | null;
+  readonly offerRefusal?: string;
+  /** A state that was passed on the way, for the history. */
+  readonly via?: UpdateState;
 }
 
 export interface UpdateLimits {
@@ -77,7 +80,7 @@ export const updateLimits: UpdateLimits = {
 /** What a step needs to know of the stored update. */
 export type UpdateFacts = Pick<
   FirmwareUpdate,
-  "state" | "stateSince" | "targetVersion" | "attempt" | "applies" | "idleLooks" | "staleResult" | "servedAt" | "expiresAt"
+  "state" | "stateSince" | "targetVersion" | "attempt" | "applies" | "idleLooks" | "staleResult" | "offerRefusal" | "servedAt" | "expiresAt"
 >;
 
 export function step(update: UpdateFacts, event: UpdateEvent, limits: UpdateLimits, nowMs: number): UpdateStep {
@@ -95,7 +98,8 @@ export function step(update: UpdateFacts, event: UpdateEvent, limits: UpdateLimi
       // Refused or not, the look decides: some devices refuse the empty URI while they are idle anyway.
       return { state: "resetting", effect: "look", wakeAt: nowMs + limits.leaseMs, detail: event.detail };
     case "offer-answered":
-      if (!event.accepted) return fail(nowMs, "offerRejected", event.detail);
+      // A device that has the offer already (the answer was lost) refuses it again: the look decides.
+      if (!event.accepted) return { state: "offering", effect: "look", wakeAt: nowMs + limits.leaseMs, offerRefusal: event.detail };
       return { state: "downloading", effect: "none", wakeAt: nowMs + limits.lookEveryMs };
     case "apply-answered":
       return applyAnswered(update, event, limits, nowMs);
@@ -113,8 +117,8 @@ function looked(update: UpdateFacts, seen: DeviceFirmware, limits: UpdateLimits,
       return prepare(update, seen, limits, nowMs);
     case "offering":
     case "downloading":
-    case "downloaded":
       return download(update, seen, limits, nowMs);
+    case "downloaded":
     case "applying":
     case "rebooting":
     case "verifying":
@@ -150,7 +154,7 @@ function prepare(update: UpdateFacts, seen: DeviceFirmware, limits: UpdateLimits
 }
 
 function download(update: UpdateFacts, seen: DeviceFirmware, limits: UpdateLimits, nowMs: number): UpdateStep {
-  if (seen.state === 2) return { state: "downloaded", effect: "apply", wakeAt: nowMs + limits.leaseMs, idleLooks: 0 };
+  if (seen.state === 2) return apply(limits, nowMs, "downloaded");
   // Some devices install at once (/5/0/14, or older ones of their own accord).
   if (seen.state === 3) return { state: "rebooting", effect: "none", wakeAt: nowMs + limits.lookEveryMs, idleLooks: 0 };
   if (seen.state === 1) return timedOut(update, limits, nowMs) ?? waiter(update, limits, nowMs)("downloading");
@@ -158,6 +162,7 @@ function download(update: UpdateFacts, seen: DeviceFirmware, limits: UpdateLimit
     if (seen.result === 1) return verify(update, seen, limits, nowMs);
     return retryOrFail(update, failureOfResult(seen.result), `the device reports Update Result ${seen.result}`, limits, nowMs);
   }
+  if (update.offerRefusal !== null) return fail(nowMs, "offerRejected", update.offerRefusal);
   const waited = timedOut(update, limits, nowMs);
   if (waited !== undefined) return waited;
   // The offer was not acknowledged and nothing was fetched: an idle device takes the same URI again without harm.
@@ -234,14 +239,16 @@ function verify(update: UpdateFacts, seen: DeviceFirmware, limits: UpdateLimits,
 }
 
 function applyAgain(update: UpdateFacts, limits: UpdateLimits, nowMs: number): UpdateStep {
-  if (update.applies < limits.maxApplies && update.state === "applying") {
-    return { state: "downloaded", effect: "apply", wakeAt: nowMs + limits.leaseMs };
-  }
+  if (update.applies < limits.maxApplies && update.state === "applying") return apply(limits, nowMs);
   if (update.idleLooks + 1 < limits.maxVerifyLooks) {
     return { state: update.state, effect: "none", wakeAt: nowMs + limits.lookEveryMs, idleLooks: update.idleLooks + 1 };
   }
-  if (update.applies < limits.maxApplies) return { state: "downloaded", effect: "apply", wakeAt: nowMs + limits.leaseMs, idleLooks: 0 };
+  if (update.applies < limits.maxApplies) return apply(limits, nowMs);
   return fail(nowMs, "applyIgnored", "the device stays in State 2 (Downloaded) although it accepted the Execute");
+}
+
+function apply(limits: UpdateLimits, nowMs: number, via?: UpdateState): UpdateStep {
+  return { state: "applying", effect: "apply", wakeAt: nowMs + limits.leaseMs, idleLooks: 0, ...(via === undefined ? {} : { via }) };
 }
 
 /** Undefined while there is time left in this state. */

@@ -81,7 +81,7 @@ export function openUpdateRunner(dependencies: UpdateRunnerDependencies): Update
     const uri = decided.effect === "offer" ? await dependencies.packageUri(update) : undefined;
     // Gone between the look and the offer: look again at its next contact.
     const taken: UpdateStep = decided.effect === "offer" && uri === undefined ? { ...decided, effect: "look" } : decided;
-    const changed = await updates.change(update, changeOf(update, taken, event, uri), now);
+    const changed = await updates.change(update, changeOf(update, taken, event, uri), now, taken.via);
     if (changed !== undefined) dependencies.onChanged(changed);
   }
 
@@ -99,8 +99,9 @@ export function openUpdateRunner(dependencies: UpdateRunnerDependencies): Update
       ...(taken.staleResult === undefined ? {} : { staleResult: taken.staleResult }),
       ...(event.kind === "looked" ? { seen: event.seen } : {}),
       ...(taken.effect === "offer"
-        ? { packageUri: uri ?? null, attempt: update.attempt + 1, servedBytes: 0, servedAt: null, applies: 0 }
+        ? { packageUri: uri ?? null, attempt: update.attempt + 1, servedBytes: 0, servedAt: null, applies: 0, offerRefusal: null }
         : {}),
+      ...(taken.offerRefusal === undefined ? {} : { offerRefusal: taken.offerRefusal }),
       ...(taken.effect === "apply" ? { applies: update.applies + 1 } : {}),
       ...(isFinalState ? { active: false, finishedAt: now } : {}),
     };

@@ -6,6 +6,7 @@ import { openDueLoop } from "../due-loop.ts";
 import type { EventLog } from "../events/event.ts";
 import type { Operations } from "../operations/operation.ts";
 import type { Registrations } from "../registration/registration.ts";
+import type { Json } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
 import { ulid } from "../ulid.ts";
 import type { FirmwarePackage } from "./package.ts";
@@ -97,6 +98,16 @@ export function openUpdateService(dependencies: UpdateServiceDependencies): Upda
     onError: (error) => supervisor.run(Promise.reject(error), "firmware updates that are due"),
   });
 
+  // Leases of an earlier process are void: it is gone, or this one could not have opened the store.
+  const resume = async (): Promise<void> => {
+    let page: readonly FirmwareUpdate[] = [];
+    do {
+      page = await updates.active(stepsAtOnce, page.at(-1));
+      await Promise.all(page.map((update) => runner.advance(update._id, false)));
+    } while (page.length === stepsAtOnce);
+  };
+  supervisor.run(resume(), "firmware updates from before the start");
+
   const hurryActive = async (endpoint: string): Promise<void> => {
     const update = await updates.findActive(endpoint);
     if (update !== undefined) await runner.advance(update._id, true);
@@ -111,7 +122,7 @@ export function openUpdateService(dependencies: UpdateServiceDependencies): Upda
   });
   const stopListening = events.subscribe((logged) => {
     for (const event of logged) {
-      if (event.type === "resource.changed" && isFirmwarePath(event.data)) {
+      if (event.type === "resource.changed" && tellsOfFirmware(event.data)) {
         supervisor.run(hurryActive(event.subject), `firmware update of ${event.subject}`);
       }
     }
@@ -211,6 +222,7 @@ function newUpdate(order: Parameters<UpdateService["start"]>[0], now: number, ra
     applies: 0,
     idleLooks: 0,
     staleResult: null,
+    offerRefusal: null,
     seen: null,
     pending: null,
     servedBytes: 0,
@@ -230,6 +242,8 @@ function newUpdate(order: Parameters<UpdateService["start"]>[0], now: number, ra
   return { ...update, outbox: [changeEvent(update, now)] };
 }
 
-function isFirmwarePath(data: unknown): boolean {
-  return typeof data === "object" && data !== null && "path" in data && typeof data.path === "string" && data.path.startsWith("/5/");
+/** The data of a `resource.changed` event: what the device said of /5 by itself; our own reads answer a step already. */
+function tellsOfFirmware(data: Json): boolean {
+  const { source, values } = data as { readonly source?: string; readonly values?: readonly { readonly path: string }[] };
+  return (source === "notify" || source === "send") && (values ?? []).some(({ path }) => path.startsWith("/5/"));
 }

@@ -1,7 +1,7 @@
 import type { EventDraft } from "../events/event.ts";
 import type { Collection, CollectionDefinition, Update } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
-import type { FirmwareUpdate } from "./update.ts";
+import type { FirmwareUpdate, UpdateState } from "./update.ts";
 
 /** History entries kept per update. */
 const historyLength = 40;
@@ -65,13 +65,19 @@ export class UpdateStore {
     return next?.wakeAt;
   }
 
+  /** Every active update, the next due first; `after` is the last of the page before. */
+  active(limit: number, after: FirmwareUpdate | undefined): Promise<readonly FirmwareUpdate[]> {
+    const from = after === undefined ? {} : { after: { value: after.wakeAt, id: after._id } };
+    return this.#updates.find({ active: true, wakeAt: { $gte: 0 } }, { sort: { wakeAt: 1 }, limit, ...from });
+  }
+
   /** Compare-and-set on `rev`: undefined when somebody else was faster. A change of state is told as an event in the same write. */
-  change(before: FirmwareUpdate, change: UpdateChange, nowMs: number): Promise<FirmwareUpdate | undefined> {
+  change(before: FirmwareUpdate, change: UpdateChange, nowMs: number, via?: UpdateState): Promise<FirmwareUpdate | undefined> {
     const isNewState = change.state !== undefined && change.state !== before.state;
     const update: Update = {
       $set: { ...change, ...(isNewState ? { stateSince: nowMs, hasOutbox: true } : {}) },
       $inc: { rev: 1 },
-      ...(isNewState ? { $push: changePushes(before, change, nowMs) } : {}),
+      ...(isNewState ? { $push: changePushes(before, change, nowMs, via) } : {}),
     };
     return this.#updates.findOneAndUpdate({ _id: before._id, rev: before.rev }, update);
   }
@@ -82,10 +88,15 @@ export class UpdateStore {
   }
 }
 
-function changePushes(before: FirmwareUpdate, change: UpdateChange, nowMs: number): { readonly [path: string]: unknown } {
+function changePushes(
+  before: FirmwareUpdate,
+  change: UpdateChange,
+  nowMs: number,
+  via?: UpdateState,
+): { readonly [path: string]: unknown } {
   const entry = { state: change.state, at: nowMs, ...(typeof change.detail === "string" ? { detail: change.detail } : {}) };
   return {
-    history: { $each: [entry], $slice: -historyLength },
+    history: { $each: via === undefined ? [entry] : [{ state: via, at: nowMs }, entry], $slice: -historyLength },
     outbox: { $each: [changeEvent({ ...before, ...change, rev: before.rev + 1 }, nowMs)] },
   };
 }

@@ -89,6 +89,8 @@ export interface FirmwareUpdate extends StoredDocument, WithOutbox {
   readonly idleLooks: number;
   /** Update Result left over from before the offer; it says nothing about this update. Null when there was none. */
   readonly staleResult: number | null;
+  /** The device's words when it refused the offer at hand; null when it did not. */
+  readonly offerRefusal: string | null;
   /** What the device showed last. */
   readonly seen: DeviceFirmware | null;
   readonly pending: PendingStep | null;
