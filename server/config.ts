@@ -13,6 +13,8 @@ export interface SettingDefinition {
   readonly purpose: string;
   /** Why this default and these bounds. */
   readonly reason: string;
+  /** Of a setting whose feature comes later: the server does its work without it, so setting it is a warning, not a mistake. */
+  readonly harmless?: true;
 }
 
 const port = { kind: "integer", unit: "port", min: 0, max: 65_535 } as const;
@@ -149,6 +151,16 @@ export const settingDefinitions = {
     purpose: "how long an operation waits for its device unless it says so itself",
     reason: "longer than the sleep of common devices",
   },
+  awakeSeconds: {
+    env: "AWAKE_SECONDS",
+    kind: "integer",
+    default: 93,
+    unit: "s",
+    min: 1,
+    max: 86_400,
+    purpose: "how long a device in queue mode listens after its last message",
+    reason: "MAX_TRANSMIT_WAIT, RFC 7252 §4.8.2, as LwM2M Core 1.1 §6.5 says; devices that sleep sooner need less",
+  },
   eventCount: {
     env: "EVENT_COUNT",
     kind: "integer",
@@ -159,15 +171,22 @@ export const settingDefinitions = {
     purpose: "events kept for replay",
     reason: "days of a small fleet in well under a gigabyte",
   },
-  coapsPort: { env: "COAPS_PORT", kind: "later", purpose: "port of the LwM2M server, CoAP over DTLS", reason: "DTLS" },
+  coapsPort: { env: "COAPS_PORT", kind: "later", harmless: true, purpose: "port of the LwM2M server, CoAP over DTLS", reason: "DTLS" },
   bootstrapCoapsPort: {
     env: "BOOTSTRAP_COAPS_PORT",
     kind: "later",
+    harmless: true,
     purpose: "port of the bootstrap server, CoAP over DTLS",
     reason: "DTLS",
   },
   mongoUrl: { env: "MONGO_URL", kind: "later", purpose: "MongoDB in place of the embedded store", reason: "the MongoDB store" },
-  redisUrl: { env: "REDIS_URL", kind: "later", purpose: "Redis for several processes", reason: "work shared by several processes" },
+  redisUrl: {
+    env: "REDIS_URL",
+    kind: "later",
+    harmless: true,
+    purpose: "Redis for several processes",
+    reason: "work shared by several processes",
+  },
   secretKeyFile: {
     env: "SECRET_KEY_FILE",
     kind: "later",
@@ -190,7 +209,8 @@ export type Settings = {
 };
 
 export type ParsedSettings =
-  | { readonly kind: "settings"; readonly settings: Settings }
+  /** `warnings`: one line each about what was set and has no effect. */
+  | { readonly kind: "settings"; readonly settings: Settings; readonly warnings: readonly string[] }
   | { readonly kind: "help"; readonly text: string }
   /** One line each, for a person; nothing was started. */
   | { readonly kind: "errors"; readonly errors: readonly string[] };
@@ -199,11 +219,13 @@ export type ParsedSettings =
 export function parseSettings(env: { readonly [name: string]: string | undefined }, argv: readonly string[]): ParsedSettings {
   if (argv.includes("--help") || argv.includes("-h")) return { kind: "help", text: helpText() };
   const errors: string[] = [];
+  const warnings: string[] = [];
   const flags = parseFlags(argv, errors);
   const values: { [name: string]: string | number | undefined } = {};
   for (const [name, definition] of Object.entries<SettingDefinition>(settingDefinitions)) {
     const given = flags.get(definition.env) ?? (env[definition.env] || undefined);
-    const value = given === undefined ? definition.default : parseValue(definition, given, errors);
+    const value =
+      given === undefined ? definition.default : parseValue(definition, given, definition.harmless === true ? warnings : errors);
     if (definition.kind !== "later") values[name] = value;
   }
   // The loop above filled every name with a value of its kind; one that was refused left an error.
@@ -211,7 +233,7 @@ export function parseSettings(env: { readonly [name: string]: string | undefined
   if (settings.coapPort !== 0 && settings.coapPort === settings.bootstrapCoapPort) {
     errors.push(`BOOTSTRAP_COAP_PORT: ${settings.coapPort} is COAP_PORT's too; give each door a port of its own`);
   }
-  return errors.length > 0 ? { kind: "errors", errors } : { kind: "settings", settings };
+  return errors.length > 0 ? { kind: "errors", errors } : { kind: "settings", settings, warnings };
 }
 
 function flagOf(definition: SettingDefinition): string {
@@ -240,26 +262,28 @@ function parseFlags(argv: readonly string[], errors: string[]): ReadonlyMap<stri
   return given;
 }
 
-function parseValue(definition: SettingDefinition, text: string, errors: string[]): string | number | undefined {
+function parseValue(definition: SettingDefinition, text: string, problems: string[]): string | number | undefined {
   const { env, min = 0, max = Number.MAX_SAFE_INTEGER, unit = "" } = definition;
   switch (definition.kind) {
     case "later":
-      errors.push(`${env}: ${definition.reason} is not offered by this version; remove the setting`);
+      problems.push(
+        `${env}: ${definition.reason} is not offered by this version${definition.harmless === true ? ", the setting has no effect" : "; remove the setting"}`,
+      );
       return undefined;
     case "choice":
       if (definition.choices?.includes(text)) return text;
-      errors.push(`${env}: got ${JSON.stringify(text)}, expected one of ${definition.choices?.join(", ")}`);
+      problems.push(`${env}: got ${JSON.stringify(text)}, expected one of ${definition.choices?.join(", ")}`);
       return undefined;
     case "integer": {
       const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
       if (value >= min && value <= max) return value;
-      errors.push(`${env}: got ${JSON.stringify(text)}, expected a whole number from ${min} to ${max} (${unit})`);
+      problems.push(`${env}: got ${JSON.stringify(text)}, expected a whole number from ${min} to ${max} (${unit})`);
       return undefined;
     }
     case "secret":
       // The value itself must not be shown.
       if (/^[\x21-\x7e]+$/.test(text) && text.length >= min && text.length <= max) return text;
-      errors.push(`${env}: expected ${min} to ${max} visible ASCII characters without spaces, got ${text.length} characters`);
+      problems.push(`${env}: expected ${min} to ${max} visible ASCII characters without spaces, got ${text.length} characters`);
       return undefined;
     case "text":
       return text;

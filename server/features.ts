@@ -106,7 +106,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const { coap } = doors;
   const registry = openCatalogue();
   const devices = openDeviceService(deps);
-  const registrations = await openRegistrationService({ ...deps, devices });
+  const registrations = await openRegistrationService({ ...deps, devices, awakeWindowMs: settings.awakeSeconds * 1_000 });
   const remembered = await rememberObservations(store, registrations);
   const twins = openTwinService({ ...deps, registry });
   const learn: Learn = (endpoint, news) => twins.learn(endpoint, news);

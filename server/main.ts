@@ -23,17 +23,18 @@ switch (parsed.kind) {
     process.exitCode = 1;
     break;
   case "settings":
-    await run(parsed.settings);
+    await run(parsed.settings, parsed.warnings);
     break;
 }
 
-async function run(settings: Settings): Promise<void> {
+async function run(settings: Settings, warnings: readonly string[]): Promise<void> {
   const log = openLog({
     level: settings.logLevel,
     pretty: process.stdout.isTTY === true,
     sink: process.stdout,
     secrets: settings.apiKey === undefined ? [] : [settings.apiKey],
   });
+  for (const warning of warnings) log.warn(warning);
   process.on("uncaughtException", (error) => {
     // Everything acknowledged is on disk: to start again is safer than to go on in an unknown state.
     log.error("the server failed and stops", { error });
