@@ -76,7 +76,7 @@ function register(endpointName: string, lifetimeSeconds = 300): OutgoingRequest 
   };
 }
 
-test("DESIGN §6 b: a device that registered is read over REST; every address of the document that needs no more answers", async (t) => {
+test("a device that registered is read over REST; every address of the document that needs no more answers", async (t) => {
   const { app, ask, assertNoFaults } = await anApp(t, await aDirectory(t));
   const asked: string[] = [];
   const send = await aDevice(t, app.coapPort, ({ path }) => {
@@ -112,7 +112,7 @@ test("DESIGN §6 b: a device that registered is read over REST; every address of
   assertNoFaults();
 });
 
-test("DESIGN §1: what was acknowledged is there after a restart, and a waiting operation goes out at the next sign of life", async (t) => {
+test("what was acknowledged is there after a restart, and a waiting operation goes out at the next sign of life", async (t) => {
   const directory = await aDirectory(t);
   const first = await anApp(t, directory);
   const send = await aDevice(t, first.app.coapPort, () => ({ code: ResponseCode.content, payload: "ACME" }));

@@ -37,7 +37,7 @@ test("what arrives while the server starts is heard afterwards, in order, and no
   assert.deepEqual(heard, [1, 2, 3]);
 });
 
-test("DESIGN §8: what is kept while starting is bounded", () => {
+test("what is kept while starting is bounded", () => {
   const { socket, deliver } = aSocket();
   const held = heldSocket(socket);
   let heard = 0;

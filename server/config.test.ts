@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseSettings, type Settings, settingDefinitions } from "./config.ts";
+import { parseSettings, type Settings } from "./config.ts";
+import { settingDefinitions } from "./setting-definitions.ts";
 
 function settingsOf(env: { readonly [name: string]: string }, ...argv: string[]): Settings {
   const parsed = parseSettings(env, argv);
@@ -13,7 +14,7 @@ function errorsOf(env: { readonly [name: string]: string }, ...argv: string[]): 
   return parsed.kind === "errors" ? parsed.errors : assert.fail(JSON.stringify(parsed));
 }
 
-test("DESIGN §9: the defaults", () => {
+test("the defaults", () => {
   const { dataDir, httpHost, httpPort, coapHost, coapPort, bootstrapCoapPort, apiKey, logLevel } = settingsOf({});
   assert.deepEqual(
     { dataDir, httpHost, httpPort, coapHost, coapPort, bootstrapCoapPort, apiKey, logLevel },
@@ -30,7 +31,7 @@ test("DESIGN §9: the defaults", () => {
   );
 });
 
-test("DESIGN §9: every setting is an environment variable and a flag; the flag wins; an empty variable is not set", () => {
+test("every setting is an environment variable and a flag; the flag wins; an empty variable is not set", () => {
   assert.equal(settingsOf({ HTTP_PORT: "9090" }).httpPort, 9090);
   assert.equal(settingsOf({ HTTP_PORT: "9090" }, "--http-port", "0").httpPort, 0);
   assert.equal(settingsOf({}, "--http-port=81").httpPort, 81);
@@ -38,7 +39,7 @@ test("DESIGN §9: every setting is an environment variable and a flag; the flag 
   assert.equal(settingsOf({}, "--api-key", "a-key-for-scripts").apiKey, "a-key-for-scripts");
 });
 
-test("DESIGN §8: every limit names its unit and its reason", () => {
+test("every limit names its unit and its reason", () => {
   for (const definition of Object.values(settingDefinitions)) {
     assert.ok(definition.reason.length > 0 && definition.purpose.length > 0, definition.env);
     if (definition.kind === "integer") assert.ok("unit" in definition && definition.min < definition.max, definition.env);
@@ -64,7 +65,7 @@ const mistakes: readonly (readonly [{ readonly [name: string]: string }, readonl
 ];
 
 for (const [env, argv, line] of mistakes) {
-  test(`DESIGN §8: one clear line for ${JSON.stringify(env)} ${argv.join(" ")}`, () => {
+  test(`one clear line for ${JSON.stringify(env)} ${argv.join(" ")}`, () => {
     const errors = errorsOf(env, ...argv);
     assert.equal(errors.length, 1, errors.join("\n"));
     assert.match(errors[0] ?? "", line);

@@ -15,7 +15,7 @@ function aLog(overrides: Partial<LogSettings> = {}) {
   return { log: openLog({ level: "info", pretty: false, sink, ...overrides }), text: () => chunks.join("") };
 }
 
-test("DESIGN §3: an entry is one JSON line with level, message, time and its fields", () => {
+test("an entry is one JSON line with level, message, time and its fields", () => {
   const { log, text } = aLog();
   log.info("listening", { door: "coap", port: 5683 });
   const { timestamp, ...entry } = JSON.parse(text());
@@ -24,7 +24,7 @@ test("DESIGN §3: an entry is one JSON line with level, message, time and its fi
   assert.equal(text().split("\n").length, 2);
 });
 
-test("DESIGN §9: LOG_LEVEL drops what is below it", () => {
+test("LOG_LEVEL drops what is below it", () => {
   const { log, text } = aLog({ level: "warn" });
   log.info("hidden");
   log.debug("hidden");

@@ -70,7 +70,7 @@ async function stop(child: ChildProcessWithoutNullStreams, signal: "SIGTERM" | "
   return code;
 }
 
-test("DESIGN §9: the first start makes a key and shows it once; it opens the API, and a restart keeps it", async (t) => {
+test("the first start makes a key and shows it once; it opens the API, and a restart keeps it", async (t) => {
   const directory = await aDirectory(t);
   const first = spawnMain(t, { DATA_DIR: directory });
   const notice = once(first.stderr, "data");
@@ -94,7 +94,7 @@ test("DESIGN §9: the first start makes a key and shows it once; it opens the AP
   assert.deepEqual([code, stderr], [0, ""]);
 });
 
-test("DESIGN §9: an event stream that is open does not keep the server from stopping", async (t) => {
+test("an event stream that is open does not keep the server from stopping", async (t) => {
   const key = "a-known-script-key";
   const child = spawnMain(t, { DATA_DIR: await aDirectory(t), API_KEY: key });
   const { origin } = await started(child);
@@ -107,7 +107,7 @@ test("DESIGN §9: an event stream that is open does not keep the server from sto
   assert.equal(await rest, "retry: 3000\n\n");
 });
 
-test("DESIGN §5: a second server on one data directory is refused with one line; the first goes on; kill -9 frees it", async (t) => {
+test("a second server on one data directory is refused with one line; the first goes on; kill -9 frees it", async (t) => {
   const directory = await aDirectory(t);
   const first = spawnMain(t, { DATA_DIR: directory });
   const { origin } = await started(first);
@@ -124,7 +124,7 @@ test("DESIGN §5: a second server on one data directory is refused with one line
   assert.equal(await stop(later, "SIGTERM"), 0);
 });
 
-test("DESIGN §8: a port in use is named in one line, for each door, and nothing is left behind", async (t) => {
+test("a port in use is named in one line, for each door, and nothing is left behind", async (t) => {
   const running = spawnMain(t, { DATA_DIR: await aDirectory(t) });
   const { ports } = await started(running);
   const directory = await aDirectory(t);
@@ -143,7 +143,7 @@ test("DESIGN §8: a port in use is named in one line, for each door, and nothing
   await started(later);
 });
 
-test("DESIGN §8: a data directory that cannot be written, or a damaged key, is one line", async (t) => {
+test("a data directory that cannot be written, or a damaged key, is one line", async (t) => {
   const directory = await aDirectory(t);
   const file = join(directory, "file");
   await writeFile(file, "");
@@ -166,7 +166,7 @@ async function startedAt(t: TestContext, directory: string): Promise<ChildProces
   return child;
 }
 
-test("DESIGN §8: wrong settings are one line each and nothing starts; --help explains them", async (t) => {
+test("wrong settings are one line each and nothing starts; --help explains them", async (t) => {
   const directory = join(await aDirectory(t), "never-made");
   const refused = await ended(spawnMain(t, { DATA_DIR: directory, HTTP_PORT: "x", MONGO_URL: "mongodb://db" }, ["--nonsense"]));
   assert.deepEqual([refused.code, refused.stdout, refused.stderr.split("\n").length], [1, "", 4]);

@@ -23,7 +23,7 @@ test("LwM2M Core 1.1 §6.3.4: Write-Attributes query, both ways", () => {
   assert.deepEqual(encodeAttributeQuery({ gt: null, pmin: null }), ["pmin", "gt"]);
 });
 
-test("checklist §18, leshan issue 1427: signs, exponents and decimals of a whole number are read; none is written with an exponent", () => {
+test("eclipse-leshan/leshan#1427: signs, exponents and decimals of a whole number are read; none is written with an exponent", () => {
   assert.deepEqual(parseAttributeQuery(["gt=-1.5e3", "st=1.000000", "pmin=10.0"]), { gt: -1500, st: 1, pmin: 10 });
   assert.deepEqual(encodeAttributeQuery({ gt: -1e-7, lt: 1e21 }), ["gt=-0.0000001", "lt=1000000000000000000000"]);
 });
@@ -59,7 +59,7 @@ const problems: readonly (readonly [NotificationAttributes, AttributeProblem | u
   [{}, undefined],
 ];
 
-test("LwM2M Core 1.1 §5.1.2, leshan.md §4, 49: contradictions by name", () => {
+test("LwM2M Core 1.1 §5.1.2: contradictions by name", () => {
   for (const [attributes, problem] of problems) assert.equal(findAttributeProblem(attributes), problem, JSON.stringify(attributes));
   for (const level of ["object", "instance"] as const) {
     assert.equal(findAttributeProblem({ gt: 1 }, level), "not-at-this-level");
@@ -68,7 +68,7 @@ test("LwM2M Core 1.1 §5.1.2, leshan.md §4, 49: contradictions by name", () => 
   assert.equal(findAttributeProblem({ gt: 1, edge: 0 }, "resourceInstance"), undefined);
 });
 
-test("leshan.md §4, 48: later writes merge, a name without value unsets", () => {
+test("as Eclipse Leshan tests it: later writes merge, a name without value unsets", () => {
   const first = mergeAttributes({}, parseAttributeQuery(["pmin=10", "gt=5"]));
   assert.deepEqual(mergeAttributes(first, parseAttributeQuery(["gt", "pmax=60"])), { pmin: 10, pmax: 60 });
   assert.deepEqual(first, { pmin: 10, gt: 5 });

@@ -111,7 +111,7 @@ export function inheritAttributes(levels: readonly NotificationAttributes[]): No
   return inherited;
 }
 
-/** The first rule that values set together break; such a Write-Attributes is answered 4.00 (LwM2M Core 1.1 §5.1.2, leshan.md §4, 49). */
+/** The first rule that values set together break; such a Write-Attributes is answered 4.00 (LwM2M Core 1.1 §5.1.2, and as Eclipse Leshan does). */
 export function findAttributeProblem(attributes: NotificationAttributes, level?: PathLevel): AttributeProblem | undefined {
   const { pmin, pmax, epmin, epmax, gt, lt, st } = attributes;
   const aboveResource = level === "object" || level === "instance";
@@ -143,7 +143,7 @@ function parseAttribute(name: AttributeName, text: string): number {
   return value;
 }
 
-/** Signs and exponents are accepted although the grammar has none; `st=1.000000` comes from devices (leshan issue 1427). */
+/** Signs and exponents are accepted although the grammar has none; `st=1.000000` comes from devices (eclipse-leshan/leshan#1427). */
 function findAttributeValue(name: AttributeName, text: string): number | undefined {
   const value = findDecimal(text)?.float;
   if (value === undefined) return undefined;

@@ -97,7 +97,7 @@ const deviations: readonly (readonly [LinkTolerance, string, readonly Link[]])[]
   ["link-unquoted-value", "</>;ct=110 112 60,</3/0>", [link("/", bare("ct", "110 112 60")), link("/3/0")]],
 ];
 
-test("leshan.md §5: white space, empty parts and unquoted lists are read, recorded, and refused in strict mode", () => {
+test("field deviations: white space, empty parts and unquoted lists are read, recorded, and refused in strict mode", () => {
   for (const [tolerance, text, links] of deviations) {
     assert.deepEqual(parseLinks(text), { links, tolerances: [tolerance] }, text);
     assert.throws(() => parseLinks(text, { strict: true }), { code: "link-format" }, text);

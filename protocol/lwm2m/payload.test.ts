@@ -146,7 +146,7 @@ const refusedText = [
   ["JSON 11543 as an array", ContentFormat.lwm2mJson, "/3/0", "[]", "json"],
 ] as const;
 
-test("leshan.md §4: what is no value of its type, no tree or outside its path is refused by name", () => {
+test("as Eclipse Leshan tests it: what is no value of its type, no tree or outside its path is refused by name", () => {
   for (const [what, format, path, hex, code] of refusedHex) {
     assert.throws(() => decodeHex(format, path, hex), { name: "Lwm2mFormatError", code }, what);
   }
@@ -199,7 +199,7 @@ const tolerated: readonly (readonly [PayloadTolerance, number, string, string | 
   ["json-base-name-without-slash", ContentFormat.lwm2mJson, "/3/0", '{"bn":"/3/0","e":[{"n":"9","v":100}]}', node("/3/0/9", integer(100n))],
 ];
 
-test("leshan.md §5: deviations of real devices are read and recorded, and refused in strict mode", () => {
+test("field deviations: deviations of real devices are read and recorded, and refused in strict mode", () => {
   for (const [tolerance, format, path, payload, expected] of tolerated) {
     const bytes = typeof payload === "string" ? bytesOf({ text: payload }) : bytesOf(payload);
     const seen = new Set<PayloadTolerance>();
@@ -214,7 +214,7 @@ test("LwM2M Core 1.1 §7.4: specification vectors need no tolerance", () => {
   for (const vector of payloadVectors) decodePayload(vector.format, bytesOf(vector), { ...contextOf(vector.path), strict: true });
 });
 
-test("RFC 8428 §4.5.3, leshan issue 1631: times around 2^28, tagged and dated base times", () => {
+test("RFC 8428 §4.5.3, eclipse-leshan/leshan#1631: times around 2^28, tagged and dated base times", () => {
   const timeOf = (payload: string): number | undefined => decodeTextual(ContentFormat.senmlJson, "/3/0/9", payload)[0]?.timeMs;
   assert.equal(timeOf('[{"n":"/3/0/9","v":1}]'), undefined);
   assert.equal(timeOf('[{"n":"/3/0/9","v":1,"t":0}]'), receivedAtMs);
@@ -240,7 +240,7 @@ test("LwM2M Core 1.2 §7.4.4: a null value at a time is a node without a value, 
   }
 });
 
-test("leshan.md §4: unknown resources have the natural type of their format", () => {
+test("as Eclipse Leshan tests it: unknown resources have the natural type of their format", () => {
   const record =
     '[{"bn":"/9999/0/","n":"1","v":18446744073709551615},{"n":"2","v":-1},{"n":"3","v":1.5},{"n":"4","vs":"a"},{"n":"5","vb":true}]';
   assert.deepEqual(

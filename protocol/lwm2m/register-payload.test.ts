@@ -37,7 +37,7 @@ test("LwM2M Core 1.1 §6.2.1: alternate root path, quoted or not, with one forma
   }
 });
 
-test("leshan.md §4, 15: links outside the root path or of no object are ignored and named", () => {
+test("as Eclipse Leshan tests it: links outside the root path or of no object are ignored and named", () => {
   const read = parseRegisterPayload('</lwm2m/>;rt="oma.lwm2m",</lwm2m/3/0>,</1/0>,</sensors>,</lwm2m/65535>,</lwm2m/3/0/1>');
   assert.deepEqual(
     read,
@@ -59,7 +59,7 @@ const deviations: readonly (readonly [string, RegisterTolerance, Partial<Registe
   ["</3/0>, </0/0>, </21/0>, </23/0>", "hidden-object", {}],
 ];
 
-test("leshan.md §5: deviations are read, recorded, and refused in strict mode", () => {
+test("field deviations: deviations are read, recorded, and refused in strict mode", () => {
   for (const [text, tolerance, expected] of deviations) {
     const read = parseRegisterPayload(text);
     assert.ok(read.tolerances.includes(tolerance), text);
@@ -68,7 +68,7 @@ test("leshan.md §5: deviations are read, recorded, and refused in strict mode",
   }
 });
 
-test("LwM2M Core 1.1 §7.2.2: ver on the object, on its only instance (leshan issue 1273), quoted (issue 732)", () => {
+test("LwM2M Core 1.1 §7.2.2: ver on the object, on its only instance (eclipse-leshan/leshan#1273), quoted (#732)", () => {
   assert.deepEqual(
     parseRegisterPayload("</1/0>;ver=1.1"),
     payload({ objects: [{ id: 1, version: "1.1", instances: [0] }], tolerances: ["version-on-instance"] }),

@@ -58,7 +58,7 @@ const tolerated: readonly (readonly [QueryTolerance, string, Partial<RegisterQue
   ["sms-plus", "ep=urn:dev:1&lt=300&lwm2m=1.1&sms=+4912345", { smsNumber: "4912345" }],
 ];
 
-test("leshan.md §5: deviations are read, recorded, and refused in strict mode", () => {
+test("field deviations: deviations are read, recorded, and refused in strict mode", () => {
   for (const [tolerance, text, parts] of tolerated) {
     assert.deepEqual(parseRegisterQuery(text.split("&")), aQuery({ ...parts, tolerances: [tolerance] }), text);
     assert.throws(() => parseRegisterQuery(text.split("&"), { strict: true }), { code: "query" }, text);
@@ -102,7 +102,7 @@ test("LwM2M Core 1.1 §6.2.1: malformed parameters are refused by name, other ve
     assert.throws(() => parseRegisterQuery(["ep=e", "lt=300", `lwm2m=${version}`]), { code: "version" });
 });
 
-test("leshan.md §4, 9 and 10: queue bindings belong to 1.0, TCP and the Q parameter to 1.1", () => {
+test("as Eclipse Leshan tests it: queue bindings belong to 1.0, TCP and the Q parameter to 1.1", () => {
   const register =
     (version: string, ...rest: string[]) =>
     () =>

@@ -165,7 +165,7 @@ function missingLifetime(reading: Reading): number {
   return defaultLifetimeSeconds;
 }
 
-/** Queue mode is in the binding of 1.0 and beside it since 1.1; the one form is refused in the other (leshan.md §4, 9 and 10). */
+/** Queue mode is in the binding of 1.0 and beside it since 1.1; the one form is refused in the other (as Eclipse Leshan does). */
 function takeTransport(reading: Reading, version: Lwm2mVersion): { readonly binding?: string; readonly queueMode?: boolean } {
   const hasQueueFlag = reading.parameters.has("Q");
   const queueFlag = takeQueueFlag(reading);

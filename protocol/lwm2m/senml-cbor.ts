@@ -28,7 +28,7 @@ const Label = {
 /** Object links have a text label of their own (LwM2M Core 1.1 §7.4.4). */
 const linkLabel = "vlo";
 
-/** JSON names and numbers in text where CBOR wants integers: seen from devices (leshan issue 1654). */
+/** JSON names and numbers in text where CBOR wants integers: seen from devices (eclipse-leshan/leshan#1654). */
 const textLabels: ReadonlyMap<string, number> = new Map([
   ["bver", Label.baseVersion],
   ["bn", Label.baseName],
@@ -144,7 +144,7 @@ function baseValueOf(reader: CborReader, label: number): Scalar {
   return { kind: "float", value: finiteOf(scalar, label) };
 }
 
-/** Times are numbers; some devices tag them (leshan issue 1631). */
+/** Times are numbers; some devices tag them (eclipse-leshan/leshan#1631). */
 function secondsOf(reader: CborReader, label: number): number {
   const scalar = scalarOfCbor(reader.readScalar());
   const dated = scalar?.kind === "date" ? findEpochSeconds(scalar.value) : undefined;

@@ -55,7 +55,7 @@ test("RFC 8790 §3.2: a patch in both forms, null for what goes", () => {
   }
 });
 
-test("LwM2M Core 1.2 §7.4.6, checklist §18: LwM2M CBOR with keys relative to the request, as 1.2.0 allowed", () => {
+test("LwM2M Core 1.2 §7.4.6: LwM2M CBOR with keys relative to the request, as 1.2.0 allowed", () => {
   const seen: string[] = [];
   const relative = new Uint8Array(Buffer.from("a2091864061a00000001", "hex"));
   const asked = { ...context, path: parsePath("/3/0") };

@@ -114,7 +114,7 @@ export function requireIgnorable(field: string): void {
   if (field.endsWith("_")) throw new Lwm2mFormatError("senml", `field ${JSON.stringify(field.slice(0, 64))} must be understood`);
 }
 
-/** The RFC wants the URL-safe alphabet without padding; LwM2M examples use the other (checklist: accept all). */
+/** The RFC wants the URL-safe alphabet without padding; LwM2M examples use the other (all are accepted). */
 function bytesOf(text: string): Uint8Array {
   const decoded = findBase64(text);
   if (decoded === undefined) throw new Lwm2mFormatError("senml", "vd: not Base64");

@@ -79,7 +79,7 @@ function float(bytes: Uint8Array): number {
   return bytes.length === 4 ? reader.f32() : reader.f64();
 }
 
-/** One byte, 0 or 1. Some devices send an Integer in its place (leshan issue 1613): taken when it is 0 or 1. */
+/** One byte, 0 or 1. Some devices send an Integer in its place (eclipse-leshan/leshan#1613): taken when it is 0 or 1. */
 function truth(bytes: Uint8Array, context: ToleranceSwitch): boolean {
   const value = signed(bytes, "boolean");
   if (value !== 0n && value !== 1n) throw new Lwm2mFormatError("value", `expected boolean 0 or 1, got ${value}`);

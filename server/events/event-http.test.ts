@@ -166,7 +166,7 @@ async function anEventDoor(t: Parameters<typeof aDoor>[0], maxStreams = 10) {
   return { log, ...(await aDoor(t, eventRoutes({ log, clock: new VirtualClock(), maxStreams }))) };
 }
 
-test("DESIGN §5: the stored log streamed while it is written to: every event once and in order", async (t) => {
+test("the stored log streamed while it is written to: every event once and in order", async (t) => {
   const directory = await mkdtemp(join(tmpdir(), "event-http-"));
   const store = await openEmbeddedStore({ directory, collections: [eventsDefinition], strictFilters: true });
   const clock = new VirtualClock();
@@ -243,7 +243,7 @@ test("a closed door ends its streams cleanly; nothing stays subscribed", async (
   assert.equal(log.listeners.size, 0);
 });
 
-test("DESIGN §8: streams are bounded: one too many is 503 with Retry-After, and a place is free again after one left", async (t) => {
+test("streams are bounded: one too many is 503 with Retry-After, and a place is free again after one left", async (t) => {
   const { log, ask } = await anEventDoor(t, 1);
   const first = await ask("/events", { headers: asStream });
   const refused = await ask("/events", { headers: asStream });

@@ -6,7 +6,7 @@ import { aDoor, aRoute, bodyOf, json, problemOf } from "./door-fixture.ts";
 import { healthRoutes, versionRoute } from "./health-http.ts";
 import { openApiRoute } from "./openapi.ts";
 
-test("DESIGN §9: without the key everything but /health is 401, whether it exists or not", async (t) => {
+test("without the key everything but /health is 401, whether it exists or not", async (t) => {
   const { origin } = await aDoor(t, [aRoute({ path: "/devices" })]);
   for (const path of ["/api/v1/devices", "/api/v1/nothing", "/", "/api/v1/openapi.json"]) {
     const response = await fetch(origin + path);
@@ -21,7 +21,7 @@ test("DESIGN §9: without the key everything but /health is 401, whether it exis
   assert.equal((await fetch(`${origin}/health/live`)).status, 200);
 });
 
-test("DESIGN §9: readiness is 200 only when nothing is at fault, else 503 with the reasons", async (t) => {
+test("readiness is 200 only when nothing is at fault, else 503 with the reasons", async (t) => {
   const ready = await aDoor(t, []);
   assert.deepEqual(await bodyOf(await fetch(`${ready.origin}/health/ready`)), { status: "ready" });
   const unready = await aDoor(t, [], ["the store does not answer"]);
@@ -73,7 +73,7 @@ const queryCases: readonly (readonly [string, unknown])[] = [
   ["?__proto__=1", "/__proto__"],
 ];
 for (const [search, expected] of queryCases) {
-  test(`DESIGN §8: query ${search || "(none)"}`, async (t) => {
+  test(`query ${search || "(none)"}`, async (t) => {
     const query = {
       limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100 },
       open: { type: "boolean" },
@@ -117,7 +117,7 @@ const bodyCases: readonly (readonly [string, string | Uint8Array | undefined, st
   ["a body over the limit", `"${"x".repeat(3_000)}"`, "application/json", 413, "body-too-large"],
 ];
 for (const [title, body, type, status, code, pointer] of bodyCases) {
-  test(`DESIGN §8: ${title} is ${status}`, async (t) => {
+  test(`${title} is ${status}`, async (t) => {
     const { ask } = await aDoor(t, [bodyRoute]);
     const response = await ask("/things", {
       method: "POST",
@@ -185,7 +185,7 @@ test("STYLE §2 errors: a handler that throws is a 500 without internals; the lo
   assert.match(entry.error.stack, /invariant 42 is broken[\s\S]*door\.test/);
 });
 
-test("DESIGN §8: a store that is gone is 503 with Retry-After, not a bug", async (t) => {
+test("a store that is gone is 503 with Retry-After, not a bug", async (t) => {
   const handle = async (): Promise<never> => {
     throw new StorageUnavailableError("disk full");
   };

@@ -188,7 +188,7 @@ function isJson(text: string): boolean {
   }
 }
 
-test("DESIGN §8: a body that nests too deep, or is no UTF-8, is refused before it is parsed", () => {
+test("a body that nests too deep, or is no UTF-8, is refused before it is parsed", () => {
   const nested = (levels: number) => Buffer.from("[".repeat(levels) + "]".repeat(levels));
   assert.equal(parseJsonBody(nested(maxJsonDepth)).ok, true);
   assert.equal(parseJsonBody(nested(maxJsonDepth + 1)).ok, false);

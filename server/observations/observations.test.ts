@@ -150,7 +150,7 @@ test("RFC 7641 §4.2: an error notification ends it, with the reason kept", asyn
   assert.deepEqual([ended.state, ended.endReason, ended.coapCode], ["ended", "device-ended", "4.04"]);
 });
 
-test("leshan.md §4, 59: a notification that cannot be read is acknowledged and shown; the relation stays", async () => {
+test("as Eclipse Leshan tests it: a notification that cannot be read is acknowledged and shown; the relation stays", async () => {
   await observe();
   const strange = { code: ResponseCode.content, contentFormat: ContentFormat.senmlJson, payload: bytes("[not json") };
   assert.deepEqual(await notify(strange), { ok: true });
@@ -170,7 +170,7 @@ test("a device that answers without granting: the operation fails as not-observi
   assert.equal(await world.until(world.server.observations.find("dev-1", path)), undefined);
 });
 
-test("leshan.md §4, 60: historical values go to the history; a late one never replaces a newer", async () => {
+test("as Eclipse Leshan tests it: historical values go to the history; a late one never replaces a newer", async () => {
   await observe();
   const nowSeconds = Math.floor(world.clock.now() / 1_000);
   const late = `[{"bn":"${path}","bt":${nowSeconds - 600},"v":18},{"t":60,"v":19}]`;
@@ -179,7 +179,7 @@ test("leshan.md §4, 60: historical values go to the history; a late one never r
   assert.deepEqual(await history(), [18, 19, 20.5]);
 });
 
-test("leshan.md §4, 55: a second observe of the path replaces the first", async () => {
+test("as Eclipse Leshan tests it: a second observe of the path replaces the first", async () => {
   const first = await observe();
   const second = await observe();
   assert.notEqual(first.attempts[0]?.token, second.attempts[0]?.token);

@@ -4,13 +4,13 @@
  */
 
 import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
-import { formatCode } from "@lwm2m/protocol/coap/codes";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
-import type { ExchangeFacts, RequestControl, RequestFailure, RequestOutcome } from "@lwm2m/protocol/coap/message";
+import type { RequestControl, RequestFailure } from "@lwm2m/protocol/coap/message";
 import type { Clock, Timer } from "@lwm2m/protocol/ports/clock";
 import { deviceModel } from "../registration/device-model.ts";
 import type { Registration, Registrations } from "../registration/registration.ts";
 import type { Supervisor } from "../supervisor.ts";
+import { attemptOf, type ExchangeOutcome, isObserving } from "./exchange-outcome.ts";
 import type { Learn } from "./news.ts";
 import type { ObservationExchange } from "./observation-exchange.ts";
 import type { Attempt, Operation } from "./operation.ts";
@@ -239,7 +239,7 @@ export class OperationDispatcher {
     return { kind: "unanswered", attempt, reason, detail };
   }
 
-  async #send(operation: Operation, registration: Registration, plan: OperationPlan, control: RequestControl): Promise<Outcome> {
+  async #send(operation: Operation, registration: Registration, plan: OperationPlan, control: RequestControl): Promise<ExchangeOutcome> {
     const { coap, observations } = this.#deps;
     const peer = coap.peerAt(registration.address);
     if (plan.before !== undefined) {
@@ -278,24 +278,4 @@ export class OperationDispatcher {
     if (changed !== undefined) this.#deps.onChanged(changed);
     return changed;
   }
-}
-
-type Outcome = RequestOutcome | Awaited<ReturnType<ObservationExchange["observe"]>>;
-
-function isObserving(outcome: Outcome): boolean {
-  return "observing" in outcome && outcome.observing;
-}
-
-/** Undefined: nothing was handed to the socket. */
-function attemptOf(outcome: Outcome, at: number): Attempt | undefined {
-  const { facts }: { readonly facts: ExchangeFacts } = outcome;
-  if (!outcome.ok && facts.datagramsSent === 0) return undefined;
-  return {
-    at,
-    token: Buffer.from(facts.token).toString("hex"),
-    roundTripMs: facts.roundTripMs ?? null,
-    bytesUp: facts.bytesReceived,
-    bytesDown: facts.bytesSent,
-    outcome: outcome.ok ? formatCode(outcome.response.code) : outcome.reason,
-  };
 }

@@ -16,6 +16,7 @@ import type { Learn } from "./news.ts";
 import type { ObservationExchange } from "./observation-exchange.ts";
 import type { CreateOutcome, CreateRefusal, Operation, OperationRequest, Operations } from "./operation.ts";
 import { OperationDispatcher } from "./operation-dispatcher.ts";
+import { type OperationServiceLimits, operationServiceLimits } from "./operation-limits.ts";
 import { draft, type OperationEvent, step } from "./operation-machine.ts";
 import { planOperation, unseenTarget } from "./operation-plan.ts";
 import { type OperationListQuery, OperationStore, operationCollection } from "./operation-store.ts";
@@ -33,26 +34,6 @@ export interface OperationServiceDeps {
   readonly learn: Learn;
   readonly limits?: Partial<OperationServiceLimits>;
 }
-
-export interface OperationServiceLimits {
-  /** Open operations of one device; more are refused (429). */
-  readonly maxQueuedPerDevice: number;
-  /** How long an operation waits for its device when the caller does not say; milliseconds. */
-  readonly defaultExpiryMs: number;
-  /** How long one with `onOffline: fail` may wait for its turn; milliseconds. */
-  readonly onlineExpiryMs: number;
-  /** How long finished operations are kept; milliseconds. */
-  readonly keptMs: number;
-}
-
-const dayMs = 86_400_000;
-
-export const operationServiceLimits: OperationServiceLimits = {
-  maxQueuedPerDevice: 1_000,
-  defaultExpiryMs: 7 * dayMs,
-  onlineExpiryMs: 120_000,
-  keptMs: 30 * dayMs,
-};
 
 /** Operations that one step of the sweeper ends. */
 const expiryBatch = 200;

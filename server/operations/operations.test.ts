@@ -344,7 +344,7 @@ describe("crash table (what was under way when the process was killed)", () => {
   });
 });
 
-test("leshan.md §4, 4: a request under way when the device registers anew is taken back and asked again; an Execute is not", async () => {
+test("as Eclipse Leshan tests it: a request under way when the device registers anew is taken back and asked again; an Execute is not", async () => {
   await device.register();
   world.network.filter = ({ from }) => from.port !== 5_683;
   const read = await queued({ kind: "read", path: "/3/0/9" });

@@ -13,7 +13,7 @@ async function aDirectory(t: TestContext): Promise<string> {
   return directory;
 }
 
-test("DESIGN §9: the first start makes a key, mode 0600; later starts read the same", async (t) => {
+test("the first start makes a key, mode 0600; later starts read the same", async (t) => {
   const directory = join(await aDirectory(t), "deeper", "data");
   const first = await openAdministratorKey(directory, systemRandom);
   assert.equal(first.isNew, true);
@@ -24,7 +24,7 @@ test("DESIGN §9: the first start makes a key, mode 0600; later starts read the 
   assert.deepEqual(await openAdministratorKey(directory, systemRandom), { key: first.key, isNew: false });
 });
 
-test("DESIGN §9: a key file that others may read is closed to them again", async (t) => {
+test("a key file that others may read is closed to them again", async (t) => {
   const directory = await aDirectory(t);
   await openAdministratorKey(directory, systemRandom);
   await chmod(join(directory, "admin-key"), 0o644);

@@ -19,7 +19,8 @@ import { type ObservationService, openObservationService, rememberObservations }
 import { observationCollection } from "../../observations/observation-store.ts";
 import { idempotencyCollection } from "../../operations/idempotency.ts";
 import type { CreateOutcome, Operation, OperationRequest } from "../../operations/operation.ts";
-import { type OperationService, type OperationServiceLimits, openOperationService } from "../../operations/operation-service.ts";
+import type { OperationServiceLimits } from "../../operations/operation-limits.ts";
+import { type OperationService, openOperationService } from "../../operations/operation-service.ts";
 import { operationCollection } from "../../operations/operation-store.ts";
 import { registrationCoapRoute } from "../../registration/registration-coap.ts";
 import { openRegistrationService, type RegistrationService } from "../../registration/registration-service.ts";
