@@ -14,10 +14,14 @@ export type OperationKind =
   | "cancelObserve";
 
 /**
- *   queued -> leased -> sent -> succeeded | failed
- *   sent -> queued              no answer, attempts left, and not an Execute
+ *   queued -> leased            claimed, about to be sent or in the air; may be sent again after a crash
+ *   queued -> sent              the same for Execute and Create, which must not happen twice
+ *   leased | sent -> succeeded | failed
+ *   leased | sent -> queued     never left, or no answer, attempts left and harmless to repeat
  *   queued -> expired           expiresAt passed
  *   queued -> cancelled         by the caller
+ *
+ * `operation-machine.ts` has every transition.
  */
 export type OperationStatus = "queued" | "leased" | "sent" | "succeeded" | "failed" | "expired" | "cancelled";
 
@@ -138,6 +142,7 @@ export interface Operations {
   /** Resolves when the operation is final, or with its present state when the time is up. */
   waitFor(id: string, timeoutMs: number, signal?: AbortSignal): Promise<Operation | undefined>;
   find(id: string): Promise<Operation | undefined>;
+  /** Newest first, after an id. */
   list(query: {
     readonly endpoint?: string;
     readonly open?: boolean;
