@@ -4,8 +4,8 @@ import { ResponseCode } from "@lwm2m/protocol/coap/codes";
 import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
 import type { OutgoingResponse } from "@lwm2m/protocol/coap/message";
 import { StorageUnavailableError } from "../storage/collection.ts";
-import { bytes, content, ScriptedDevice, senmlValue } from "../twin/testing/scripted-device.ts";
-import { ServerWorld, serverAddress } from "../twin/testing/server-world.ts";
+import { bytes, content, ScriptedDevice, senmlValue } from "../testing/scripted-device.ts";
+import { ServerWorld, serverAddress } from "../testing/server-world.ts";
 import type { Observation } from "./observation.ts";
 
 const path = "/3303/0/5700";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ResponseCode } from "@lwm2m/protocol/coap/codes";
-import { ScriptedDevice, senmlValue } from "../twin/testing/scripted-device.ts";
-import { ServerWorld } from "../twin/testing/server-world.ts";
+import { ScriptedDevice, senmlValue } from "../testing/scripted-device.ts";
+import { ServerWorld } from "../testing/server-world.ts";
 import { finalStatuses } from "./operation.ts";
 
 test("a link that loses, doubles and reorders, and a server that is killed: every operation ends, no Execute happens twice", async () => {

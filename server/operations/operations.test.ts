@@ -3,8 +3,8 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { ResponseCode } from "@lwm2m/protocol/coap/codes";
 import type { IncomingRequest } from "@lwm2m/protocol/coap/message";
 import { StorageUnavailableError } from "../storage/collection.ts";
-import { content, ScriptedDevice, senmlValue } from "../twin/testing/scripted-device.ts";
-import { ServerWorld } from "../twin/testing/server-world.ts";
+import { content, ScriptedDevice, senmlValue } from "../testing/scripted-device.ts";
+import { ServerWorld } from "../testing/server-world.ts";
 import type { Operation } from "./operation.ts";
 
 const sleepy = ["lt=86400", "lwm2m=1.1", "b=U", "Q"];

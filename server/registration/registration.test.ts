@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { Method } from "@lwm2m/protocol/coap/codes";
-import { bytes, codeOf, ScriptedDevice } from "../twin/testing/scripted-device.ts";
-import { ServerWorld } from "../twin/testing/server-world.ts";
+import { bytes, codeOf, ScriptedDevice } from "../testing/scripted-device.ts";
+import { ServerWorld } from "../testing/server-world.ts";
 
 let world: ServerWorld;
 let device: ScriptedDevice;

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { ResponseCode } from "@lwm2m/protocol/coap/codes";
-import { at, type Rest, restOf } from "./testing/rest.ts";
-import { content, ScriptedDevice, senmlValue } from "./testing/scripted-device.ts";
-import { ServerWorld } from "./testing/server-world.ts";
+import { at, type Rest, restOf } from "../testing/rest.ts";
+import { content, ScriptedDevice, senmlValue } from "../testing/scripted-device.ts";
+import { ServerWorld } from "../testing/server-world.ts";
 
 const changed = { code: ResponseCode.changed };
 const sleepy = ["lt=86400", "lwm2m=1.1", "b=U", "Q"];

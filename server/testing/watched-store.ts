@@ -1,7 +1,7 @@
 /** For tests on the virtual clock: the store works in another thread, and the clock must not run ahead of it. */
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Collection, CollectionDefinition, StoredDocument } from "../../storage/collection.ts";
-import type { Store } from "../../storage/store.ts";
+import type { Collection, CollectionDefinition, StoredDocument } from "../storage/collection.ts";
+import type { Store } from "../storage/store.ts";
 
 export interface WatchedStore extends Store {
   /** Resolves when nothing is under way and nothing followed from what came back. */

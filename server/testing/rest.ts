@@ -1,18 +1,18 @@
 /** The REST addresses of a server world, called without HTTP: schemas of queries, bodies and replies are checked as the door does. */
 import assert from "node:assert/strict";
-import { deviceRoutes } from "../../devices/device-http.ts";
-import { checkedRoutes } from "../../http/request-schema.ts";
-import type { Reply } from "../../http/route.ts";
-import { routeTable } from "../../http/route-table.ts";
-import { observationRoutes } from "../../observations/observation-http.ts";
-import { IdempotencyKeys } from "../../operations/idempotency.ts";
-import { OperationDoor } from "../../operations/operation-door.ts";
-import { operationRoutes } from "../../operations/operation-http.ts";
-import { resourceRoutes } from "../../operations/resource-http.ts";
-import { registrationFacet, registrationRoutes } from "../../registration/registration-http.ts";
-import type { Json } from "../../storage/collection.ts";
-import { openSupervisor } from "../../supervisor.ts";
-import { twinRoutes } from "../twin-http.ts";
+import { deviceRoutes } from "../devices/device-http.ts";
+import { checkedRoutes } from "../http/request-schema.ts";
+import type { Reply } from "../http/route.ts";
+import { routeTable } from "../http/route-table.ts";
+import { observationRoutes } from "../observations/observation-http.ts";
+import { IdempotencyKeys } from "../operations/idempotency.ts";
+import { OperationDoor } from "../operations/operation-door.ts";
+import { operationRoutes } from "../operations/operation-http.ts";
+import { resourceRoutes } from "../operations/resource-http.ts";
+import { registrationFacet, registrationRoutes } from "../registration/registration-http.ts";
+import type { Json } from "../storage/collection.ts";
+import { openSupervisor } from "../supervisor.ts";
+import { twinRoutes } from "../twin/twin-http.ts";
 import type { ServerWorld } from "./server-world.ts";
 
 export interface Call {
