@@ -138,7 +138,7 @@ describe("the server killed and started again", () => {
       device = await connect("updated", ["--lifetime", "30", "--firmware-version", "1.0.0"]);
     });
 
-    for (const [index, killedAt] of ["preparing", "offering", "downloading", "downloaded", "rebooting"].entries()) {
+    for (const [index, killedAt] of ["preparing", "offering", "downloading", "applying", "rebooting"].entries()) {
       test(`at the step ${killedAt}`, async () => {
         const id = await startUpdate(`2.${index}.0`, 60_000);
         const watch = new EventWatch(server.rest, "?after=0&types=update.changed");

@@ -38,6 +38,10 @@ export class Child {
     });
   }
 
+  get pid(): number | undefined {
+    return this.#process.pid;
+  }
+
   get hasExited(): boolean {
     return this.#exit !== undefined;
   }
