@@ -19,6 +19,7 @@ as_root() {
 install_packages() {
   missing=""
   command -v coap-client-notls >/dev/null 2>&1 || missing="$missing libcoap3-bin"
+  command -v curl >/dev/null 2>&1 || missing="$missing curl"
   command -v javac >/dev/null 2>&1 || missing="$missing default-jdk-headless"
   command -v mvn >/dev/null 2>&1 || missing="$missing maven"
   if [ -z "$missing" ]; then
