@@ -144,7 +144,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       ...operationRoutes({ operations, devices, door }),
       ...resourceRoutes(door),
       ...twinRoutes({ twins, devices, registrations, registry, door, clock }),
-      ...observationRoutes(observations),
+      ...observationRoutes(observations, door),
       ...packageRoutes({ packages, updates }),
       ...updateRoutes({ updates, packages, isKnownDevice, now: () => clock.now() }),
       ...provisioningRoutes(configs, clock),

@@ -42,7 +42,7 @@ export function eventRoutes(settings: EventDoorSettings): readonly Route[] {
       query: {
         after: { type: "string", pattern: "^[0-9]{0,16}$", description: "only events behind this id; empty: from the beginning" },
         limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100 },
-        types: { type: "string", minLength: 1, description: "event types, separated by commas" },
+        types: { type: "string", minLength: 1, description: `event types, separated by commas, of ${eventTypes.join(", ")}` },
         subject: { type: "string", minLength: 1, description: "an endpoint name, or the id of what changed" },
       },
       replies: { 200: { description: "Events", schema: listSchema } },

@@ -11,10 +11,15 @@ import { type ReplyContext, sendReply } from "./reply.ts";
 import { hasBody, jsonBodyReader } from "./request-body.ts";
 import { type CheckedRoute, checkedRoutes } from "./request-schema.ts";
 import type { Reply, Route, RouteRequest } from "./route.ts";
-import { routeTable } from "./route-table.ts";
+import { type RouteTable, routeTable } from "./route-table.ts";
 import { traceIdOf } from "./trace-context.ts";
 
 export const apiPrefix = "/api/v1";
+
+/** The names of the places only: whoever may read them there has the key already. */
+const unauthorizedDetail = "send the API key as Authorization: Bearer KEY; it stands in DATA_DIR/admin-key, or in the setting API_KEY";
+/** Long enough for two UUIDs and a word; kept for a day each. */
+const maxIdempotencyKey = 255;
 
 export interface HttpDoorSettings {
   readonly host: string;
@@ -148,16 +153,14 @@ function answerer(settings: HttpDoorSettings): Answer {
     if (match.kind === "unknown") {
       const known = settings.authenticate(request.get("authorization"));
       if (known === undefined) {
-        return { problem: { type: "unauthorized", detail: "send the API key as Authorization: Bearer KEY" } };
+        return { problem: { type: "unauthorized", detail: unauthorizedDetail } };
       }
       actor = known.actor;
       match = guarded.find(context.method, context.path);
     }
     switch (match.kind) {
       case "unknown":
-        return {
-          problem: { type: "not-found", detail: `${context.path} is no address of this API; ${apiPrefix}/openapi.json lists them` },
-        };
+        return { problem: { type: "not-found", detail: notFoundDetail(context, guarded) } };
       case "malformed":
         return { problem: { type: "bad-request", detail: "the address has a percent escape that is none (RFC 3986 §2.1)" } };
       case "wrong-method":
@@ -169,6 +172,14 @@ function answerer(settings: HttpDoorSettings): Answer {
         return handle(match.entry, { request, response, context, params: match.params, actor });
     }
   };
+}
+
+/** The near misses: without the prefix, in another version, with a slash at the end. */
+function notFoundDetail({ method, path }: ReplyContext, routes: RouteTable<CheckedRoute>): string {
+  const bare = path.replace(/^\/api(?:\/v\d+)?(?=\/|$)/, "").replace(/\/+$/, "");
+  const near = apiPrefix + bare;
+  const hint = near !== path && routes.find(method, near).kind === "found" ? `did you mean ${near}? ` : "";
+  return `${path} is no address of this API; ${hint}${apiPrefix}/openapi.json lists them all`;
 }
 
 interface Matched {
@@ -187,6 +198,12 @@ function routeHandler(settings: HttpDoorSettings): (checked: CheckedRoute, match
     const question = request.originalUrl.indexOf("?");
     const query = checked.checkQuery(question < 0 ? "" : request.originalUrl.slice(question + 1));
     if (!query.ok) return query;
+    const key = request.get("idempotency-key");
+    if (key !== undefined && (key === "" || key.length > maxIdempotencyKey)) {
+      return {
+        problem: { type: "bad-request", detail: `got an Idempotency-Key of ${key.length} characters, expected 1 to ${maxIdempotencyKey}` },
+      };
+    }
     if (route.body === undefined && hasBody(request)) {
       return { problem: { type: "bad-request", detail: `${request.method} takes no body at this address` } };
     }

@@ -56,10 +56,14 @@ export function openApiDocument({ version, routes, openRoutes, prefix }: OpenApi
 }
 
 function operationOf(route: Route, isOpen: boolean): unknown {
-  const parameters = [...pathParameters(route), ...queryParameters(route)];
+  const parameters = [...pathParameters(route), ...queryParameters(route), ...headerParameters(route)];
   const replies: { [status: string]: unknown } = {};
   for (const [status, { description, schema }] of Object.entries(route.replies)) {
-    replies[status] = { description, ...(schema === undefined ? {} : { content: { "application/json": { schema } } }) };
+    replies[status] = {
+      description,
+      ...(status === "202" ? { headers: acceptedHeaders } : {}),
+      ...(schema === undefined ? {} : { content: { "application/json": { schema } } }),
+    };
   }
   return {
     operationId: route.name,
@@ -90,6 +94,27 @@ function queryParameters(route: Route): readonly unknown[] {
     schema,
   }));
 }
+
+function headerParameters({ headers = [] }: Route): readonly unknown[] {
+  return headers.map((name) => ({ name, in: "header", required: false, ...headerDescriptions[name] }));
+}
+
+const headerDescriptions = {
+  Prefer: {
+    schema: { type: "string" },
+    description: "wait=N holds the reply up to N seconds, respond-async answers at once (RFC 7240)",
+    examples: { wait: { value: "wait=10" }, async: { value: "respond-async" } },
+  },
+  "Idempotency-Key": {
+    schema: { type: "string", minLength: 1, maxLength: 255 },
+    description: "the same key with the same request gives the same operation, for a day; with another request 422",
+  },
+} as const;
+
+const acceptedHeaders = {
+  Location: { description: "where the operation stands", schema: { type: "string" } },
+  "Retry-After": { description: "seconds until it is worth asking again", schema: { type: "integer" } },
+} as const;
 
 function requestBodyOf(route: Route, body: JsonSchema | "binary"): unknown {
   const content = body === "binary" ? { "application/octet-stream": {} } : { "application/json": { schema: body } };

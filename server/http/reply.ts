@@ -68,7 +68,8 @@ function sendProblem(response: Response, problem: Problem, context: ReplyContext
 }
 
 function sendJson(response: Response, body: unknown, mediaType: string): void {
-  const text = JSON.stringify(body);
+  // The line ends, so that a terminal shows its prompt on the next one.
+  const text = `${JSON.stringify(body)}\n`;
   if (!response.hasHeader("Content-Type")) response.setHeader("Content-Type", mediaType);
   response.setHeader("Content-Length", Buffer.byteLength(text));
   response.end(text);

@@ -17,6 +17,8 @@ export interface Route {
   readonly query?: { readonly [name: string]: JsonSchema };
   /** Names in `query` that a request must give. */
   readonly requiredQuery?: readonly string[];
+  /** Request headers the handler looks at, for the OpenAPI document. */
+  readonly headers?: readonly ("Prefer" | "Idempotency-Key")[];
   /** Schema of the JSON body, or `"binary"`: the handler reads `stream`. Absent: a body is refused. */
   readonly body?: JsonSchema | "binary";
   /** Whether a request without a body is refused (400). Default: yes, unless the schema is an object without required members. */

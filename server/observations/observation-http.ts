@@ -1,6 +1,9 @@
 /** Standing observations over REST; they are made and ended by operations. */
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
+import type { OperationDoor } from "../operations/operation-door.ts";
+import { operationHeaders, operationReplies } from "../operations/operation-http.ts";
+import { operationProblem } from "../operations/operation-view.ts";
 import type { Json } from "../storage/collection.ts";
 import type { Observation } from "./observation.ts";
 import type { ObservationService } from "./observation-service.ts";
@@ -24,7 +27,7 @@ const observationSchema: JsonSchema = {
   },
 };
 
-export function observationRoutes(observations: ObservationService): Route[] {
+export function observationRoutes(observations: ObservationService, door: OperationDoor): Route[] {
   return [
     {
       method: "GET",
@@ -48,7 +51,47 @@ export function observationRoutes(observations: ObservationService): Route[] {
       },
       handle: (request) => list(observations, request),
     },
+    {
+      method: "GET",
+      path: "/observations/{id}",
+      name: "getObservation",
+      summary: "One observation; its id, percent-encoded, has a slash in it",
+      replies: { 200: { description: "The observation", schema: observationSchema } },
+      async handle({ params }) {
+        const found = await findById(observations, params["id"] ?? "");
+        return found === undefined ? unknownObservation(params["id"]) : { status: 200, body: viewOf(found) };
+      },
+    },
+    {
+      method: "DELETE",
+      path: "/observations/{id}",
+      name: "endObservation",
+      summary:
+        "Ends the observation: makes a cancelObserve operation and waits like createOperation; 409 when it has ended. The entry stays, in state ended, until the device is deleted.",
+      headers: operationHeaders,
+      replies: operationReplies,
+      handle: (request) => end(observations, door, request),
+    },
   ];
+}
+
+async function end(observations: ObservationService, door: OperationDoor, request: RouteRequest): Promise<Reply> {
+  const found = await findById(observations, request.params["id"] ?? "");
+  if (found === undefined) return unknownObservation(request.params["id"]);
+  const submitted = await door.submit(request, found.endpoint, { kind: "cancelObserve", path: found.path });
+  if ("problem" in submitted) return submitted;
+  const problem = operationProblem(submitted.operation);
+  return problem === undefined ? door.reply(submitted.operation) : { problem };
+}
+
+/** A path has no `@`, so the first one divides. */
+async function findById(observations: ObservationService, id: string): Promise<Observation | undefined> {
+  const divider = id.indexOf("@");
+  return divider < 0 ? undefined : observations.find(id.slice(divider + 1), id.slice(0, divider));
+}
+
+function unknownObservation(id = ""): Reply {
+  return { problem: { type: "not-found", detail: `no observation has the id ${JSON.stringify(id)}` } };
 }
 
 async function list(observations: ObservationService, { query }: RouteRequest): Promise<Reply> {

@@ -9,6 +9,7 @@ import type { Registrations } from "../registration/registration.ts";
 import type { Json } from "../storage/collection.ts";
 import type { IdempotencyKeys } from "./idempotency.ts";
 import type { CreateRefusal, Operation, OperationRequest } from "./operation.ts";
+import { findTimeFault } from "./operation-request.ts";
 import type { OperationService } from "./operation-service.ts";
 import { type DeviceOutlook, operationView } from "./operation-view.ts";
 
@@ -22,8 +23,8 @@ export interface OperationDoorDeps {
 
 /** How long an answer is waited for when the caller does not say and the device is awake; an asleep one is never waited for. */
 const defaultWaitMs = 10_000;
-/** Retry-After of a 202, seconds: soon while the device is awake, never further off than a caller would plan. */
-const retryBoundsSeconds = { least: 1, greatest: 3_600 };
+/** Retry-After of a 202: soon while the device is awake, never further off than a caller would plan; `blind` when nobody knows. */
+const retrySeconds = { least: 1, greatest: 3_600, blind: 60 } as const;
 
 /** The operation as it is when the wait is over, or why there is none. */
 export type Submitted = { readonly operation: Operation } | { readonly problem: Problem };
@@ -44,35 +45,22 @@ export class OperationDoor {
   }
 
   async submit(request: RouteRequest, endpoint: string, wanted: OperationRequest): Promise<Submitted> {
-    const { operations, keys } = this.#deps;
     const resolved = await this.findPath(endpoint, wanted.path);
     if ("problem" in resolved) return resolved;
-    const operationRequest = { ...wanted, path: resolved.path };
-    const key = request.idempotencyKey;
-    const id =
-      key === undefined ? undefined : await keys.claim(request.actor, key, [endpoint, operationRequest as Json], operations.newId());
-    if (id === "mismatch")
-      return { problem: { type: "idempotency-mismatch", detail: "this Idempotency-Key came with another request before" } };
-    const by = { actor: request.actor, traceId: request.traceId, ...(id === undefined ? {} : { id }) };
-    const outcome = await operations.create(endpoint, operationRequest, by);
-    if (!outcome.ok) {
-      if (key !== undefined) await keys.release(request.actor, key);
-      return { problem: refusalProblem(outcome.refusal) };
-    }
+    const created = await this.#createOnce(request, endpoint, { ...wanted, path: resolved.path });
+    if ("problem" in created) return created;
+    const { operation } = created;
     const waitMs = request.preferWaitMs ?? (this.#deps.registrations.isAwake(endpoint) ? defaultWaitMs : 0);
-    if (waitMs === 0) return { operation: outcome.operation };
-    const waited = await operations.waitFor(outcome.operation._id, waitMs, request.signal);
-    return { operation: waited ?? outcome.operation };
+    if (waitMs === 0 || !operation.open) return created;
+    return { operation: (await this.#deps.operations.waitFor(operation._id, waitMs, request.signal)) ?? operation };
   }
 
   /** 200 with a final operation, 202 with one that goes on. */
   async reply(operation: Operation): Promise<Reply> {
     if (!operation.open) return { status: 200, body: this.view(operation) };
     const outlook = await this.outlook(operation.endpoint);
-    const { least, greatest } = retryBoundsSeconds;
-    const waitMs = outlook.awake ? 0 : (outlook.nextExpectedContact ?? this.#deps.clock.now()) - this.#deps.clock.now();
-    const retrySeconds = Math.min(greatest, Math.max(least, Math.ceil(waitMs / 1_000)));
-    const headers = { Location: `/api/v1/operations/${operation._id}`, "Retry-After": String(retrySeconds) };
+    const retryAfter = retryAfterSeconds(operation, outlook, this.#deps.clock.now());
+    const headers = { Location: `/api/v1/operations/${operation._id}`, "Retry-After": String(retryAfter) };
     return { status: 202, body: this.view(operation, outlook), headers };
   }
 
@@ -82,12 +70,56 @@ export class OperationDoor {
     return operationView(operation, path === undefined ? undefined : model.nameOf(path), outlook);
   }
 
+  async #createOnce(request: RouteRequest, endpoint: string, wanted: OperationRequest): Promise<Submitted> {
+    const { operations, keys } = this.#deps;
+    const { actor, idempotencyKey: key } = request;
+    if (key === undefined) return this.#create(request, endpoint, wanted);
+    const id = await keys.claim(
+      actor,
+      key,
+      inOneOrder([endpoint, { ...wanted } as { readonly [field: string]: Json }]),
+      operations.newId(),
+    );
+    if (id === "mismatch")
+      return { problem: { type: "idempotency-mismatch", detail: "this Idempotency-Key came with another request before" } };
+    // A repetition finds what was made, even when its expiresAt has passed meanwhile.
+    const made = await operations.find(id);
+    if (made !== undefined) return { operation: made };
+    const created = await this.#create(request, endpoint, wanted, id);
+    if ("problem" in created) await keys.release(actor, key);
+    return created;
+  }
+
+  async #create({ actor, traceId }: RouteRequest, endpoint: string, wanted: OperationRequest, id?: string): Promise<Submitted> {
+    const late = findTimeFault(wanted, this.#deps.clock.now());
+    if (late !== undefined) return { problem: late };
+    const outcome = await this.#deps.operations.create(endpoint, wanted, { actor, traceId, ...(id === undefined ? {} : { id }) });
+    return outcome.ok ? { operation: outcome.operation } : { problem: refusalProblem(outcome.refusal) };
+  }
+
   async outlook(endpoint: string): Promise<DeviceOutlook> {
     const { registrations } = this.#deps;
     const registration = await registrations.find(endpoint);
     const nextExpectedContact = registration === undefined ? undefined : registrations.nextExpectedContact(registration);
     return { awake: registrations.isAwake(endpoint), nextExpectedContact };
   }
+}
+
+/** Until the operation may be sent, or the device is expected. */
+function retryAfterSeconds({ notBefore = 0 }: Operation, { awake, nextExpectedContact = 0 }: DeviceOutlook, nowMs: number): number {
+  const { least, greatest, blind } = retrySeconds;
+  const contactAt = awake ? nowMs : nextExpectedContact;
+  // Never registered, or overdue.
+  if (contactAt < nowMs && notBefore <= nowMs) return blind;
+  return Math.min(greatest, Math.max(least, Math.ceil((Math.max(contactAt, notBefore) - nowMs) / 1_000)));
+}
+
+/** Members in one order, so that the same request written by another serializer is the same (RFC 8259 §4: objects are unordered). */
+function inOneOrder(value: Json): Json {
+  if (typeof value !== "object" || value === null) return value;
+  if (Array.isArray(value)) return value.map(inOneOrder);
+  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(members.map(([name, member]) => [name, inOneOrder(member)]));
 }
 
 function refusalProblem(refusal: CreateRefusal): Problem {

@@ -1,9 +1,10 @@
 /** Operations over REST: the one way to act on a device, awake or asleep. */
-import { findInstant } from "@lwm2m/protocol/platform/instant";
 import type { Devices } from "../devices/device.ts";
+import { unknownDevice } from "../devices/device-http.ts";
 import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
 import type { Operation, OperationRequest } from "./operation.ts";
 import type { OperationDoor } from "./operation-door.ts";
+import { operationRequestSchema, readOperationRequest } from "./operation-request.ts";
 import type { OperationService } from "./operation-service.ts";
 import { operationSchema } from "./operation-view.ts";
 
@@ -15,8 +16,10 @@ export interface OperationRoutesDeps {
 
 const pageQuery: { readonly [name: string]: JsonSchema } = {
   limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100 },
-  after: { type: "string" },
+  after: { type: "string", pattern: "^[0-9A-HJKMNP-TV-Z]{26}$", description: "`next` of the page before" },
 };
+
+const openQuery: JsonSchema = { type: "boolean", description: "only those that are not final, or only those that are" };
 
 const pageSchema: JsonSchema = {
   type: "object",
@@ -24,33 +27,9 @@ const pageSchema: JsonSchema = {
   properties: { items: { type: "array", items: operationSchema }, next: { type: ["string", "null"] } },
 };
 
-export const attributesSchema: JsonSchema = {
-  type: "object",
-  description: "pmin, pmax, gt, lt, st, epmin, epmax; null removes one",
-  additionalProperties: { type: ["number", "null"] },
-};
+/** Headers and replies of every address that makes an operation. */
+export const operationHeaders: NonNullable<Route["headers"]> = ["Prefer", "Idempotency-Key"];
 
-const requestSchema: JsonSchema = {
-  type: "object",
-  required: ["kind", "path"],
-  additionalProperties: false,
-  properties: {
-    kind: { enum: ["read", "write", "writeAttributes", "execute", "create", "delete", "discover", "observe", "cancelObserve"] },
-    path: { type: "string", minLength: 1, maxLength: 256, description: "/3/0/9 or device/0/batteryLevel" },
-    value: { description: "write: the value of a resource, or of an instance by resource id or name; create: the new instance" },
-    mode: { enum: ["replace", "update"], description: "write of an instance: replace it (default) or update what is named" },
-    instanceId: { type: "integer", minimum: 0, maximum: 65_534, description: "create: without one the device chooses" },
-    arguments: { type: "string", maxLength: 1_024, description: "execute: 0='U',1" },
-    attributes: attributesSchema,
-    onOffline: { enum: ["queue", "fail"], description: "for a device that is asleep; default queue" },
-    retryExecute: { type: "boolean", description: "execute: send again when nothing tells whether it ran" },
-    notBefore: { type: "string", format: "date-time" },
-    expiresAt: { type: "string", format: "date-time", description: "default: in 7 days" },
-    supersedeKey: { type: "string", minLength: 1, maxLength: 128, description: "a newer operation with the same key cancels the older" },
-  },
-};
-
-/** Replies of every address that makes an operation. */
 export const operationReplies: Route["replies"] = {
   200: { description: "The operation is final", schema: operationSchema },
   202: { description: "The operation waits for the device or its answer; it stands at Location", schema: operationSchema },
@@ -64,7 +43,8 @@ export function operationRoutes(deps: OperationRoutesDeps): Route[] {
       name: "createOperation",
       summary:
         "Acts on the device, now or when it wakes. Prefer: wait=N holds the reply up to N seconds; without it 10 seconds for a device that is awake, none for one asleep. A final operation is 200, whatever its status; one that goes on is 202 with Location. Idempotency-Key is honoured for a day.",
-      body: requestSchema,
+      body: operationRequestSchema,
+      headers: operationHeaders,
       replies: operationReplies,
       handle: (request) => create(deps, request),
     },
@@ -76,16 +56,26 @@ export function operationRoutes(deps: OperationRoutesDeps): Route[] {
       query: {
         ...pageQuery,
         endpoint: { type: "string" },
-        open: { type: "boolean", description: "only those that are not final, or only those that are" },
+        open: openQuery,
       },
       replies: { 200: { description: "A page of operations", schema: pageSchema } },
       handle: (request) => list(deps, request),
     },
     {
       method: "GET",
+      path: "/devices/{endpoint}/operations",
+      name: "listDeviceOperations",
+      summary: "Operations of one device, newest first",
+      query: { ...pageQuery, open: openQuery },
+      replies: { 200: { description: "A page of operations", schema: pageSchema } },
+      handle: (request) => listOfDevice(deps, request),
+    },
+    {
+      method: "GET",
       path: "/operations/{id}",
       name: "getOperation",
       summary: "One operation; with Prefer: wait=N the reply is held until it is final",
+      headers: ["Prefer"],
       replies: { 200: { description: "The operation", schema: operationSchema } },
       handle: (request) => get(deps, request),
     },
@@ -102,6 +92,7 @@ export function operationRoutes(deps: OperationRoutesDeps): Route[] {
       path: "/operations/{id}:retry",
       name: "retryOperation",
       summary: "Makes a new operation like one that failed, expired or was cancelled; 409 for any other",
+      headers: operationHeaders,
       replies: operationReplies,
       handle: (request) => retry(deps, request),
     },
@@ -118,17 +109,19 @@ export function operationRoutes(deps: OperationRoutesDeps): Route[] {
 }
 
 async function create({ door }: OperationRoutesDeps, request: RouteRequest): Promise<Reply> {
-  const body = request.body as unknown as OperationRequest & { readonly notBefore?: string; readonly expiresAt?: string };
-  const { notBefore, expiresAt, ...plain } = body;
-  const submitted = await door.submit(request, request.params["endpoint"] ?? "", {
-    ...plain,
-    ...(notBefore === undefined ? {} : { notBefore: instantOf(notBefore) }),
-    ...(expiresAt === undefined ? {} : { expiresAt: instantOf(expiresAt) }),
-  });
+  const read = readOperationRequest(request.body);
+  if (!read.ok) return { problem: read.problem };
+  const submitted = await door.submit(request, request.params["endpoint"] ?? "", read.request);
   return "problem" in submitted ? submitted : door.reply(submitted.operation);
 }
 
-async function list({ operations, door }: OperationRoutesDeps, { query }: RouteRequest): Promise<Reply> {
+async function listOfDevice(deps: OperationRoutesDeps, request: RouteRequest): Promise<Reply> {
+  const endpoint = request.params["endpoint"] ?? "";
+  if (!(await deps.devices.isKnown(endpoint))) return unknownDevice(endpoint);
+  return list(deps, { query: { ...request.query, endpoint } });
+}
+
+async function list({ operations, door }: OperationRoutesDeps, { query }: Pick<RouteRequest, "query">): Promise<Reply> {
   const { endpoint, open, after } = query;
   const limit = Number(query["limit"] ?? 100);
   const found = await operations.list({
@@ -174,8 +167,7 @@ async function retry({ operations, door }: OperationRoutesDeps, request: RouteRe
 
 async function queue({ operations, devices, door }: OperationRoutesDeps, { params, query }: RouteRequest): Promise<Reply> {
   const endpoint = params["endpoint"] ?? "";
-  if (!(await devices.isKnown(endpoint)))
-    return { problem: { type: "device-unknown", detail: `no device named ${JSON.stringify(endpoint)}` } };
+  if (!(await devices.isKnown(endpoint))) return unknownDevice(endpoint);
   const outlook = await door.outlook(endpoint);
   const waiting = await operations.queue(endpoint, Number(query["limit"] ?? 100));
   return { status: 200, body: { items: waiting.map((operation) => door.view(operation, outlook)) } };
@@ -202,11 +194,4 @@ function requestOf(operation: Operation): OperationRequest {
 
 function unknownOperation(id: string): Reply {
   return { problem: { type: "operation-unknown", detail: `no operation has the id ${JSON.stringify(id)}` } };
-}
-
-/** The schema has checked the form. */
-function instantOf(text: string): number {
-  const epochMs = findInstant(text);
-  if (epochMs === undefined) throw new Error(`the schema let ${JSON.stringify(text)} pass as an instant`);
-  return epochMs;
 }

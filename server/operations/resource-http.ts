@@ -3,7 +3,8 @@ import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
 import type { Json } from "../storage/collection.ts";
 import type { OperationRequest } from "./operation.ts";
 import type { OperationDoor } from "./operation-door.ts";
-import { attributesSchema, operationReplies } from "./operation-http.ts";
+import { operationHeaders, operationReplies } from "./operation-http.ts";
+import { attributesSchema } from "./operation-request.ts";
 import { operationProblem } from "./operation-view.ts";
 
 const at = "/devices/{endpoint}/resources/{path...}";
@@ -46,6 +47,7 @@ export function resourceRoutes(door: OperationDoor): Route[] {
       name: "writeResource",
       summary: `Writes a resource, or replaces an instance: { "value": … }. ${waiting}`,
       body: valueBody,
+      headers: operationHeaders,
       replies: operationReplies,
       handle: (request) => act(request, "write", fieldsOf(request)),
     },
@@ -55,6 +57,7 @@ export function resourceRoutes(door: OperationDoor): Route[] {
       name: "postResource",
       summary: `On an object creates an instance, on an instance or a multi-instance resource updates what is named: { "value": … }. ${waiting}`,
       body: postBody,
+      headers: operationHeaders,
       replies: operationReplies,
       handle: (request) => post(door, request),
     },
@@ -63,6 +66,7 @@ export function resourceRoutes(door: OperationDoor): Route[] {
       path: at,
       name: "deleteInstance",
       summary: `Deletes an object instance on the device. ${waiting}`,
+      headers: operationHeaders,
       replies: operationReplies,
       handle: (request) => act(request, "delete"),
     },
@@ -72,6 +76,7 @@ export function resourceRoutes(door: OperationDoor): Route[] {
       name: "executeResource",
       summary: `Executes a resource; never repeated by itself. ${waiting}`,
       body: executeBody,
+      headers: operationHeaders,
       replies: operationReplies,
       handle: (request) => act(request, "execute", fieldsOf(request)),
     },
@@ -80,6 +85,7 @@ export function resourceRoutes(door: OperationDoor): Route[] {
       path: `${at}:discover`,
       name: "discoverResource",
       summary: `Asks the device what is below the path and with which attributes. ${waiting}`,
+      headers: operationHeaders,
       replies: operationReplies,
       handle: (request) => act(request, "discover"),
     },
@@ -89,6 +95,7 @@ export function resourceRoutes(door: OperationDoor): Route[] {
       name: "observeResource",
       summary: `Observes the path, from now on and again after every registration: { "attributes": { "pmin": 10 } }. ${waiting}`,
       body: observeBody,
+      headers: operationHeaders,
       replies: operationReplies,
       handle: (request) => act(request, "observe", fieldsOf(request)),
     },
@@ -97,6 +104,7 @@ export function resourceRoutes(door: OperationDoor): Route[] {
       path: `${at}/observation`,
       name: "cancelObservation",
       summary: `Ends the observation of the path. ${waiting}`,
+      headers: operationHeaders,
       replies: operationReplies,
       handle: (request) => act(request, "cancelObserve"),
     },

@@ -122,8 +122,8 @@ const configSchema: JsonSchema = {
   type: "object",
   properties: {
     deletes: { type: "array", items: { type: "string" }, description: 'removed first: "/", objects or instances; default /0 and /1' },
-    security: { type: "array", items: schemaOf(securityFields) },
-    servers: { type: "array", items: schemaOf(serverFields) },
+    security: { type: "array", minItems: 1, items: schemaOf(securityFields) },
+    servers: { type: "array", minItems: 1, items: schemaOf(serverFields) },
   },
   required: ["security", "servers"],
   additionalProperties: false,

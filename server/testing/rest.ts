@@ -49,7 +49,7 @@ export function restOf(world: ServerWorld): Rest {
       ...operationRoutes({ operations, devices, door }),
       ...resourceRoutes(door),
       ...twinRoutes({ twins, devices, registrations, registry, door, clock }),
-      ...observationRoutes(observations),
+      ...observationRoutes(observations, door),
     ]),
   );
   return async (method, address, { body, waitMs, key } = {}) => {

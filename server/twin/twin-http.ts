@@ -1,12 +1,13 @@
 /** Last known values and their history over REST: answered at once, whether the device is awake or asleep. */
 import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
-import { contains, findPath, type Lwm2mPath } from "@lwm2m/protocol/lwm2m/path";
+import { contains, findPath, type Lwm2mPath, levelOf } from "@lwm2m/protocol/lwm2m/path";
 import { findInstant, formatInstant } from "@lwm2m/protocol/platform/instant";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Devices } from "../devices/device.ts";
+import type { Problem } from "../http/problem.ts";
 import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
 import type { OperationDoor } from "../operations/operation-door.ts";
-import { operationReplies } from "../operations/operation-http.ts";
+import { operationHeaders, operationReplies } from "../operations/operation-http.ts";
 import { operationProblem } from "../operations/operation-view.ts";
 import { deviceModel } from "../registration/device-model.ts";
 import type { Registrations } from "../registration/registration.ts";
@@ -69,6 +70,7 @@ export function twinRoutes(deps: TwinRoutesDeps): Route[] {
       summary:
         "The last known value of a resource, or the known values of an instance or object, at once and without asking the device. live=true reads from the device first and waits like createOperation; it answers 202 with the operation when the device does not answer in time.",
       query: { live: { type: "boolean", default: false } },
+      headers: operationHeaders,
       replies: { ...operationReplies, 200: { description: "The known values", schema: valuesSchema } },
       handle: (request) => get(deps, request),
     },
@@ -134,10 +136,16 @@ async function history(deps: TwinRoutesDeps, { params, query }: RouteRequest): P
   if (!(await deps.devices.isKnown(endpoint))) return unknownDevice(endpoint);
   const resolved = await deps.door.findPath(endpoint, String(query["path"]));
   if ("problem" in resolved) return resolved;
+  const fault = notASeries(resolved.path);
+  if (fault !== undefined) return { problem: fault };
   const limit = Number(query["limit"] ?? 1_000);
   const nowMs = deps.clock.now();
   const toMs = findInstant(String(query["to"] ?? "")) ?? nowMs + 1;
   const fromMs = findInstant(String(query["from"] ?? "")) ?? toMs - dayMs;
+  if (fromMs > toMs) {
+    const detail = "from is later than to";
+    return { problem: { type: "bad-request", detail, errors: [{ pointer: "/from", detail }] } };
+  }
   const points = await deps.twins.history({ endpoint, path: resolved.path, fromMs, toMs, limit });
   const last = points.at(-1);
   return {
@@ -149,6 +157,15 @@ async function history(deps: TwinRoutesDeps, { params, query }: RouteRequest): P
       next: points.length === limit && last !== undefined ? formatInstant(last.timeMs + 1) : null,
     },
   };
+}
+
+/** A series belongs to one value: an empty list for an object would read as "nothing happened". */
+function notASeries(text: string): Problem | undefined {
+  const path = findPath(text);
+  const level = path === undefined ? "object" : levelOf(path);
+  if (level === "resource" || level === "resourceInstance") return undefined;
+  const detail = `${text} is an ${level}; a history belongs to a resource or a resource instance`;
+  return { type: "bad-request", detail, errors: [{ pointer: "/path", detail }] };
 }
 
 async function knownValues(
