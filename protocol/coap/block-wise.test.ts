@@ -184,6 +184,23 @@ test("RFC 7959 §2.4: a changed ETag starts the fetch again once, then ends it",
   await world.end();
 });
 
+test("RFC 7959 §2.4: an ETag with one of the blocks only, as small stacks send it, says nothing of a change", async () => {
+  for (const [one, other] of [
+    ["41aa", ""],
+    ["", "41aa"],
+  ]) {
+    const world = openWorld();
+    const endpoint = world.endpoint();
+    const peer = world.scripted();
+    const outcome = watch(endpoint.request(endpoint.peerAt(deviceAddress), { method: Method.get, path: ["a"] }));
+    const [first = ""] = await peer.listen();
+    const [second = ""] = await peer.ask(answerTo(first, "45", `${one}${one === "" ? "d10a" : "d106"}08ff${hexOf(16)}`));
+    await peer.ask(answerTo(second, "45", `${other}${other === "" ? "d10a" : "d106"}10ff01`));
+    assert.equal(bodyOf(outcome()), `${hexOf(16)}01`);
+    await world.end();
+  }
+});
+
 test("RFC 7959 §2.2, §2.4: a wrong number, a short middle block, a missing Block2, too much: invalid-response, no wrong body", async () => {
   const full = `ff${hexOf(16)}`;
   const cases: readonly (readonly string[])[] = [
@@ -227,6 +244,25 @@ test("RFC 7959 §2.5: Block1 out: a smaller size is taken up from the byte offse
   assert.deepEqual(await peer.listen(200), [block], "2 s again, not 4");
   await peer.ask(answerTo(block, "44", "d10e31"));
   assert.ok(outcome()?.ok);
+  await world.end();
+});
+
+test("RFC 7959 §2.3: 2.31 without Block1, as small stacks send it, is for the block under way; a final code without it is no success", async () => {
+  const world = openWorld();
+  const endpoint = world.endpoint(serverAddress, { parameters: { ...defaultParameters, blockSizeBytes: 64 } });
+  const peer = world.scripted();
+  const payload = Uint8Array.from({ length: 100 }, (_, i) => i);
+  for (const [code, reason] of [
+    ["5f", undefined],
+    ["44", "invalid-response"],
+  ]) {
+    const outcome = watch(endpoint.request(endpoint.peerAt(deviceAddress), { method: Method.put, path: ["a"], payload }));
+    const [first = ""] = await peer.listen();
+    const [second = ""] = await peer.ask(answerTo(first, code ?? "", ""));
+    assert.equal(second.includes("d10312ff40"), reason === undefined, second);
+    if (reason === undefined) await peer.ask(answerTo(second, "44", ""));
+    assert.equal(reasonOf(outcome()), reason);
+  }
   await world.end();
 });
 

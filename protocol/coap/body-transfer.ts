@@ -88,9 +88,11 @@ async function sendBlocks(
       offset = 0;
     } else if (response.code === ResponseCode.continue || (block.more && isSuccess(response.code))) {
       if (!block.more) return invalid("2.31 to the last block");
-      if (response.block1?.number !== block.number) return invalid(`the answer to block ${block.number} does not name it`);
+      // Seen from small stacks: 2.31 alone. It can only mean the one block under way; a final code without Block1 would say nothing.
+      const answered = response.block1 ?? (response.code === ResponseCode.continue ? block : undefined);
+      if (answered?.number !== block.number) return invalid(`the answer to block ${block.number} does not name it`);
       offset += sizeBytes;
-      sizeBytes = Math.min(sizeBytes, response.block1.sizeBytes);
+      sizeBytes = Math.min(sizeBytes, answered.sizeBytes);
     } else {
       return end;
     }
@@ -124,7 +126,7 @@ async function collect(flow: RequestFlow, first: ReceivedResponse): Promise<Exch
     const end = await flow.exchange(laterMessage(flow, { number: received / block.sizeBytes, more: false, sizeBytes: block.sizeBytes }));
     if (end.kind === "failed") return end;
     if (!isSuccess(end.response.code)) return end;
-    if (!sameBytes(end.response.etag, first.etag)) return "changed";
+    if (isOtherEtag(end.response.etag, first.etag)) return "changed";
     current = end.response;
   }
 }
@@ -167,9 +169,10 @@ function isSafe(method: number): boolean {
   return method === Method.get || method === Method.fetch;
 }
 
-function sameBytes(left: Uint8Array | undefined, right: Uint8Array | undefined): boolean {
-  if (left === undefined || right === undefined) return left === right;
-  return left.length === right.length && left.every((byte, i) => byte === right[i]);
+/** Some devices send the ETag with one of the blocks only: where either has none, nothing says that they differ. */
+function isOtherEtag(left: Uint8Array | undefined, right: Uint8Array | undefined): boolean {
+  if (left === undefined || right === undefined) return false;
+  return left.length !== right.length || !left.every((byte, i) => byte === right[i]);
 }
 
 function invalid(detail: string): ExchangeEnd {

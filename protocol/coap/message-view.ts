@@ -77,6 +77,11 @@ export class MessageView {
     return copyOf(this.bytes, this.optionOffsets[index] ?? 0, this.optionLengths[index] ?? 0);
   }
 
+  hasOption(number: number): boolean {
+    for (let i = 0; i < this.optionCount; i++) if (this.optionNumbers[i] === number) return true;
+    return false;
+  }
+
   optionUint(index: number): number {
     const offset = this.optionOffsets[index] ?? 0;
     const end = offset + (this.optionLengths[index] ?? 0);

@@ -137,7 +137,7 @@ test("RFC 7641 §3.1: a peer that answers without Observe, or with an error, is 
   await world.end();
 });
 
-test("RFC 7641 §3.6: passive cancel: the next notification gets RST", async () => {
+test("RFC 7641 §3.6: passive cancel: the next notification gets RST, confirmable or not", async () => {
   const world = openWorld();
   const endpoint = world.endpoint();
   const peer = world.scripted();
@@ -145,7 +145,8 @@ test("RFC 7641 §3.6: passive cancel: the next notification gets RST", async () 
   const { observation, token } = await hold(endpoint, peer, log);
   assert.deepEqual(await observation.cancel("passive"), { ok: true });
   assert.deepEqual(await peer.ask(`48450001${token}6107ff37`), ["70000001"]);
-  assert.deepEqual(await peer.ask(`58450002${token}6108ff37`), []);
+  assert.deepEqual(await peer.ask(`58450002${token}6108ff37`), ["70000002"]);
+  assert.deepEqual(await peer.ask(`58450003${token}ff37`), [], "no notification: a late answer is dropped");
   assert.deepEqual(log.seen, ["cancelled"]);
   assert.deepEqual(await observation.cancel("active"), { ok: false });
   await world.end();

@@ -2,6 +2,7 @@
 import type { MessageLayer } from "./message-layer.ts";
 import type { Receipt } from "./message-layer-contract.ts";
 import { headerBytes, MessageType, type MessageView } from "./message-view.ts";
+import { OptionNumber } from "./options.ts";
 import type { PeerRecord } from "./peer-table.ts";
 
 export interface TokenOwner {
@@ -50,7 +51,10 @@ export class TokenTable {
     else this.#onForeign(record, receipt);
   }
 
-  /** RFC 7252 §4.2, §5.3.2: an unexpected response is rejected if confirmable; an ACK is never answered. */
+  /**
+   * RFC 7252 §4.2, §5.3.2: an unexpected response is rejected if confirmable; an ACK is never answered. A notification is rejected in
+   * either case: without RST the peer would go on for ever (RFC 7641 §3.6).
+   */
   #onUnknown(record: PeerRecord, view: MessageView, receipt: Receipt | undefined): void {
     const { counters } = this.#layer;
     if (view.type === MessageType.acknowledgement && record.transmissions?.some((open) => open.messageId === view.messageId)) {
@@ -58,7 +62,7 @@ export class TokenTable {
     } else {
       counters.unmatchedResponses++;
     }
-    if (receipt !== undefined) this.#layer.reject(record, view.messageId, receipt);
+    if (receipt !== undefined || isUnaskedNotification(view)) this.#layer.reject(record, view.messageId, receipt);
   }
 
   /**
@@ -69,6 +73,10 @@ export class TokenTable {
     this.#layer.counters.foreignAddress++;
     if (receipt !== undefined) this.#layer.release(record, receipt);
   }
+}
+
+function isUnaskedNotification(view: MessageView): boolean {
+  return view.type === MessageType.nonConfirmable && view.hasOption(OptionNumber.observe);
 }
 
 function textOf(bytes: Uint8Array, offset: number, length: number): string {

@@ -94,6 +94,7 @@ const deviations: readonly (readonly [LinkTolerance, string, readonly Link[]])[]
   ["link-empty-part", "</1/0>,", [link("/1/0")]],
   ["link-empty-part", "</1/0>,,</3/0>", [link("/1/0"), link("/3/0")]],
   ["link-empty-part", "</1/0>;,</3/0>;;ver=1.0;", [link("/1/0"), link("/3/0", bare("ver", "1.0"))]],
+  ["link-trailing-nul", "</1/0>;ver=1.1\0", [link("/1/0", bare("ver", "1.1"))]],
   ["link-unquoted-value", "</>;ct=110 112 60,</3/0>", [link("/", bare("ct", "110 112 60")), link("/3/0")]],
 ];
 

@@ -20,7 +20,7 @@ export interface LinkAttribute {
   readonly quoted?: boolean;
 }
 
-export type LinkTolerance = "link-whitespace" | "link-empty-part" | "link-unquoted-value";
+export type LinkTolerance = "link-whitespace" | "link-empty-part" | "link-unquoted-value" | "link-trailing-nul";
 
 export interface ParsedLinks {
   readonly links: readonly Link[];
@@ -47,7 +47,10 @@ const looseValuePattern = /[^",;\\<>]*/y;
 export function parseLinks(payload: Uint8Array | string, options: LinkOptions = {}): ParsedLinks {
   const text = typeof payload === "string" ? payload : findUtf8(payload);
   if (text === undefined) throw new Lwm2mFormatError("link-format", "payload is not UTF-8");
-  const cursor: Cursor = { text, at: 0, strict: options.strict === true, tolerances: new Set() };
+  // Sent with the end mark of a C string.
+  const end = endWithoutNuls(text);
+  const cursor: Cursor = { text: text.slice(0, end), at: 0, strict: options.strict === true, tolerances: new Set() };
+  if (end < text.length) tolerate(cursor, "link-trailing-nul");
   const maxLinks = options.maxLinks ?? defaultMaxLinks;
   const links: Link[] = [];
   while (hasNextLink(cursor, links.length)) {
@@ -153,6 +156,12 @@ function readQuoted(cursor: Cursor): string {
   }
   cursor.at = at + 1;
   return value;
+}
+
+function endWithoutNuls(text: string): number {
+  let end = text.length;
+  while (end > 0 && text.charCodeAt(end - 1) === 0) end--;
+  return end;
 }
 
 function take(cursor: Cursor, pattern: RegExp): string {

@@ -6,7 +6,7 @@ import { CborReader } from "../cbor/cbor-reader.ts";
 import { CborWriter } from "../cbor/cbor-writer.ts";
 import { readCborScalar, writeCborValue } from "./cbor-value.ts";
 import { Lwm2mFormatError } from "./format-error.ts";
-import { assertRecordCount, typeAt, valuePath } from "./node.ts";
+import { assertRecordCount, readableNode, typeAt, valuePath } from "./node.ts";
 import { formatPath, type Lwm2mPath, maxIdentifier, pathIds, pathOf } from "./path.ts";
 import { type DecodeContext, unassignedInstanceId } from "./payload-contract.ts";
 import { type Scalar, scalarOfCbor } from "./scalar.ts";
@@ -22,12 +22,14 @@ export function decodeLwm2mCbor(payload: Uint8Array, context: DecodeContext): re
   reader.finish();
   const prefix = prefixOf(leaves, context);
   const seen = new Set<string>();
-  return leaves.map((leaf) => {
-    const node = nodeOf(pathFrom([...prefix, ...leaf.ids]), leaf.scalar, context);
-    const text = formatPath(node.path);
+  return leaves.flatMap((leaf) => {
+    const path = pathFrom([...prefix, ...leaf.ids]);
+    const isEmpty = leaf.scalar === undefined || leaf.scalar === null;
+    const at = isEmpty ? path : valuePath(path, context);
+    const text = formatPath(at);
     if (seen.has(text)) throw new Lwm2mFormatError("cbor", `${text} appears twice`);
     seen.add(text);
-    return node;
+    return nodesOf(at, leaf.scalar, context);
   });
 }
 
@@ -101,10 +103,9 @@ function pathFrom(ids: readonly number[]): Lwm2mPath {
   return pathOf(ids);
 }
 
-function nodeOf(path: Lwm2mPath, scalar: Scalar | null | undefined, context: DecodeContext): PathValue {
-  if (scalar === undefined || scalar === null) return { path };
-  const at = valuePath(path, context);
-  return { path: at, value: readCborScalar(scalar, typeAt(at, context), context) };
+function nodesOf(path: Lwm2mPath, scalar: Scalar | null | undefined, context: DecodeContext): readonly PathValue[] {
+  if (scalar === undefined || scalar === null) return [{ path }];
+  return readableNode({ path }, context, () => readCborScalar(scalar, typeAt(path, context), context));
 }
 
 type Tree = Map<number, Tree | ResourceValue>;

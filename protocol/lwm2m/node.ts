@@ -37,6 +37,24 @@ export function valuePath(path: Lwm2mPath, context: DecodeContext): Lwm2mPath {
   return { ...path, resourceInstanceId: 0 };
 }
 
+/** The node with what `read` makes of its value; none where the value cannot be read and the caller is told of it. Throws `value`. */
+export function readableNode(
+  node: PathValue,
+  context: Pick<DecodeContext, "onUnreadable">,
+  read: () => ResourceValue,
+): readonly PathValue[] {
+  try {
+    return [{ ...node, value: read() }];
+  } catch (error) {
+    if (!(error instanceof Lwm2mFormatError)) throw error;
+    if (error.code === "value" && context.onUnreadable !== undefined) {
+      context.onUnreadable(node.path, error.message);
+      return [];
+    }
+    throw new Lwm2mFormatError(error.code, `${formatPath(node.path)}: ${error.message}`);
+  }
+}
+
 /** The path of a format that carries one value and no path; throws `path` unless a resource or resource instance was asked for. */
 export function singleValuePath(context: DecodeContext): Lwm2mPath {
   if (context.path === undefined) throw new Lwm2mFormatError("path", "this format carries a single value without a path");

@@ -20,6 +20,8 @@ export interface DecodeContext {
   /** Instance of resources that come without one under an object path: `unassignedInstanceId` in a Create; default 0, a tolerance. */
   readonly bareInstanceId?: number;
   readonly limits?: DecodeLimits;
+  /** Told of a value its type cannot read, which is left out: one such value then costs a device no other. Without it, it throws. */
+  readonly onUnreadable?: (path: Lwm2mPath, why: string) => void;
   /** Refuses what is otherwise tolerated. */
   readonly strict?: boolean;
   /** Told of every tolerance that was needed, by its code. */
@@ -49,6 +51,7 @@ export type PayloadTolerance =
   | "objlnk-as-string"
   | "objlnk-hexadecimal"
   | "text-whitespace"
+  | "text-trailing-nul"
   | "base64-variant"
   | "tlv-missing-instance"
   | "tlv-bare-resource-instance"

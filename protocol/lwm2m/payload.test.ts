@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ContentFormat } from "../coap/content-formats.ts";
 import { Lwm2mFormatError } from "./format-error.ts";
-import { formatPath, parsePath } from "./path.ts";
+import { formatPath, type Lwm2mPath, parsePath } from "./path.ts";
 import { chooseFormat, decodePayload, encodePayload, supportedFormats } from "./payload.ts";
 import { type DecodeContext, type PayloadTolerance, unassignedInstanceId } from "./payload-contract.ts";
 import {
@@ -184,6 +184,7 @@ const tolerated: readonly (readonly [PayloadTolerance, number, string, string | 
   ],
   ["boolean-word", ContentFormat.text, "/3442/0/140", "true", node("/3442/0/140", { type: "boolean", value: true })],
   ["text-whitespace", ContentFormat.text, "/3/0/9", "100\n", node("/3/0/9", integer(100n))],
+  ["text-trailing-nul", ContentFormat.text, "/3/0/9", "100\0", node("/3/0/9", integer(100n))],
   ["base64-variant", ContentFormat.text, "/5/0/0", "_w", node("/5/0/0", opaque(255))],
   ["objlnk-as-string", ContentFormat.senmlJson, "/66/0/2", '[{"n":"/66/0/2","vs":"65:0"}]', node("/66/0/2", link(65, 0))],
   ["objlnk-hexadecimal", ContentFormat.text, "/66/0/2", "FFFF:FFFF", node("/66/0/2", link(65_535, 65_535))],
@@ -207,6 +208,22 @@ test("field deviations: deviations of real devices are read and recorded, and re
     assert.deepEqual(decoded, [expected], tolerance);
     assert.deepEqual([...seen], [tolerance]);
     assert.throws(() => decodePayload(format, bytes, { ...contextOf(path), strict: true }), Lwm2mFormatError, tolerance);
+  }
+});
+
+test("LwM2M Core 1.1 §7.1: a value of the wrong type refuses the payload, or is left out where the caller wants to be told", () => {
+  const payloads: readonly (readonly [number, Uint8Array])[] = [
+    [ContentFormat.tlv, bytesOf({ hex: "c3 09 01 02 03 c2 00 61 62" })],
+    [ContentFormat.senmlJson, bytesOf({ text: '[{"bn":"/3/0/","n":"9","vs":"full"},{"n":"0","vs":"ab"}]' })],
+    [ContentFormat.lwm2mJson, bytesOf({ text: '{"bn":"/3/0/","e":[{"n":"9","sv":"full"},{"n":"0","sv":"ab"}]}' })],
+    [ContentFormat.lwm2mCbor, bytesOf({ hex: "a1 03 a1 00 a2 09 64 66 75 6c 6c 00 62 61 62" })],
+  ];
+  for (const [format, payload] of payloads) {
+    assert.throws(() => decodePayload(format, payload, contextOf("/3/0")), { code: "value", message: /^\/3\/0\/9: expected integer/ });
+    const told: string[] = [];
+    const onUnreadable = (path: Lwm2mPath, why: string): void => void told.push(`${formatPath(path)} ${why.slice(0, 16)}`);
+    assert.deepEqual(decodePayload(format, payload, { ...contextOf("/3/0"), onUnreadable }), [node("/3/0/0", text("ab"))]);
+    assert.deepEqual(told, ["/3/0/9 expected integer"], String(format));
   }
 });
 

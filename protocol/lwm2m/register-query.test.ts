@@ -131,6 +131,22 @@ test("LwM2M Core 1.1 §6.2.2: an Update names only what changes, both ways", () 
   assert.deepEqual(encodeUpdateQuery({ additional: {} }, "1.1"), []);
 });
 
+test("endpoint names of real devices are taken, those that cannot be shown are refused", () => {
+  const nameOf = (name: string): string | undefined => parseRegisterQuery([`ep=${name}`, "lt=1", "lwm2m=1.1"]).endpointName;
+  for (const name of [
+    "urn:imei:866425031234567",
+    "urn:imei-msisdn:866425031234567-4915112345",
+    "a b",
+    "Gerät ☃ 7",
+    "a/b?c=d",
+    ".",
+    "__proto__",
+  ])
+    assert.equal(nameOf(name), name);
+  for (const name of ["a\0b", "a\nb", "a\u007fb", "a\u0085b", "a\u2028b", "a\u202eb", "M\ufffdller"])
+    assert.throws(() => nameOf(name), { code: "query", message: /^ep: expected printable UTF-8, got "/ }, JSON.stringify(name));
+});
+
 test("register-query: a hostile name is an entry like any other", () => {
   const { additional } = parseRegisterQuery(["ep=e", "lt=1", "lwm2m=1.1", "__proto__=x"]);
   assert.deepEqual(Object.entries(additional), [["__proto__", "x"]]);

@@ -1,5 +1,6 @@
 /** Query parameters of Register and Update (LwM2M Core 1.1 §6.2.1, §6.2.2; transport bindings: LwM2M Transport 1.2 §5). */
 import { Lwm2mFormatError } from "./format-error.ts";
+import { quoted } from "./scalar.ts";
 
 export interface RegisterQuery {
   /** Absent: the name comes from the secure transport (1.1 and later). */
@@ -114,7 +115,7 @@ function openReading(query: readonly string[], options: QueryOptions): Reading {
   for (const item of query) {
     const equals = item.indexOf("=");
     const name = equals === -1 ? item : item.slice(0, equals);
-    if (parameters.has(name)) throw broken(name, "once", "twice");
+    if (parameters.has(name)) throw broken(name, "one", "two");
     parameters.set(name, equals === -1 ? undefined : item.slice(equals + 1));
   }
   return { strict: options.strict === true, tolerances: new Set(), parameters };
@@ -132,8 +133,15 @@ function take(reading: Reading, name: string): string | undefined {
 function takeEndpointName(reading: Reading, version: Lwm2mVersion): string | undefined {
   const name = take(reading, "ep");
   if (name === undefined && version === "1.0") throw broken("ep", "an endpoint name", "none");
+  if (name !== undefined && unprintable.test(name)) throw broken("ep", "printable UTF-8", quoted(name));
   return name;
 }
+
+/**
+ * Names are shown, logged and typed by people: no control characters, no line ends, nothing that turns the direction of the text
+ * around it. U+FFFD is what bytes that are not UTF-8 have become, and two broken names would be one device.
+ */
+const unprintable = /[\p{Cc}\p{Zl}\p{Zp}\p{Bidi_Control}\ufffd]/u;
 
 /** Devices from before the parameter send none and speak 1.0; some send a revision (`1.0.2`), which is the same version. */
 function takeVersion(reading: Reading): Lwm2mVersion {
@@ -143,10 +151,10 @@ function takeVersion(reading: Reading): Lwm2mVersion {
     return "1.0";
   }
   const match = /^(\d+\.\d+)(\.\d+)?$/.exec(text);
-  if (match === null) throw broken("lwm2m", "major.minor", text);
+  if (match === null) throw broken("lwm2m", "major.minor", quoted(text));
   const [, version, revision] = match;
   if (version !== "1.0" && version !== "1.1" && version !== "1.2") {
-    throw new Lwm2mFormatError("version", `lwm2m: expected 1.0, 1.1 or 1.2, got ${JSON.stringify(text.slice(0, 64))}`);
+    throw new Lwm2mFormatError("version", `lwm2m: expected 1.0, 1.1 or 1.2, got ${quoted(text)}`);
   }
   if (revision !== undefined) tolerate(reading, "version-with-revision");
   return version;
@@ -156,7 +164,7 @@ function takeLifetime(reading: Reading): number | undefined {
   const text = take(reading, "lt");
   if (text === undefined) return undefined;
   const seconds = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
-  if (!(seconds <= greatestLifetimeSeconds)) throw broken("lt", `0 to ${greatestLifetimeSeconds} seconds`, text);
+  if (!(seconds <= greatestLifetimeSeconds)) throw broken("lt", `0 to ${greatestLifetimeSeconds} seconds`, quoted(text));
   return seconds;
 }
 
@@ -171,13 +179,13 @@ function takeTransport(reading: Reading, version: Lwm2mVersion): { readonly bind
   const queueFlag = takeQueueFlag(reading);
   const text = take(reading, "b");
   if (version === "1.0") {
-    if (hasQueueFlag) throw broken("Q", "no such parameter in LwM2M 1.0", "Q");
+    if (hasQueueFlag) throw new Lwm2mFormatError("query", "Q: LwM2M 1.0 has no such parameter, its queue mode is b=UQ");
     if (text === undefined) return {};
-    if (!firstBindings.has(text)) throw broken("b", [...firstBindings].join(", "), text);
+    if (!firstBindings.has(text)) throw broken("b", [...firstBindings].join(", "), quoted(text));
     return { binding: text.replace("Q", ""), queueMode: text.includes("Q") };
   }
   if (text !== undefined && !(bindingLetters[version].test(text) && new Set(text).size === text.length)) {
-    throw broken("b", `letters of LwM2M ${version}, each once`, text);
+    throw broken("b", `letters of LwM2M ${version}, each once`, quoted(text));
   }
   // A binding without Q says that queue mode is off; neither of both says nothing.
   const queueMode = queueFlag ?? (text === undefined ? undefined : false);
@@ -190,7 +198,7 @@ function takeQueueFlag(reading: Reading): boolean | undefined {
   const value = reading.parameters.get("Q");
   reading.parameters.delete("Q");
   if (value === undefined) return true;
-  if (!/^(|0|1|true|false)$/i.test(value)) throw broken("Q", "no value", value);
+  if (!/^(|0|1|true|false)$/i.test(value)) throw broken("Q", "no value", quoted(value));
   tolerate(reading, "queue-flag-value");
   return !/^(0|false)$/i.test(value);
 }
@@ -211,7 +219,7 @@ function takeRest(reading: Reading): Rest {
 /** MSISDN (ITU-T E.164): up to 15 digits, no leading plus. */
 function smsNumber(text: string, reading: Reading): string {
   const match = /^(\+?)(\d{1,15})$/.exec(text);
-  if (match?.[2] === undefined) throw broken("sms", "an MSISDN of up to 15 digits", text);
+  if (match?.[2] === undefined) throw broken("sms", "an MSISDN of up to 15 digits", quoted(text));
   if (match[1] === "+") tolerate(reading, "sms-plus");
   return match[2];
 }
@@ -219,7 +227,7 @@ function smsNumber(text: string, reading: Reading): string {
 /** One id, or a quoted comma list (LwM2M Core 1.2 §6.2.1): suite and hash, `oma:` name or `v:` name. */
 function parseProfileIds(text: string): readonly string[] {
   const ids = (/^"(.*)"$/.exec(text)?.[1] ?? text).split(",");
-  if (!ids.every((id) => /^(?:[1-6]:[0-9a-f]{8,64}|(?:oma|v):[\w.+-]{1,64})$/.test(id))) throw broken("pid", "profile ids", text);
+  if (!ids.every((id) => /^(?:[1-6]:[0-9a-f]{8,64}|(?:oma|v):[\w.+-]{1,64})$/.test(id))) throw broken("pid", "profile ids", quoted(text));
   return ids;
 }
 
@@ -238,5 +246,5 @@ function tolerate(reading: Reading, tolerance: QueryTolerance): void {
 }
 
 function broken(name: string, expected: string, got: string): Lwm2mFormatError {
-  return new Lwm2mFormatError("query", `${name.slice(0, 64)}: expected ${expected}, got ${JSON.stringify(got.slice(0, 64))}`);
+  return new Lwm2mFormatError("query", `${name.slice(0, 64)}: expected ${expected}, got ${got}`);
 }

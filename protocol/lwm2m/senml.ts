@@ -3,7 +3,7 @@
  * A name is base name and name together and is a full path; a time is base time and time together.
  */
 import { Lwm2mFormatError } from "./format-error.ts";
-import { assertRecordCount, typeAt, valuePath } from "./node.ts";
+import { assertRecordCount, readableNode, typeAt, valuePath } from "./node.ts";
 import { formatPath, type Lwm2mPath, pathIds, pathOf } from "./path.ts";
 import { type DecodeContext, type EncodeContext, unassignedInstanceId } from "./payload-contract.ts";
 import { floatOf, integerOf, type ReadingOptions, readScalar, type Scalar } from "./scalar.ts";
@@ -57,7 +57,7 @@ export function resolveRecords(
     if (setsBaseOnly(record, records[index + 1], context)) continue;
     const path = resolveName(baseName, record.name ?? "", context);
     const timeMs = timeOf(baseTime, record.time, context);
-    nodes.push(nodeOf(path, sumOf(record.value, baseValue), timeMs, { context, reading }));
+    nodes.push(...nodesOf(path, sumOf(record.value, baseValue), timeMs, { context, reading }));
   }
   return nodes;
 }
@@ -105,20 +105,21 @@ interface Reading {
   readonly reading: ReadingOptions;
 }
 
-function nodeOf(path: Lwm2mPath, value: Scalar | null | undefined, timeMs: number | undefined, { context, reading }: Reading): PathValue {
+/** One, or none where the value cannot be read and the caller is told of it. */
+function nodesOf(
+  path: Lwm2mPath,
+  value: Scalar | null | undefined,
+  timeMs: number | undefined,
+  { context, reading }: Reading,
+): readonly PathValue[] {
   const time = timeMs === undefined ? {} : { timeMs };
   if (value === undefined && !mayBeEmpty(path, context)) {
     throw new Lwm2mFormatError("senml", `${formatPath(path)}: record without a value`);
   }
   // null says that there was no value at that time (LwM2M Core 1.2 §7.4.4).
-  if (value === undefined || value === null) return { path, ...time };
+  if (value === undefined || value === null) return [{ path, ...time }];
   const at = valuePath(path, context);
-  try {
-    return { path: at, value: readScalar(value, typeAt(at, context), reading), ...time };
-  } catch (error) {
-    if (!(error instanceof Lwm2mFormatError)) throw error;
-    throw new Lwm2mFormatError(error.code, `${formatPath(at)}: ${error.message}`);
-  }
+  return readableNode({ path: at, ...time }, context, () => readScalar(value, typeAt(at, context), reading));
 }
 
 /** Base time and time are added; neither means that the pack does not say (RFC 8428 §4.1, §4.5.3). */

@@ -11,7 +11,7 @@ import type { PathValue, ResourceType, ResourceValue } from "./value.ts";
 
 export function decodeText(payload: Uint8Array, context: DecodeContext): readonly PathValue[] {
   const path = singleValuePath(context);
-  const text = findUtf8(payload);
+  const text = findUtf8(withoutTrailingNuls(payload, context));
   if (text === undefined) throw new Lwm2mFormatError("text", "payload is not UTF-8");
   return [{ path, value: textValue(text, typeAt(path, context) ?? "string", context) }];
 }
@@ -84,6 +84,14 @@ function opaque(text: string, context: DecodeContext): Uint8Array {
   if (decoded === undefined) throw mismatch("opaque", text);
   if (decoded.form !== "padded" && decoded.form !== "either") tolerate(context, "base64-variant");
   return decoded.bytes;
+}
+
+/** The end mark of a C string is no part of its text. */
+function withoutTrailingNuls(payload: Uint8Array, context: DecodeContext): Uint8Array {
+  let end = payload.length;
+  while (end > 0 && payload[end - 1] === 0) end--;
+  if (end < payload.length) tolerate(context, "text-trailing-nul", "text");
+  return payload.subarray(0, end);
 }
 
 function trimmed(text: string, context: DecodeContext): string {

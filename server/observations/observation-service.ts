@@ -23,7 +23,7 @@ import { deviceModel } from "../registration/device-model.ts";
 import type { Registration, Registrations } from "../registration/registration.ts";
 import type { Store } from "../storage/store.ts";
 import type { Supervisor } from "../supervisor.ts";
-import { type Observation, observationId } from "./observation.ts";
+import { type Observation, observationId, type Relation } from "./observation.ts";
 import { ObservationStore, observationCollection } from "./observation-store.ts";
 
 export interface ObservationServiceDeps {
@@ -83,6 +83,7 @@ export class ObservationService implements ObservationExchange {
     deps.registrations.onSignOfLife((endpoint, kind) => {
       if (kind === "registered") deps.supervisor.run(this.#askAgain(endpoint), `observe ${endpoint} again`);
     });
+    deps.registrations.onMoved((registration) => this.#follow(registration));
     deps.registrations.onGone((endpoint) => deps.supervisor.run(this.#suspend(endpoint), `suspend the observations of ${endpoint}`));
   }
 
@@ -109,8 +110,7 @@ export class ObservationService implements ObservationExchange {
     // One relation per path: the older one is forgotten, should the device still keep it.
     await previous?.observation.cancel("passive");
     const nowMs = this.#deps.clock.now();
-    const { address, registeredAt } = registration;
-    const relation = { token, address, uri: request.path, accept: request.accept ?? null, registeredAt };
+    const relation = { token, uri: request.path, accept: request.accept ?? null, registeredAt: registration.registeredAt };
     const granted = { _id: id, endpoint: registration._id, path, attributes: operation.attributes ?? null, relation, since: nowMs };
     await this.#store.grant(granted, this.#draft("observation.started", registration._id, path, token, {}));
     this.#deps.relay.nudge(observationCollection.name, id);
@@ -146,8 +146,8 @@ export class ObservationService implements ObservationExchange {
   }
 
   #restore({ observation, registration }: RememberedObservation): void {
-    const { _id, endpoint, path, relation } = observation;
-    const { coap, supervisor } = this.#deps;
+    const { _id, relation } = observation;
+    const { supervisor } = this.#deps;
     if (relation === null) throw new Error(`observation ${_id} is active without a relation`);
     if (registration === undefined) {
       supervisor.run(this.#store.suspend(observation), `suspend ${_id}`);
@@ -158,13 +158,27 @@ export class ObservationService implements ObservationExchange {
       supervisor.run(this.#ask(observation), `observe ${_id} again`);
       return;
     }
+    this.#hold(observation, relation, registration);
+  }
+
+  /** The device has another address, its relations stay (LwM2M Core 1.1 §6.2.2): notifications are taken from there. */
+  async #follow(registration: Registration): Promise<void> {
+    for (const observation of await this.#store.ofDevice(registration._id)) {
+      const { _id, relation } = observation;
+      if (relation !== null && this.#held.get(_id)?.token === relation.token) this.#hold(observation, relation, registration);
+    }
+  }
+
+  /** A relation that exists at the device already, at the address it has now. */
+  #hold({ _id, endpoint, path }: Observation, relation: Relation, registration: Registration): void {
+    const { coap } = this.#deps;
     const request: OutgoingRequest = {
       method: Method.get,
       path: relation.uri,
       ...(relation.accept === null ? {} : { accept: relation.accept }),
     };
     const listener = this.#listener(registration, path, (last) => this.#endedByDevice(endpoint, path, relation.token, last));
-    const key = { peer: coap.peerAt(relation.address), token: new Uint8Array(Buffer.from(relation.token, "hex")), request };
+    const key = { peer: coap.peerAt(registration.address), token: new Uint8Array(Buffer.from(relation.token, "hex")), request };
     this.#held.set(_id, { token: relation.token, observation: coap.restoreObservation(key, listener) });
   }
 

@@ -6,7 +6,6 @@
  *   active --device ends it (error notification)--> ended (device-ended)
  *   active | waiting --cancelled--> ended (cancelled)
  */
-import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
 import type { WithOutbox } from "../events/event.ts";
 import type { OperationRequest } from "../operations/operation.ts";
 import type { StoredDocument } from "../storage/collection.ts";
@@ -33,7 +32,6 @@ export interface Observation extends StoredDocument, WithOutbox {
 /** Enough to go on after a restart without asking the device. */
 export interface Relation {
   readonly token: string;
-  readonly address: SocketAddress;
   readonly uri: readonly string[];
   readonly accept: number | null;
   /** Which registration it belongs to; void in any other. */

@@ -187,6 +187,23 @@ test("as Eclipse Leshan tests it: a second observe of the path replaces the firs
   assert.deepEqual(await notify(senmlValue(path, 25)), { ok: true });
 });
 
+test("eclipse-leshan/leshan#1636: behind a new NAT binding a notification is not refused, and taken once an Update came from there", async () => {
+  await observe();
+  const moved = { address: "198.51.100.7", port: 7 };
+  world.network.rebind(device.address, moved);
+  const early = device.notify(path, senmlValue(path, 21));
+  await world.clock.advance(1_000);
+  assert.deepEqual(await history(), [20.5], "not before the device has shown who it is");
+  assert.equal((await device.update()).code, ResponseCode.changed);
+  assert.deepEqual(await world.until(early), { ok: true }, "repeated by the device, acknowledged at last");
+  assert.deepEqual(await notify(senmlValue(path, 22)), { ok: true });
+  assert.deepEqual(await history(), [20.5, 21, 22]);
+  await world.kill();
+  await world.start();
+  assert.deepEqual(await notify(senmlValue(path, 23)), { ok: true }, "kept over a restart at the new address");
+  assert.deepEqual(await history(), [20.5, 21, 22, 23]);
+});
+
 test("a notification is a sign of life: what waits for a sleeping device is sent", async () => {
   const sleepy = new ScriptedDevice(world, { endpoint: "dev-2", address: { address: "10.0.0.3", port: 1 }, query: [...lifetime, "Q"] });
   sleepy.answers.set(`GET ${path}`, senmlValue(path, 1));

@@ -52,14 +52,15 @@ async function register(registrations: RegistrationService, request: IncomingReq
     // A profile stands for a list this server would have to know (LwM2M Core 1.2 §6.2.1).
     return profileIds.length > 0 ? { code: ResponseCode.conflict } : badRequest("the object list is missing");
   }
+  const extra = extraParameters(additional, profileIds);
   const registration = await registrations.register({
     ...stated,
     ...list.objects,
     endpoint: endpointName,
     address: request.peer.address,
     identity: request.peer.identity,
-    extraParameters: withProfiles(additional, profileIds),
-    tolerances: [...tolerances, ...list.tolerances, ...(request.confirmable ? [] : ["non-confirmable"])],
+    extraParameters: extra.kept,
+    tolerances: [...tolerances, ...list.tolerances, ...extra.tolerances, ...(request.confirmable ? [] : ["non-confirmable"])],
   });
   return {
     code: ResponseCode.created,
@@ -73,13 +74,14 @@ async function update(registrations: RegistrationService, locationId: string, re
   if (present === undefined) return { code: ResponseCode.notFound };
   const { additional, profileIds, tolerances, ...stated } = parseUpdateQuery(request.query, present.lwm2mVersion as Lwm2mVersion);
   const list = objectListOf(request);
+  const extra = extraParameters(additional, profileIds ?? []);
   // The location is a secret of the device, so over NoSec an Update from a new address is the device behind a new NAT binding.
   const updated = await registrations.update(present, {
     ...stated,
     address: request.peer.address,
-    extraParameters: withProfiles(additional, profileIds ?? []),
+    extraParameters: extra.kept,
     ...(list === undefined ? {} : { objectList: list.objects }),
-    tolerances: [...tolerances, ...(list?.tolerances ?? [])],
+    tolerances: [...tolerances, ...(list?.tolerances ?? []), ...extra.tolerances],
   });
   if (updated === undefined) return { code: ResponseCode.notFound };
   return { code: ResponseCode.changed, afterSent: () => registrations.announce(updated._id, "contact") };
@@ -105,8 +107,17 @@ function objectsIn({ rootPath, contentFormats, objects }: RegisterPayload): Obje
   return { rootPath: rootPath.replace(/^\/+|\/+$/g, ""), contentFormats, objects };
 }
 
-function withProfiles(additional: { readonly [name: string]: string }, profileIds: readonly string[]): { readonly [name: string]: string } {
-  return profileIds.length === 0 ? additional : { ...additional, pid: profileIds.join(",") };
+/** Names that are a field in every store; devices send others by mistake, and they are no reason to refuse them. */
+const parameterName = /^[a-zA-Z][\w-]{0,63}$/;
+
+function extraParameters(
+  additional: { readonly [name: string]: string },
+  profileIds: readonly string[],
+): { readonly kept: { readonly [name: string]: string }; readonly tolerances: readonly string[] } {
+  const stated = Object.entries(additional);
+  const kept = stated.filter(([name]) => parameterName.test(name));
+  const profiles = profileIds.length === 0 ? {} : { pid: profileIds.join(",") };
+  return { kept: { ...Object.fromEntries(kept), ...profiles }, tolerances: kept.length < stated.length ? ["ignored-parameter"] : [] };
 }
 
 function refusalOf(error: unknown): OutgoingResponse {

@@ -43,6 +43,7 @@ const expiryBatch = 200;
 const casAttempts = 5;
 
 type SignListener = (endpoint: string, kind: "registered" | "contact") => void;
+type MoveListener = (registration: Registration) => Promise<void>;
 type GoneListener = (endpoint: string, reason: GoneReason) => void;
 
 export class RegistrationService implements Registrations {
@@ -52,6 +53,7 @@ export class RegistrationService implements Registrations {
   readonly #byAddress = new Map<string, string>();
   readonly #addressOf = new Map<string, string>();
   readonly #signListeners: SignListener[] = [];
+  readonly #moveListeners: MoveListener[] = [];
   readonly #goneListeners: GoneListener[] = [];
   #sweeper: DueLoop | undefined;
 
@@ -108,6 +110,7 @@ export class RegistrationService implements Registrations {
       const updated = { ...registration, ...fields, contactIntervalMs, rev: registration.rev + 1 };
       this.#remember(updated);
       if (updated.expiresAt !== null) this.#sweeper?.hasten(updated.expiresAt);
+      if (changed.includes("address")) for (const listener of this.#moveListeners) await listener(updated);
       return updated;
     }
     throw new Error(`the registration at ${locationId} changed ${casAttempts} times while it was updated`);
@@ -151,6 +154,10 @@ export class RegistrationService implements Registrations {
 
   onSignOfLife(listener: SignListener): void {
     this.#signListeners.push(listener);
+  }
+
+  onMoved(listener: MoveListener): void {
+    this.#moveListeners.push(listener);
   }
 
   onGone(listener: GoneListener): void {

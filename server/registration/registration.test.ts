@@ -103,8 +103,19 @@ describe("LwM2M Core 1.1 §6.2.1 Register", () => {
     assert.ok(stored?.tolerances.includes("missing-version"), String(stored?.tolerances));
   });
 
+  test("a parameter that is no name is left out and recorded, never a reason to refuse the device", async () => {
+    const response = await device.register({ query: ["lt=120", "lwm2m=1.1", "$where=1", "a.b=2", "__proto__=3", "=4", "site=roof"] });
+    assert.equal(codeOf(response), "2.01");
+    const stored = await registration();
+    assert.deepEqual(stored?.extraParameters, { site: "roof" });
+    assert.deepEqual(stored.tolerances, ["ignored-parameter"]);
+    assert.equal(codeOf(await device.update(["$set=1", "room=2"])), "2.04");
+    assert.deepEqual((await registration())?.extraParameters, { site: "roof", room: "2" });
+  });
+
   const refusals: readonly { what: string; query: readonly string[]; links?: string; format?: number; code: string }[] = [
     { what: "no ep", query: ["lt=60", "lwm2m=1.1"], code: "4.00" },
+    { what: "ep with a control character", query: ["ep=a\0b", "lt=60", "lwm2m=1.1"], code: "4.00" },
     { what: "empty ep", query: ["ep=", "lt=60", "lwm2m=1.1"], code: "4.00" },
     { what: "lt that is no number", query: ["ep=a", "lt=soon", "lwm2m=1.1"], code: "4.00" },
     { what: "UQ in 1.1", query: ["ep=a", "lwm2m=1.1", "b=UQ"], code: "4.00" },

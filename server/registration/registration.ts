@@ -51,6 +51,8 @@ export interface Registrations {
   onSignOfLife(listener: (endpoint: string, kind: "registered" | "contact") => void): void;
   /** The device went away: de-registered or expired. */
   onGone(listener: (endpoint: string, reason: "deregistered" | "expired") => void): void;
+  /** An Update came from another address: the reply waits for the listeners, so that the device is heard from there once it has it. */
+  onMoved(listener: (registration: Registration) => Promise<void>): void;
   /** Registered, and either not in queue mode or within its awake window. */
   isAwake(endpoint: string): boolean;
   /** Lifetime end or the next update that the device's habit suggests; epoch milliseconds, undefined when unknown. */
