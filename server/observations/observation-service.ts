@@ -14,10 +14,10 @@ import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Random } from "@lwm2m/protocol/ports/random";
 import type { EventDraft } from "../events/event.ts";
 import type { OutboxRelay } from "../events/outbox-relay.ts";
+import { valuesIn } from "../operations/answer-values.ts";
 import type { Learn } from "../operations/news.ts";
 import type { ObservationExchange } from "../operations/observation-exchange.ts";
 import type { Operation, OperationRequest } from "../operations/operation.ts";
-import { valuesIn } from "../operations/operation-answer.ts";
 import type { OperationService } from "../operations/operation-service.ts";
 import { deviceModel } from "../registration/device-model.ts";
 import type { Registration, Registrations } from "../registration/registration.ts";
@@ -98,7 +98,7 @@ export class ObservationService implements ObservationExchange {
     const id = observationId(registration._id, path);
     let ended = false;
     let token = "";
-    const listener = this.#listener(registration, path, (last) => {
+    const listener = this.#listener(registration, { path, accept: request.accept }, (last) => {
       ended = true;
       if (token !== "") this.#endedByDevice(registration._id, path, token, last);
     });
@@ -177,26 +177,35 @@ export class ObservationService implements ObservationExchange {
       path: relation.uri,
       ...(relation.accept === null ? {} : { accept: relation.accept }),
     };
-    const listener = this.#listener(registration, path, (last) => this.#endedByDevice(endpoint, path, relation.token, last));
+    const listener = this.#listener(registration, { path, accept: request.accept }, (last) =>
+      this.#endedByDevice(endpoint, path, relation.token, last),
+    );
     const key = { peer: coap.peerAt(registration.address), token: new Uint8Array(Buffer.from(relation.token, "hex")), request };
     this.#held.set(_id, { token: relation.token, observation: coap.restoreObservation(key, listener) });
   }
 
-  #listener(registration: Registration, path: string, onPeerEnd: (last: IncomingResponse | undefined) => void): ObservationListener {
+  #listener(
+    registration: Registration,
+    { path, accept }: { readonly path: string; readonly accept: number | undefined },
+    onPeerEnd: (last: IncomingResponse | undefined) => void,
+  ): ObservationListener {
     const { registry, registrations, clock, learn, supervisor } = this.#deps;
     const endpoint = registration._id;
     const model = deviceModel(registry, registration);
     const observed = parsePath(path);
+    const noteFault = (at: number, detail: string): void =>
+      supervisor.run(this.#store.noteFault(observationId(endpoint, path), at, detail), `note a fault of ${endpoint}`);
     return {
       onNotification: async (response) => {
         const receivedAt = clock.now();
         try {
-          const values = valuesIn(response, observed, registration, { model, nowMs: receivedAt });
+          const { values, leftOut } = valuesIn(response, observed, registration, { model, nowMs: receivedAt }, accept);
           await learn(endpoint, { source: "notify", values, completeUnder: observed, receivedAt });
+          if (leftOut !== null) noteFault(receivedAt, leftOut);
         } catch (error) {
           if (!(error instanceof Lwm2mFormatError)) throw error;
           // What cannot be read is acknowledged, or the device would repeat it for ever; the relation stays and the fault is shown.
-          supervisor.run(this.#store.noteFault(observationId(endpoint, path), receivedAt, error.message), `note a fault of ${endpoint}`);
+          noteFault(receivedAt, error.message);
         }
         registrations.noteContact(endpoint);
       },

@@ -5,10 +5,10 @@ import { Lwm2mFormatError } from "@lwm2m/protocol/lwm2m/format-error";
 import { toJsonValue } from "@lwm2m/protocol/lwm2m/json-value";
 import { parseLinks } from "@lwm2m/protocol/lwm2m/link-format";
 import { findPath, formatPath, type Lwm2mPath, pathOf } from "@lwm2m/protocol/lwm2m/path";
-import { decodePayload } from "@lwm2m/protocol/lwm2m/payload";
 import type { PathValue } from "@lwm2m/protocol/lwm2m/value";
 import type { DeviceModel } from "../registration/device-model.ts";
 import type { Registration } from "../registration/registration.ts";
+import { type AnswerContext, valuesIn } from "./answer-values.ts";
 import type { News } from "./news.ts";
 import type { Operation, OperationReason, OperationResult, ResultValue } from "./operation.ts";
 import type { OperationPlan } from "./operation-plan.ts";
@@ -24,11 +24,6 @@ export interface Answer {
   readonly finish: Finish;
   /** Undefined: nothing was learned. */
   readonly news?: News;
-}
-
-export interface AnswerContext {
-  readonly model: DeviceModel;
-  readonly nowMs: number;
 }
 
 export function readAnswer(
@@ -65,10 +60,11 @@ function success(
   switch (operation.kind) {
     case "read":
     case "observe": {
-      const values = valuesIn(response, plan.path, registration, context);
+      if (response.code !== ResponseCode.content) throw new Lwm2mFormatError("value", `a read is answered 2.05, not ${coapCode}`);
+      const { values, leftOut } = valuesIn(response, plan.path, registration, context, plan.request.accept);
       const source = operation.kind === "observe" ? "notify" : "read";
       return {
-        finish: finish({ kind: "values", values: resultValues(values, context.model) }),
+        finish: { ...finish({ kind: "values", values: resultValues(values, context.model) }), detail: leftOut },
         news: { source, values, completeUnder: plan.path, receivedAt },
       };
     }
@@ -90,22 +86,6 @@ function success(
   }
 }
 
-/** The values of a 2.05 or a notification; throws `Lwm2mFormatError`. */
-export function valuesIn(
-  response: Pick<IncomingResponse, "payload" | "contentFormat">,
-  path: Lwm2mPath,
-  { rootPath }: Pick<Registration, "rootPath">,
-  { model, nowMs }: AnswerContext,
-): readonly PathValue[] {
-  if (response.contentFormat === undefined) {
-    // Without a format nothing can be read; an empty body is an empty instance in any.
-    if (response.payload.length === 0) return [];
-    throw new Lwm2mFormatError("unsupported-format", "the answer has a payload without a Content-Format");
-  }
-  const root = rootPath === "" ? {} : { rootPath: `/${rootPath}` };
-  return decodePayload(response.contentFormat, response.payload, { path, typeOf: model.typeOf, nowMs, ...root });
-}
-
 /** The REST form of values, with their names. */
 export function resultValues(values: readonly PathValue[], model: DeviceModel): readonly ResultValue[] {
   return values.map(({ path, value, timeMs }) => {
@@ -121,10 +101,14 @@ export function resultValues(values: readonly PathValue[], model: DeviceModel): 
 
 function linksIn(response: IncomingResponse, { rootPath }: Pick<Registration, "rootPath">): (OperationResult & { kind: "links" })["links"] {
   const root = rootPath === "" ? "" : `/${rootPath}`;
-  return parseLinks(response.payload).links.map(({ target, attributes }) => ({
-    path: root !== "" && target.startsWith(`${root}/`) ? target.slice(root.length) : target,
-    attributes: Object.fromEntries(attributes.map(({ name, value }) => [name, value ?? true])),
-  }));
+  return parseLinks(response.payload).links.map(({ target, attributes }) => {
+    // Old clients leave the first slash out, in the list they register as well.
+    const path = target.startsWith("/") ? target : `/${target}`;
+    return {
+      path: root !== "" && path.startsWith(`${root}/`) ? path.slice(root.length) : path,
+      attributes: Object.fromEntries(attributes.map(({ name, value }) => [name, value ?? true])),
+    };
+  });
 }
 
 /** From Location-Path, the alternate root taken off; devices that leave it out made the instance that was asked for. */
@@ -135,7 +119,9 @@ function createdPath(
   { locationPath }: IncomingResponse,
 ): Lwm2mPath {
   const roots = rootPath.split("/").filter((segment) => segment !== "").length;
-  const stated = findPath(`/${locationPath.join("/")}`) ?? findPath(`/${locationPath.slice(roots).join("/")}`);
+  // Some devices send the whole path as one segment.
+  const segments = locationPath.flatMap((segment) => segment.split("/")).filter((segment) => segment !== "");
+  const stated = findPath(`/${segments.join("/")}`) ?? findPath(`/${segments.slice(roots).join("/")}`);
   if (stated !== undefined) return stated;
   return operation.instanceId === undefined ? path : pathOf([path.objectId, operation.instanceId]);
 }

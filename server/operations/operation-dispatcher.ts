@@ -11,6 +11,7 @@ import { deviceModel } from "../registration/device-model.ts";
 import type { Registration, Registrations } from "../registration/registration.ts";
 import type { Supervisor } from "../supervisor.ts";
 import { attemptOf, type ExchangeOutcome, isObserving } from "./exchange-outcome.ts";
+import { FormatFallback } from "./format-fallback.ts";
 import type { Learn } from "./news.ts";
 import type { ObservationExchange } from "./observation-exchange.ts";
 import type { Attempt, Operation } from "./operation.ts";
@@ -46,6 +47,7 @@ type Verdict = "go-on" | "pause";
 
 export class OperationDispatcher {
   readonly #deps: DispatcherDeps;
+  readonly #formats = new FormatFallback();
   readonly #runners = new Map<string, Runner>();
   /** Devices whose next operation may not be sent yet, or whose last one did not leave. */
   readonly #timers = new Map<string, Timer>();
@@ -91,6 +93,7 @@ export class OperationDispatcher {
   /** Sends nothing more to the device until something is expected again; resolves when nothing is in the air. */
   async release(endpoint: string): Promise<void> {
     this.#expected.delete(endpoint);
+    this.#formats.forget(endpoint);
     this.#timers.get(endpoint)?.cancel();
     this.#timers.delete(endpoint);
     const runner = this.#runners.get(endpoint);
@@ -197,10 +200,11 @@ export class OperationDispatcher {
     return event.kind === "putBack" ? "pause" : "go-on";
   }
 
-  async #exchange(operation: Operation, registration: Registration, plan: OperationPlan, signal: AbortSignal): Promise<OperationEvent> {
+  async #exchange(operation: Operation, registration: Registration, planned: OperationPlan, signal: AbortSignal): Promise<OperationEvent> {
     const startedAt = this.#deps.clock.now();
     if (operation.kind === "cancelObserve") return this.#cancelObservation(operation);
-    const outcome = await this.#send(operation, registration, plan, { signal });
+    const send = (variant: OperationPlan): Promise<ExchangeOutcome> => this.#send(operation, registration, variant, { signal });
+    const { outcome, plan } = await this.#formats.send(planned, registration, send);
     const { endpoint } = operation;
     const attempt = attemptOf(outcome, startedAt);
     if (outcome.ok) {

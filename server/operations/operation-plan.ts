@@ -14,7 +14,7 @@ import { encodeExecuteArguments, parseExecuteArguments } from "@lwm2m/protocol/l
 import { Lwm2mFormatError } from "@lwm2m/protocol/lwm2m/format-error";
 import { findPath, formatPath, type Lwm2mPath, levelOf } from "@lwm2m/protocol/lwm2m/path";
 import { chooseFormat, encodePayload } from "@lwm2m/protocol/lwm2m/payload";
-import { unassignedInstanceId } from "@lwm2m/protocol/lwm2m/payload-contract";
+import { type EncodeContext, unassignedInstanceId } from "@lwm2m/protocol/lwm2m/payload-contract";
 import type { PathValue } from "@lwm2m/protocol/lwm2m/value";
 import type { DeviceModel } from "../registration/device-model.ts";
 import { uriPath } from "../registration/device-model.ts";
@@ -27,6 +27,8 @@ export interface OperationPlan {
   /** Must succeed before the request leaves: attributes of an observation (LwM2M Core 1.1 §6.4.1). */
   readonly before?: OutgoingRequest;
   readonly request: OutgoingRequest;
+  /** What the payload was made of: to say the same in another format. */
+  readonly encoded?: { readonly values: readonly PathValue[]; readonly context: EncodeContext };
   /** What a success writes. */
   readonly written: readonly PathValue[];
 }
@@ -128,10 +130,11 @@ function planWrite(request: OperationRequest, path: Lwm2mPath, target: PlanTarge
   const values = valuesOf(creating ? { ...path, instanceId } : path, request.value, model.definitionOf(path.objectId), mode);
   if (!values.ok) return values;
   const contentFormat = formatFor(target, values.values);
-  const payload = encodePayload(contentFormat, values.values, { path, typeOf: model.typeOf, rootPath: rootOf(target) });
+  const encoded = { values: values.values, context: { path, typeOf: model.typeOf, rootPath: rootOf(target) } };
+  const payload = encodePayload(contentFormat, encoded.values, encoded.context);
   const method = creating || update ? Method.post : Method.put;
   const written = creating && request.instanceId === undefined ? [] : values.values;
-  return { ok: true, plan: { path, request: { method, path: uriPath(target, path), contentFormat, payload }, written } };
+  return { ok: true, plan: { path, request: { method, path: uriPath(target, path), contentFormat, payload }, encoded, written } };
 }
 
 function partlyWritable(path: Lwm2mPath, model: DeviceModel): boolean {

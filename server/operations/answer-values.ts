@@ -1,0 +1,84 @@
+/** The values a device answers or notifies (LwM2M Core 1.1 §7.4), also where the answer does not say in which format they are. Pure. */
+import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
+import type { IncomingResponse } from "@lwm2m/protocol/coap/message";
+import { Lwm2mFormatError } from "@lwm2m/protocol/lwm2m/format-error";
+import { formatPath, type Lwm2mPath } from "@lwm2m/protocol/lwm2m/path";
+import { decodePayload } from "@lwm2m/protocol/lwm2m/payload";
+import type { DecodeContext } from "@lwm2m/protocol/lwm2m/payload-contract";
+import type { PathValue } from "@lwm2m/protocol/lwm2m/value";
+import type { DeviceModel } from "../registration/device-model.ts";
+import type { Registration } from "../registration/registration.ts";
+
+export interface AnswerContext {
+  readonly model: DeviceModel;
+  readonly nowMs: number;
+}
+
+export interface AnswerValues {
+  readonly values: readonly PathValue[];
+  /** A sentence on what had to be left out because its type cannot read it; null: nothing. */
+  readonly leftOut: string | null;
+}
+
+/** `accept`: what was asked for. Throws `Lwm2mFormatError`, also when nothing of the answer can be read. */
+export function valuesIn(
+  response: Pick<IncomingResponse, "payload" | "contentFormat">,
+  path: Lwm2mPath,
+  { rootPath }: Pick<Registration, "rootPath">,
+  { model, nowMs }: AnswerContext,
+  accept: number | undefined,
+): AnswerValues {
+  const unreadable: string[] = [];
+  const root = rootPath === "" ? {} : { rootPath: `/${rootPath}` };
+  // One broken resource must not hide the others of its instance.
+  const onUnreadable = (at: Lwm2mPath, why: string): void => void unreadable.push(`${formatPath(at)}: ${why}`);
+  const context: DecodeContext = { path, typeOf: model.typeOf, nowMs, ...root, onUnreadable };
+  const values =
+    response.contentFormat === undefined
+      ? guessedValues(response.payload, context, accept)
+      : decodePayload(response.contentFormat, response.payload, context);
+  if (unreadable.length === 0) return { values, leftOut: null };
+  const sentence = unreadable.slice(0, toldFaults).join("; ");
+  if (values.length === 0) throw new Lwm2mFormatError("value", sentence);
+  return { values, leftOut: `left out: ${sentence}` };
+}
+
+/** Faults told of one answer: a device with more has all of them from one cause. */
+const toldFaults = 5;
+
+/**
+ * RFC 7252 §5.5.1 leaves it to the recipient to find out: what was asked for comes first, then what devices send most, then the
+ * bare value. Guesses are read strictly, so that text is not taken for a TLV that it happens to spell.
+ */
+function guessedValues(payload: Uint8Array, context: DecodeContext, accept: number | undefined): readonly PathValue[] {
+  const bare = bareFormat(context);
+  // An empty body is an empty instance in any format, and an empty value where a value can be empty.
+  if (payload.length === 0) return (bare === undefined ? undefined : findValues(bare, payload, context)) ?? [];
+  const { onUnreadable: _, ...strict } = { ...context, strict: true };
+  const guesses = new Set([...(accept === undefined ? [] : [accept]), ...likelyFormats]);
+  for (const format of guesses) {
+    const values = findValues(format, payload, strict);
+    if (values !== undefined) return values;
+  }
+  if (bare !== undefined) return decodePayload(bare, payload, context);
+  throw new Lwm2mFormatError("unsupported-format", "the answer has a payload without a Content-Format, and fits none that is likely");
+}
+
+const likelyFormats: readonly number[] = [ContentFormat.tlv, ContentFormat.senmlJson, ContentFormat.senmlCbor];
+
+/** In which format a value stands alone; undefined where the path is no single value. */
+function bareFormat({ path, typeOf }: DecodeContext): number | undefined {
+  if (path?.resourceId === undefined) return undefined;
+  const resource = typeOf(path.objectId, path.resourceId);
+  if (resource?.multiple === true && path.resourceInstanceId === undefined) return undefined;
+  return resource?.type === "opaque" ? ContentFormat.opaque : ContentFormat.text;
+}
+
+function findValues(format: number, payload: Uint8Array, context: DecodeContext): readonly PathValue[] | undefined {
+  try {
+    return decodePayload(format, payload, context);
+  } catch (error) {
+    if (error instanceof Lwm2mFormatError) return undefined;
+    throw error;
+  }
+}
