@@ -125,6 +125,8 @@ function faultDetail(fault: ErrorObject, got: (error: ErrorObject) => string): s
       return `${got(fault)}, expected one of ${JSON.stringify(fault.params["allowedValues"])}`;
     case "const":
       return `${got(fault)}, expected ${JSON.stringify(fault.params["allowedValue"])}`;
+    case "minItems":
+      return `${got(fault)}, expected at least ${JSON.stringify(fault.params["limit"])} items`;
     case "format":
       if (fault.params["format"] === "date-time") return `${got(fault)}, expected an RFC 3339 date and time such as 2026-01-31T12:00:00Z`;
       return `${got(fault)}, ${fault.message}`;

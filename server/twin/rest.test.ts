@@ -198,6 +198,14 @@ describe("GET /devices/{endpoint}/resources", () => {
     assert.equal(at((await rest("GET", "/devices/dev-1/resources")).body, "values", 3, "path"), "/3/0/16");
   });
 
+  test("LwM2M Core 1.1 §6.3.3: what can only be written is kept nowhere: no value, no event", async () => {
+    await device.register({ links: "</1/0>,</3/0>,</5/0>" });
+    device.answers.set("PUT /5/0/0", changed);
+    assert.equal((await rest("PUT", "/devices/dev-1/resources/5/0/0", { body: { value: "c2VjcmV0" } })).status, 200);
+    assert.equal((await rest("GET", "/devices/dev-1/resources/5/0/0")).status, "value-unknown");
+    assert.equal((await world.eventTypes("dev-1")).includes("resource.changed"), false);
+  });
+
   test("asleep and live: 202, the value comes later", async () => {
     await device.register({ query: sleepy });
     await world.clock.advance(94_000);

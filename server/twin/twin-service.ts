@@ -1,13 +1,13 @@
 /** Keeps what devices report: history, last known values and events, all durable before the device hears that it was taken. */
 import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
-import { findPath } from "@lwm2m/protocol/lwm2m/path";
+import { findPath, type Lwm2mPath } from "@lwm2m/protocol/lwm2m/path";
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { EventDraft } from "../events/event.ts";
 import { outboxOf } from "../events/outbox.ts";
 import type { OutboxRelay } from "../events/outbox-relay.ts";
 import type { News } from "../operations/news.ts";
-import { deviceModel } from "../registration/device-model.ts";
+import { type DeviceModel, deviceModel } from "../registration/device-model.ts";
 import type { Store, TelemetryPoint } from "../storage/store.ts";
 import { difference, type KnownValue, pointsOf, type Twin } from "./twin.ts";
 import { TwinStore, twinCollection } from "./twin-store.ts";
@@ -45,13 +45,14 @@ export class TwinService {
 
   /** Durable when it resolves: history, last values and the event `resource.changed`. */
   learn(endpoint: string, news: News): Promise<void> {
+    const kept = withoutUnreadable(news, deviceModel(this.#deps.registry, undefined));
     return new Promise((resolve, reject) => {
       const lane = this.#lanes.get(endpoint);
       if (lane !== undefined) {
-        lane.push({ news, resolve, reject });
+        lane.push({ news: kept, resolve, reject });
         return;
       }
-      const opened: Waiting[] = [{ news, resolve, reject }];
+      const opened: Waiting[] = [{ news: kept, resolve, reject }];
       this.#lanes.set(endpoint, opened);
       void this.#drain(endpoint, opened);
     });
@@ -138,4 +139,12 @@ export class TwinService {
     });
     return { key: `twin/${endpoint}/${step}`, type: "resource.changed", subject: endpoint, timeMs: receivedAt, data: { source, values } };
   }
+}
+
+/** What a device only takes (firmware bytes, passwords) nobody reads back: not from it, and so not from its twin or from an event either. */
+function withoutUnreadable(news: News, { definitionOf }: DeviceModel): News {
+  if (news.source !== "write") return news;
+  const isReadable = ({ objectId, resourceId }: Lwm2mPath): boolean =>
+    resourceId === undefined || definitionOf(objectId)?.resources.get(resourceId)?.operations !== "W";
+  return { ...news, values: news.values.filter(({ path }) => isReadable(path)) };
 }
