@@ -3,8 +3,9 @@
  * renamed and its directory flushed; so a name that is there has all its bytes, whatever moment the power went.
  */
 import { createHash } from "node:crypto";
-import { type FileHandle, mkdir, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { flushDirectory, makeDirectories } from "./directories.ts";
 import type { Blob, BlobStore, PutBlobOutcome } from "./store.ts";
 
 const blobLimits = {
@@ -17,8 +18,7 @@ const incoming = "incoming";
 export async function openBlobFiles(directory: string): Promise<BlobFiles> {
   // What a crash left half written has no name yet and nobody waits for it: the store has one server only.
   await rm(join(directory, incoming), { recursive: true, force: true });
-  await mkdir(join(directory, incoming), { recursive: true, mode: 0o700 });
-  await flushDirectory(directory);
+  await makeDirectories(join(directory, incoming));
   return new BlobFiles(directory);
 }
 
@@ -40,7 +40,7 @@ export class BlobFiles implements BlobStore {
       const written = await writeDigested(temporary, chunks, limits.maxBytes);
       if (written === "too-large") return { ok: false, reason: "too-large" };
       const target = this.#pathOf(written.sha256);
-      await makeDirectory(dirname(target), this.#directory);
+      await makeDirectories(dirname(target));
       await rename(temporary, target);
       await flushDirectory(dirname(target));
       return { ok: true, ...written };
@@ -181,19 +181,4 @@ async function writeDigested(
     await handle.close();
   }
   return { sha256: hash.digest("hex"), sizeBytes };
-}
-
-async function makeDirectory(path: string, parent: string): Promise<void> {
-  const made = await mkdir(path, { recursive: true, mode: 0o700 });
-  if (made !== undefined) await flushDirectory(parent);
-}
-
-/** Names are durable only after this. */
-export async function flushDirectory(path: string): Promise<void> {
-  const handle = await open(path, "r");
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
 }

@@ -1,8 +1,8 @@
 /** The store that needs nothing but Node: SQLite in one worker thread for documents and points, files for blobs. */
-import { mkdir } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { flushDirectory, openBlobFiles } from "./blob-files.ts";
+import { openBlobFiles } from "./blob-files.ts";
 import type { Collection, CollectionDefinition, StoredDocument } from "./collection.ts";
+import { flushDirectory, makeDirectories } from "./directories.ts";
 import { type DriverName, SqlError, sqlCodes } from "./drivers/driver.ts";
 import { usualDriver } from "./drivers/open-driver.ts";
 import { EmbeddedCollection } from "./embedded-collection.ts";
@@ -41,7 +41,7 @@ export async function openEmbeddedStore(settings: EmbeddedStoreSettings): Promis
   const names = settings.collections.map((definition) => definition.name);
   if (new Set(names).size !== names.length) throw new Error(`two collections have the same name: ${names.join(", ")}`);
   try {
-    await mkdir(directory, { recursive: true, mode: 0o700 });
+    await makeDirectories(directory);
     const driver = settings.driver ?? usualDriver();
     const link = await openWorkerLink({ file: join(directory, databaseFile), driver, definitions: settings.collections });
     try {
@@ -124,6 +124,7 @@ const sqlCauses: ReadonlyMap<number, string> = new Map([
 ]);
 
 const fileCauses: ReadonlyMap<string, string> = new Map([
+  ["ENOENT", "it cannot be made there"],
   ["EACCES", notWritable],
   ["EPERM", notWritable],
   ["EROFS", "it is on a read-only file system"],
