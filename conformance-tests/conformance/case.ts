@@ -1,5 +1,6 @@
 /** What a conformance case is: data the runner works off. Ids are those of the OMA test specification, or RFC and section for the wire. */
 import type { WirePeer } from "./platform/wire-peer.ts";
+import type { WireServer } from "./platform/wire-server.ts";
 
 /** The part under test. */
 export type Role = "client" | "server" | "bootstrap";
@@ -16,24 +17,61 @@ export interface Criterion {
 
 /** What a case may use while it runs. */
 export interface Stage {
-  /** A peer of the part under test with an address of its own; closed by the runner. */
-  openPeer(): Promise<WirePeer>;
-  /** Unique in this run, so that cases do not meet each other's registrations. */
-  endpointName(): string;
   /** Notes a criterion; the case goes on either way. */
   check(text: string, met: boolean, evidence?: string): void;
   /** Passes after so many seconds of real time. */
   wait(seconds: number): Promise<void>;
+  /** Milliseconds. */
+  now(): number;
 }
 
-export interface ConformanceCase {
+/** For servers: the runner plays clients. */
+export interface ServerStage extends Stage {
+  /** A peer of the part under test with an address of its own; closed by the runner. */
+  openPeer(): Promise<WirePeer>;
+  /** Unique in this run, so that cases do not meet each other's registrations. */
+  endpointName(): string;
+}
+
+/** For bootstrap servers: some names are configured there. */
+export interface BootstrapStage extends ServerStage {
+  readonly configured: ConfiguredNames;
+}
+
+export interface ConfiguredNames {
+  readonly device: string;
+  readonly neighbour: string;
+}
+
+/** For clients: the runner plays the LwM2M server. */
+export interface ClientStage extends Stage {
+  readonly server: WireServer;
+  /** The client, registered; throws when none registers in time. */
+  client(): Promise<RegisteredClient>;
+  /** Asks the client to end; undefined when the runner did not start it. */
+  endClient(): Promise<void> | undefined;
+}
+
+export interface RegisteredClient {
+  readonly peer: WirePeer;
+  /** Path of its Server instance: `/1/0`. */
+  readonly account: string;
+}
+
+interface CaseFacts {
   readonly id: string;
   readonly title: string;
-  readonly role: Role;
   /** Seconds it needs at most. */
   readonly limitSeconds: number;
-  readonly run: (stage: Stage) => Promise<void>;
 }
+
+export type ServerCase = CaseFacts & { readonly role: "server"; readonly run: (stage: ServerStage) => Promise<void> };
+export type BootstrapCase = CaseFacts & { readonly role: "bootstrap"; readonly run: (stage: BootstrapStage) => Promise<void> };
+export type ClientCase = CaseFacts & { readonly role: "client"; readonly run: (stage: ClientStage) => Promise<void> };
+export type ConformanceCase = ServerCase | BootstrapCase | ClientCase;
+
+/** Thrown by a case that asks for what the part under test need not have. */
+export class NotApplicable extends Error {}
 
 export interface CaseResult {
   readonly id: string;

@@ -16,16 +16,24 @@ export function caseText(result: CaseResult): string {
     if (result.detail !== undefined) lines.push(`    ${result.detail}`);
     for (const { text, met, evidence } of result.criteria)
       if (!met) lines.push(`    not met: ${text}${evidence === undefined ? "" : `; got ${evidence}`}`);
-    for (const message of result.trace) lines.push(`    ${message}`);
+    if (result.verdict !== "Not Applicable") for (const message of result.trace) lines.push(`    ${message}`);
   }
   return lines.join("\n");
 }
 
 export function summaryText(results: readonly CaseResult[]): string {
   const passed = results.filter(({ verdict }) => verdict === "Pass").length;
-  return `${passed} of ${results.length} cases passed`;
+  const others = results.length - passed - results.filter(({ verdict }) => verdict === "Not Applicable").length;
+  const notApplicable = results.length - passed - others;
+  return `${passed} of ${results.length} cases passed${notApplicable === 0 ? "" : `, ${notApplicable} not applicable`}`;
 }
 
 export function reportJson(report: Report): string {
   return `${JSON.stringify(report, undefined, 2)}\n`;
+}
+
+/** Every case passed or does not apply, and at least one did pass. */
+export function allGood(results: readonly CaseResult[]): boolean {
+  const verdicts = results.map(({ verdict }) => verdict);
+  return verdicts.includes("Pass") && verdicts.every((verdict) => verdict === "Pass" || verdict === "Not Applicable");
 }

@@ -20,8 +20,36 @@ export interface WireMessage {
 }
 
 export const confirmable = 0;
+export const nonConfirmable = 1;
 export const acknowledgement = 2;
 export const reset = 3;
+
+/** Request and response codes (RFC 7252 §12.1, RFC 8132 §6) as they stand on the wire. */
+export const wireCode = {
+  get: 0x01,
+  post: 0x02,
+  put: 0x03,
+  delete: 0x04,
+  fetch: 0x05,
+  created: 0x41,
+  deleted: 0x42,
+  changed: 0x44,
+  content: 0x45,
+  badRequest: 0x80,
+  unauthorized: 0x81,
+  badOption: 0x82,
+  notFound: 0x84,
+  methodNotAllowed: 0x85,
+  notAcceptable: 0x86,
+  unsupportedContentFormat: 0x8f,
+  notImplemented: 0xa1,
+} as const;
+
+/** Option numbers (RFC 7252 §12.2, RFC 7641 §2). */
+export const wireOption = { observe: 6, locationPath: 8, uriPath: 11, contentFormat: 12, uriQuery: 15, accept: 17 } as const;
+
+/** Content-Formats of LwM2M 1.1 (LwM2M Core 1.1 §7.4). */
+export const wireFormat = { text: 0, linkFormat: 40, cbor: 60, senmlJson: 110, tlv: 11_542 } as const;
 
 const utf8 = new TextEncoder();
 
@@ -33,6 +61,33 @@ export function uintOption(number: number, value: number): WireOption {
   const bytes: number[] = [];
   for (let rest = value; rest > 0; rest = Math.floor(rest / 256)) bytes.unshift(rest % 256);
   return { number, value: Uint8Array.from(bytes) };
+}
+
+/** The text values of an option, in order. */
+export function textValues({ options }: WireMessage, number: number): readonly string[] {
+  return options.filter((option) => option.number === number).map(({ value }) => new TextDecoder().decode(value));
+}
+
+/** The value of an option as a number; undefined when it is not there. */
+export function uintValue({ options }: WireMessage, number: number): number | undefined {
+  const option = options.find((each) => each.number === number);
+  return option?.value.reduce((sum, byte) => sum * 256 + byte, 0);
+}
+
+/** The empty message that acknowledges or rejects one (RFC 7252 §4.2, §4.3). */
+export function emptyReply({ messageId }: WireMessage, kind: "acknowledgement" | "reset"): WireMessage {
+  const type = kind === "reset" ? reset : acknowledgement;
+  return { type, code: 0, messageId, token: new Uint8Array(), options: [], payload: new Uint8Array() };
+}
+
+/** The piggybacked response to a confirmable request, a non-confirmable one to a non-confirmable. */
+export function responseTo(
+  { type, messageId, token }: WireMessage,
+  code: number,
+  options: readonly WireOption[] = [],
+  payload = new Uint8Array(),
+): WireMessage {
+  return { type: type === confirmable ? acknowledgement : nonConfirmable, code, messageId, token, options, payload };
 }
 
 export function encodeWireMessage(message: WireMessage): Uint8Array {

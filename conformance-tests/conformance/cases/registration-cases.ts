@@ -1,19 +1,8 @@
 /** Registration interface, cases 100 to 199 of the OMA test specification, for the server: this runner plays the client. */
-import type { ConformanceCase, Stage } from "../case.ts";
+import type { ServerCase, ServerStage } from "../case.ts";
 import type { WirePeer } from "../platform/wire-peer.ts";
-import { codeText, textOption, uintOption, type WireMessage, type WireOption } from "../wire-message.ts";
-
-const post = 0x02;
-const remove = 0x04;
-const created = 0x41;
-const deleted = 0x42;
-const changed = 0x44;
-const notFound = 0x84;
-const locationPath = 8;
-const uriPath = 11;
-const contentFormat = 12;
-const uriQuery = 15;
-const linkFormat = 40;
+import { textOption, textValues, uintOption, type WireOption, wireCode, wireFormat, wireOption } from "../wire-message.ts";
+import { expectCode, pathOptions, queryOptions } from "./expect.ts";
 
 const objects = new TextEncoder().encode('</>;rt="oma.lwm2m";ct=11543,</1/0>,</3/0>');
 
@@ -23,7 +12,7 @@ interface Registered {
   readonly location: readonly string[];
 }
 
-export const registrationCases: readonly ConformanceCase[] = [
+export const registrationCases: readonly ServerCase[] = [
   {
     id: "LightweightM2M-1.1-int-101",
     title: "Initial Registration",
@@ -98,7 +87,7 @@ export const registrationCases: readonly ConformanceCase[] = [
 ];
 
 async function register(
-  stage: Stage,
+  stage: ServerStage,
   options: { readonly lt: string; readonly queue?: boolean },
   as?: { readonly peer: WirePeer; readonly name: string },
 ): Promise<Registered> {
@@ -106,44 +95,43 @@ async function register(
   const name = as?.name ?? stage.endpointName();
   const queries = [`ep=${name}`, `lt=${options.lt}`, "lwm2m=1.1", "b=U", ...(options.queue ? ["Q"] : [])];
   const response = await peer.exchange({
-    code: post,
-    options: [textOption(uriPath, "rd"), uintOption(contentFormat, linkFormat), ...queries.map((each) => textOption(uriQuery, each))],
+    code: wireCode.post,
+    options: [...pathOptions("/rd"), uintOption(wireOption.contentFormat, wireFormat.linkFormat), ...queryOptions(...queries)],
     payload: objects,
   });
-  expectCode(stage, "the client gets 2.01 to its Register", response, created);
-  const location = (response?.options ?? [])
-    .filter(({ number }) => number === locationPath)
-    .map(({ value }) => new TextDecoder().decode(value));
+  expectCode(stage, "the client gets 2.01 to its Register", response, wireCode.created);
+  const location = response === undefined ? [] : textValues(response, wireOption.locationPath);
   stage.check("the answer has a Location", location.length > 0);
   return { peer, name, location };
 }
 
 async function update(
-  stage: Stage,
+  stage: ServerStage,
   peer: WirePeer,
   location: readonly string[],
   queries: readonly string[],
   text = `the client gets 2.04 to its Update ${queries.join("&") || "without parameters"}`,
 ): Promise<void> {
   const response = await peer.exchange({
-    code: post,
-    options: [...pathOf(location), ...queries.map((each) => textOption(uriQuery, each))],
+    code: wireCode.post,
+    options: [...pathOf(location), ...queryOptions(...queries)],
   });
-  expectCode(stage, text, response, changed);
+  expectCode(stage, text, response, wireCode.changed);
 }
 
-async function deregister(stage: Stage, peer: WirePeer, location: readonly string[]): Promise<void> {
-  expectCode(stage, "the client gets 2.02 to its De-register", await peer.exchange({ code: remove, options: pathOf(location) }), deleted);
+async function deregister(stage: ServerStage, peer: WirePeer, location: readonly string[]): Promise<void> {
+  expectCode(
+    stage,
+    "the client gets 2.02 to its De-register",
+    await peer.exchange({ code: wireCode.delete, options: pathOf(location) }),
+    wireCode.deleted,
+  );
 }
 
-async function expectUnknown(stage: Stage, peer: WirePeer, location: readonly string[], text: string): Promise<void> {
-  expectCode(stage, text, await peer.exchange({ code: post, options: pathOf(location) }), notFound);
-}
-
-function expectCode(stage: Stage, text: string, response: WireMessage | undefined, code: number): void {
-  stage.check(text, response?.code === code, response === undefined ? "no answer" : codeText(response.code));
+async function expectUnknown(stage: ServerStage, peer: WirePeer, location: readonly string[], text: string): Promise<void> {
+  expectCode(stage, text, await peer.exchange({ code: wireCode.post, options: pathOf(location) }), wireCode.notFound);
 }
 
 function pathOf(location: readonly string[]): WireOption[] {
-  return location.map((segment) => textOption(uriPath, segment));
+  return location.map((segment) => textOption(wireOption.uriPath, segment));
 }

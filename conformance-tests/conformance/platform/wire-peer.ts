@@ -1,8 +1,17 @@
 /** A scripted CoAP peer on a UDP socket: sends exactly what it is told, shows exactly what came. Real time, as a conformance run is. */
 import { randomBytes, randomInt } from "node:crypto";
-import { createSocket, type Socket } from "node:dgram";
+import { createSocket } from "node:dgram";
 import { lookup } from "node:dns/promises";
-import { codeText, confirmable, decodeWireMessage, encodeWireMessage, type WireMessage, type WireOption } from "../wire-message.ts";
+import {
+  codeText,
+  confirmable,
+  decodeWireMessage,
+  emptyReply,
+  encodeWireMessage,
+  type WireMessage,
+  type WireOption,
+} from "../wire-message.ts";
+import { Mailbox } from "./mailbox.ts";
 
 export interface WireTarget {
   readonly host: string;
@@ -13,6 +22,15 @@ export interface WireRequest {
   readonly code: number;
   readonly options: readonly WireOption[];
   readonly payload?: Uint8Array;
+}
+
+/** Takes one line per message, as evidence. */
+export type Note = (line: string) => void;
+
+/** The way to the other side. */
+export interface WireLink {
+  send(bytes: Uint8Array): void;
+  close(): void;
 }
 
 const answerTimeoutMs = 5_000;
@@ -26,20 +44,16 @@ export function parseTarget(uri: string): WireTarget {
 }
 
 export class WirePeer {
-  readonly #socket: Socket;
-  readonly #trace: string[];
-  readonly #received: WireMessage[] = [];
-  readonly #waiters = new Set<() => void>();
+  readonly #link: WireLink;
+  readonly #note: Note;
+  readonly #received = new Mailbox<WireMessage>();
 
-  private constructor(socket: Socket, trace: string[]) {
-    this.#socket = socket;
-    this.#trace = trace;
-    socket.on("message", (bytes) => this.#take(bytes));
-    // An ICMP "port unreachable" shows as an error of the socket: the missing answer tells the case.
-    socket.on("error", (error) => this.#trace.push(`error ${error.message}`));
+  constructor(link: WireLink, note: Note) {
+    this.#link = link;
+    this.#note = note;
   }
 
-  static async open(target: WireTarget, trace: string[]): Promise<WirePeer> {
+  static async open(target: WireTarget, note: Note): Promise<WirePeer> {
     const { address, family } = await lookup(target.host);
     const socket = createSocket(family === 6 ? "udp6" : "udp4");
     await new Promise<void>((resolve, reject) => {
@@ -47,7 +61,11 @@ export class WirePeer {
       socket.connect(target.port, address, resolve);
     });
     socket.removeAllListeners("error");
-    return new WirePeer(socket, trace);
+    const peer = new WirePeer({ send: (bytes) => socket.send(bytes), close: () => socket.close() }, note);
+    socket.on("message", (bytes) => peer.take(bytes));
+    // An ICMP "port unreachable" shows as an error of the socket: the missing answer tells the case.
+    socket.on("error", (error) => note(`error ${error.message}`));
+    return peer;
   }
 
   /** A confirmable request with fresh message id and token. */
@@ -67,51 +85,39 @@ export class WirePeer {
   }
 
   sendBytes(bytes: Uint8Array): void {
-    this.#trace.push(`-> ${describe(bytes)}`);
-    this.#socket.send(bytes);
+    this.#note(`-> ${describe(bytes)}`);
+    this.#link.send(bytes);
   }
 
   /** The first message that fits among those not yet taken, undefined when none comes in time. */
   receive(fits: (message: WireMessage) => boolean, timeoutMs = answerTimeoutMs): Promise<WireMessage | undefined> {
-    return new Promise((resolve) => {
-      const finish = (message: WireMessage | undefined): void => {
-        clearTimeout(timer);
-        this.#waiters.delete(look);
-        resolve(message);
-      };
-      const look = (): void => {
-        const index = this.#received.findIndex(fits);
-        const [message] = index < 0 ? [] : this.#received.splice(index, 1);
-        if (message !== undefined) finish(message);
-      };
-      const timer = setTimeout(() => finish(undefined), timeoutMs);
-      this.#waiters.add(look);
-      look();
-    });
+    return this.#received.take(fits, timeoutMs);
   }
 
   /** Sends a request and gives the response to its token, piggybacked or separate; undefined when none came. */
   async exchange(request: WireRequest): Promise<WireMessage | undefined> {
-    const message = this.compose(request);
+    return this.exchangeMessage(this.compose(request));
+  }
+
+  async exchangeMessage(message: WireMessage): Promise<WireMessage | undefined> {
     this.send(message);
     const response = await this.receive(({ code, token }) => code >> 5 >= 2 && Buffer.from(token).equals(message.token));
-    if (response?.type === confirmable)
-      this.send({ ...response, type: 2, code: 0, token: new Uint8Array(), options: [], payload: new Uint8Array() });
+    if (response?.type === confirmable) this.send(emptyReply(response, "acknowledgement"));
     return response;
   }
 
   close(): void {
-    this.#socket.close();
+    this.#link.close();
   }
 
-  #take(bytes: Uint8Array): void {
-    this.#trace.push(`<- ${describe(bytes)}`);
+  /** A datagram of the other side. */
+  take(bytes: Uint8Array): void {
+    this.#note(`<- ${describe(bytes)}`);
     try {
-      this.#received.push(decodeWireMessage(bytes));
-    } catch {
-      return;
+      this.#received.put(decodeWireMessage(bytes));
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
     }
-    for (const look of [...this.#waiters]) look();
   }
 }
 

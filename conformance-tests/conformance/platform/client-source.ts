@@ -1,0 +1,81 @@
+/** Where the client under test comes from: pointed at the runner by hand, or a command that is started for each case and stopped after it. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import type { RegisteredClient } from "../case.ts";
+import { readLinks } from "../wire-payload.ts";
+import type { Note } from "./wire-peer.ts";
+import type { WireServer } from "./wire-server.ts";
+
+export interface ClientCommand {
+  /** For the shell. */
+  readonly line: string;
+  /** How it is asked to end: SIGINT, or the end of its standard input. */
+  readonly stop: "sigint" | "stdin";
+}
+
+const registerWithinMs = 20_000;
+const stopWithinMs = 8_000;
+const signalledWithinMs = 1_000;
+
+export class ClientSource {
+  readonly server: WireServer;
+  readonly #command: ClientCommand | undefined;
+  #process: ChildProcess | undefined;
+
+  constructor(server: WireServer, command: ClientCommand | undefined) {
+    this.server = server;
+    this.#command = command;
+  }
+
+  beginCase(note: Note): void {
+    this.server.beginCase(note);
+    if (this.#command === undefined) return;
+    this.server.forget();
+    // In a group of its own, so that a signal reaches what the shell started.
+    this.#process = spawn(this.#command.line, { shell: true, detached: true, stdio: ["pipe", "ignore", "ignore"] });
+    this.#process.stdin?.on("error", () => undefined);
+  }
+
+  async endCase(): Promise<void> {
+    await this.end();
+    this.server.beginCase(() => undefined);
+  }
+
+  async client(): Promise<RegisteredClient> {
+    const registration = await this.server.registration(registerWithinMs);
+    if (registration === undefined) throw new Error(`no client registered within ${registerWithinMs / 1_000} s`);
+    const account = [...readLinks(registration.message.payload).keys()].find((path) => /^\/1\/\d+$/.test(path));
+    return { peer: registration.peer, account: account ?? "/1/0" };
+  }
+
+  /** Undefined when it is not the runner's to stop. */
+  end(): Promise<void> | undefined {
+    const child = this.#process;
+    if (child === undefined || this.#command === undefined) return undefined;
+    this.#process = undefined;
+    return stopped(child, this.#command.stop);
+  }
+}
+
+async function stopped(child: ChildProcess, stop: ClientCommand["stop"]): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const gone = once(child, "exit");
+  if (stop === "stdin") child.stdin?.end();
+  else signal(child, "SIGINT");
+  const insist = setTimeout(() => signal(child, "SIGKILL"), stopWithinMs);
+  await gone;
+  clearTimeout(insist);
+  // The shell may end before what it started.
+  for (let left = signalledWithinMs; left > 0 && signal(child, 0); left -= 50) await new Promise((resolve) => setTimeout(resolve, 50));
+  signal(child, "SIGKILL");
+}
+
+/** False when nobody of the group is left. */
+function signal({ pid }: ChildProcess, name: NodeJS.Signals | 0): boolean {
+  if (pid === undefined) return false;
+  try {
+    return process.kill(-pid, name);
+  } catch {
+    return false;
+  }
+}
