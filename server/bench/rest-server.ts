@@ -1,5 +1,5 @@
 /**
- * The server under load of `rest.bench.ts`, a process of its own so that its CPU time is its own: `ours DIRECTORY` is the whole server
+ * The server under load of `rest.bench.ts` and `registration.bench.ts`, a process of its own so that its CPU time is its own: `ours DIRECTORY` is the whole server
  * with one device and one value it sent, `bare-express JSON` answers that JSON to everything.
  */
 import { Writable } from "node:stream";
@@ -37,7 +37,7 @@ async function serveOurs(directory: string): Promise<void> {
   const app = await openApp({ settings: parsed.settings, log, clock: systemClock, random: systemRandom });
   await sendOneValue(app.coapPort);
   process.on("disconnect", () => void app.close().then(() => process.exit(0)));
-  process.send?.({ port: Number(new URL(app.httpOrigin).port) });
+  process.send?.({ port: Number(new URL(app.httpOrigin).port), coapPort: app.coapPort });
 }
 
 async function sendOneValue(port: number): Promise<void> {
