@@ -138,7 +138,7 @@ export class Device {
       {
         tree,
         payloads: this.#payloads,
-        discover: (path) => discover(tree, path, (each) => this.#attributes.attached(each)),
+        discover: (path) => discover(tree, path, this.#attributes),
         writeAttributes: (path, query) => {
           const outcome = this.#attributes.write(path, query);
           if (outcome.ok) this.#afterReplied(() => this.observations.conditionsChanged());

@@ -58,6 +58,10 @@ export class AttributeStore {
     return linkAttributes(this.#at(path));
   }
 
+  inherited(path: Lwm2mPath): readonly LinkAttribute[] {
+    return linkAttributes(this.#inheritedBy(path));
+  }
+
   /** The periods of a composite observation are those that suit all its targets: the longest minimum, the shortest maximum. */
   conditionsOf(target: readonly CompositePath[], settings: ServerSettings): Conditions {
     const [first, ...others] = target.map((path) => this.#conditionsAt(path, settings));

@@ -97,16 +97,18 @@ test("RFC 7641 §4.5: every n-th notification is confirmable", async () => {
   await world.close();
 });
 
-test("LwM2M Core 1.1 §6.3.2: Discover shows the attributes of each level, a valueless one is gone", async () => {
+test("LightweightM2M-1.1-int-260: Discover shows what is attached at each level; a resource asked for alone, what it inherits too", async () => {
   const world = openWorld();
   await world.open();
   const { server } = world;
   const links = { accept: ContentFormat.linkFormat };
   await server.ask(Method.put, "/3", attributes("pmin=5"));
   await server.ask(Method.put, "/3/0/7", attributes("pmax=60", "gt=4200"));
-  assert.equal(await server.ask(Method.get, "/3/0/7", links), "2.05 </3/0/7>;dim=2;pmax=60;gt=4200");
+  assert.equal(await server.ask(Method.get, "/3/0/7", links), "2.05 </3/0/7>;dim=2;pmin=5;pmax=60;gt=4200");
+  assert.match(await server.ask(Method.get, "/3/0", links), /,<\/3\/0\/7>;dim=2;pmax=60;gt=4200,/);
+  // A name without a value takes the attribute away.
   await server.ask(Method.put, "/3/0/7", attributes("gt"));
-  assert.equal(await server.ask(Method.get, "/3/0/7", links), "2.05 </3/0/7>;dim=2;pmax=60");
+  assert.equal(await server.ask(Method.get, "/3/0/7", links), "2.05 </3/0/7>;dim=2;pmin=5;pmax=60");
   assert.match(await server.ask(Method.get, "/3", links), /^2\.05 <\/3>;ver=1\.1;pmin=5,<\/3\/0>,<\/3\/0\/0>,/);
   await server.ask(Method.get, "/9", links);
   await world.close();

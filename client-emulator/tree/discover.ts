@@ -9,8 +9,14 @@ import { isBootstrapOnly, locate } from "./access.ts";
 import { type Instance, instancesOf, type ObjectTree, type TreeObject } from "./object-tree.ts";
 import { type Refusal, refuse } from "./outcome.ts";
 
-/** The notification attributes attached to exactly this path. */
-export type AttachedAttributes = (path: Lwm2mPath) => readonly LinkAttribute[];
+export interface ShownAttributes {
+  /** The notification attributes attached to exactly this path. */
+  attached(path: Lwm2mPath): readonly LinkAttribute[];
+  /** With those of the object and the instance above it. */
+  inherited(path: Lwm2mPath): readonly LinkAttribute[];
+}
+
+type AttributesOf = ShownAttributes["attached"];
 
 export function registrationLinks(tree: ObjectTree, version: Lwm2mVersion, formats: readonly number[]): Uint8Array {
   const root: LinkAttribute[] = [{ name: "rt", value: "oma.lwm2m", quoted: true }];
@@ -23,13 +29,14 @@ export function registrationLinks(tree: ObjectTree, version: Lwm2mVersion, forma
 export function discover(
   tree: ObjectTree,
   path: Lwm2mPath,
-  attached: AttachedAttributes,
+  shown: ShownAttributes,
 ): { readonly ok: true; readonly links: Uint8Array } | Refusal {
   if (path.resourceInstanceId !== undefined)
     return refuse(ResponseCode.methodNotAllowed, "Discover is for objects, instances and resources");
   const target = locate(tree, path);
   if (!target.ok) return target;
   const { object, instance, resource } = target;
+  const attached: AttributesOf = (each) => shown.attached(each);
   if (instance === undefined) {
     const head = link(formatPath(path), [...versionOf(object), ...attached(path)]);
     const instances = instancesOf(object).flatMap(([instanceId, each]) => instanceLinks(object, instanceId, each, attached));
@@ -38,7 +45,8 @@ export function discover(
   const instanceId = path.instanceId ?? 0;
   if (resource === undefined) return { ok: true, links: encodeLinks(instanceLinks(object, instanceId, instance, attached)) };
   if (!isPresent(object, instance, instanceId, resource.id)) return refuse(ResponseCode.notFound, `${formatPath(path)} has no value`);
-  return { ok: true, links: encodeLinks([resourceLink(object, instanceId, instance, resource.id, attached)]) };
+  // Asked for alone, a resource shows what holds for it, wherever it is attached (LwM2M Core 1.1 §6.3.2).
+  return { ok: true, links: encodeLinks([resourceLink(object, instanceId, instance, resource.id, (each) => shown.inherited(each))]) };
 }
 
 export function bootstrapLinks(tree: ObjectTree, version: Lwm2mVersion, objectId: number | undefined): Uint8Array {
@@ -69,7 +77,7 @@ function objectLinks(object: TreeObject): readonly Link[] {
   return [...head, ...instancesOf(object).map(([instanceId]) => link(`/${id}/${instanceId}`, []))];
 }
 
-function instanceLinks(object: TreeObject, instanceId: number, instance: Instance, attached: AttachedAttributes): readonly Link[] {
+function instanceLinks(object: TreeObject, instanceId: number, instance: Instance, attached: AttributesOf): readonly Link[] {
   const path = { objectId: object.definition.id, instanceId };
   const resources = [...object.behaviour.supported]
     .sort((a, b) => a - b)
@@ -78,7 +86,7 @@ function instanceLinks(object: TreeObject, instanceId: number, instance: Instanc
   return [link(formatPath(path), attached(path)), ...resources];
 }
 
-function resourceLink(object: TreeObject, instanceId: number, instance: Instance, resourceId: number, attached: AttachedAttributes): Link {
+function resourceLink(object: TreeObject, instanceId: number, instance: Instance, resourceId: number, attached: AttributesOf): Link {
   const path = { objectId: object.definition.id, instanceId, resourceId };
   const content = instance.get(resourceId);
   const dimension: readonly LinkAttribute[] = content?.multiple === true ? [{ name: "dim", value: String(content.values.size) }] : [];

@@ -2,7 +2,7 @@
 import { type ClientCase, type ClientStage, NotApplicable, type RegisteredClient, type Stage } from "../case.ts";
 import { wireCode, wireFormat } from "../wire-message.ts";
 import { type TlvEntry, tlvInteger, tlvResources, tlvText } from "../wire-payload.ts";
-import { expectLifetime, expectRead, expectUpdate, read, readText, write, writeTlv } from "./client-steps.ts";
+import { expectLifetime, expectRead, expectUpdate, readText, write, writeTlv } from "./client-steps.ts";
 import { expectCode } from "./expect.ts";
 
 export const clientWriteCases: readonly ClientCase[] = [
@@ -13,7 +13,7 @@ export const clientWriteCases: readonly ClientCase[] = [
     limitSeconds: 40,
     async run(stage) {
       const client = await stage.client();
-      await requireExtended(client);
+      await establishExtended(client);
       await setPeriods(stage, client, ["101", "1010", "2000"]);
       const resources = await readAccount(stage, client);
       expectIntegers(stage, resources, { 2: 101, 3: 1_010, 5: 2_000 });
@@ -27,7 +27,7 @@ export const clientWriteCases: readonly ClientCase[] = [
     limitSeconds: 40,
     async run(stage) {
       const client = await stage.client();
-      await requireExtended(client);
+      await establishExtended(client);
       const saved = await readAccount(stage, client);
       const values = Buffer.from("c10265c20303f2c20507d0c10601c10755", "hex");
       expectCode(stage, "2.04 to the partial update", await writeTlv(client, client.account, values, "update"), wireCode.changed);
@@ -107,11 +107,13 @@ export const clientWriteCases: readonly ClientCase[] = [
   },
 ];
 
-/** Configuration C.3 has the optional periods 2, 3 and 5 as well. */
-async function requireExtended(client: RegisteredClient): Promise<void> {
-  for (const path of [2, 3, 5].map((id) => `${client.account}/${id}`)) {
-    const response = await read(client, path, wireFormat.linkFormat);
-    if (response?.code !== wireCode.content) throw new NotApplicable(`the client has no ${path}`);
+/** Configuration C.3: the optional periods 2, 3 and 5 with these values. */
+async function establishExtended(client: RegisteredClient): Promise<void> {
+  for (const [id, value] of Object.entries({ 2: "1", 3: "10", 5: "86400" })) {
+    const path = `${client.account}/${id}`;
+    const response = await write(client, path, value);
+    if (response?.code === wireCode.notFound || response?.code === wireCode.methodNotAllowed)
+      throw new NotApplicable(`the client has no ${path}`);
   }
 }
 

@@ -13,6 +13,8 @@ export interface ClientCommand {
   readonly stop: "sigint" | "stdin";
 }
 
+/** A client needs a moment to act on its 2.01: some lose a trigger that comes before. */
+const settleMs = 300;
 const registerWithinMs = 20_000;
 const stopWithinMs = 8_000;
 const signalledWithinMs = 1_000;
@@ -44,6 +46,7 @@ export class ClientSource {
   async client(): Promise<RegisteredClient> {
     const registration = await this.server.registration(registerWithinMs);
     if (registration === undefined) throw new Error(`no client registered within ${registerWithinMs / 1_000} s`);
+    await pause(settleMs);
     const account = [...readLinks(registration.message.payload).keys()].find((path) => /^\/1\/\d+$/.test(path));
     return { peer: registration.peer, account: account ?? "/1/0" };
   }
@@ -66,7 +69,7 @@ async function stopped(child: ChildProcess, stop: ClientCommand["stop"]): Promis
   await gone;
   clearTimeout(insist);
   // The shell may end before what it started.
-  for (let left = signalledWithinMs; left > 0 && signal(child, 0); left -= 50) await new Promise((resolve) => setTimeout(resolve, 50));
+  for (let left = signalledWithinMs; left > 0 && signal(child, 0); left -= 50) await pause(50);
   signal(child, "SIGKILL");
 }
 
@@ -78,4 +81,8 @@ function signal({ pid }: ChildProcess, name: NodeJS.Signals | 0): boolean {
   } catch {
     return false;
   }
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
