@@ -139,12 +139,24 @@ test("endpoint names of real devices are taken, those that cannot be shown are r
     "a b",
     "Gerät ☃ 7",
     "a/b?c=d",
-    ".",
+    "...",
     "__proto__",
   ])
     assert.equal(nameOf(name), name);
   for (const name of ["a\0b", "a\nb", "a\u007fb", "a\u0085b", "a\u2028b", "a\u202eb", "M\ufffdller"])
     assert.throws(() => nameOf(name), { code: "query", message: /^ep: expected printable UTF-8, got "/ }, JSON.stringify(name));
+  for (const name of [".", ".."]) assert.throws(() => nameOf(name), { code: "query", message: /^ep: expected a name/ });
+});
+
+test("RFC 7252 §6.4: a query sent in one option is taken apart and recorded, a name with an ampersand is not", () => {
+  for (const only of ["ep=e&lt=60&lwm2m=1.1&b=U&Q", "?ep=e&lt=60&lwm2m=1.1&b=U&Q"]) {
+    const { endpointName, lifetimeSeconds, queueMode, tolerances } = parseRegisterQuery([only]);
+    assert.deepEqual([endpointName, lifetimeSeconds, queueMode, tolerances], ["e", 60, true, ["joined-query"]]);
+    assert.throws(() => parseRegisterQuery([only], { strict: true }), { code: "query" });
+  }
+  assert.equal(parseUpdateQuery(["lt=60&b=U"], "1.1").lifetimeSeconds, 60);
+  assert.equal(parseRegisterQuery(["ep=a&b", "lt=60", "lwm2m=1.1"]).endpointName, "a&b");
+  assert.equal(parseRegisterQuery(["ep=a&c"]).endpointName, "a&c");
 });
 
 test("register-query: a hostile name is an entry like any other", () => {

@@ -32,7 +32,13 @@ export interface UpdateQuery {
 }
 
 export type Lwm2mVersion = "1.0" | "1.1" | "1.2";
-export type QueryTolerance = "missing-version" | "missing-lifetime" | "version-with-revision" | "queue-flag-value" | "sms-plus";
+export type QueryTolerance =
+  | "joined-query"
+  | "missing-version"
+  | "missing-lifetime"
+  | "version-with-revision"
+  | "queue-flag-value"
+  | "sms-plus";
 
 export interface QueryOptions {
   /** Refuses what is otherwise tolerated. */
@@ -112,13 +118,22 @@ interface Reading {
 
 function openReading(query: readonly string[], options: QueryOptions): Reading {
   const parameters = new Map<string, string | undefined>();
-  for (const item of query) {
+  const tolerances = new Set<QueryTolerance>();
+  for (const item of separated(query, options, tolerances)) {
     const equals = item.indexOf("=");
     const name = equals === -1 ? item : item.slice(0, equals);
     if (parameters.has(name)) throw broken(name, "one", "two");
     parameters.set(name, equals === -1 ? undefined : item.slice(equals + 1));
   }
-  return { strict: options.strict === true, tolerances: new Set(), parameters };
+  return { strict: options.strict === true, tolerances, parameters };
+}
+
+/** Devices that build the query by hand send it in one option, as it would stand in a URI (RFC 7252 §6.4 wants one each). */
+function separated(query: readonly string[], options: QueryOptions, tolerances: Set<QueryTolerance>): readonly string[] {
+  const [only] = query;
+  if (only === undefined || query.length > 1 || !/[&?](?:lt|lwm2m|b|ep)=/.test(only)) return query;
+  tolerate({ strict: options.strict === true, tolerances }, "joined-query");
+  return only.replace(/^\?/, "").split("&");
 }
 
 /** Undefined without the parameter; throws `query` when it has no value. */
@@ -134,6 +149,8 @@ function takeEndpointName(reading: Reading, version: Lwm2mVersion): string | und
   const name = take(reading, "ep");
   if (name === undefined && version === "1.0") throw broken("ep", "an endpoint name", "none");
   if (name !== undefined && unprintable.test(name)) throw broken("ep", "printable UTF-8", quoted(name));
+  // Every URI parser takes these out of a path (RFC 3986 §5.2.4): such a device could not be addressed.
+  if (name === "." || name === "..") throw broken("ep", "a name", quoted(name));
   return name;
 }
 
@@ -240,7 +257,7 @@ function firstQueueBinding(binding: string): string {
   return binding.includes("U") ? binding.replace("U", "UQ") : `${binding}Q`;
 }
 
-function tolerate(reading: Reading, tolerance: QueryTolerance): void {
+function tolerate(reading: Pick<Reading, "strict" | "tolerances">, tolerance: QueryTolerance): void {
   if (reading.strict) throw new Lwm2mFormatError("query", `not accepted in strict mode: ${tolerance}`);
   reading.tolerances.add(tolerance);
 }

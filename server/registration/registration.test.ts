@@ -139,9 +139,10 @@ describe("LwM2M Core 1.1 §6.2.1 Register", () => {
     assert.equal(codeOf(await device.send({ method: Method.get, path: ["rd"] })), "4.05");
     assert.equal(codeOf(await device.send({ method: Method.put, path: ["rd", "x"] })), "4.05");
     assert.equal(codeOf(await device.send({ method: Method.post, path: ["rd", "x", "y"] })), "4.04");
+    assert.equal(codeOf(await device.send({ method: Method.delete, path: ["rd", ""] })), "4.05", "an empty last segment is none");
     assert.equal(codeOf(await device.send({ method: Method.get, path: ["nothing"] })), "4.04");
     const core = await device.send({ method: Method.get, path: [".well-known", "core"] });
-    assert.equal(new TextDecoder().decode(core.payload), "</rd>,</dp>");
+    assert.equal(new TextDecoder().decode(core.payload), "</rd>,</dp>,</fw>");
   });
 });
 
