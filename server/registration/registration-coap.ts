@@ -27,7 +27,8 @@ export function registrationCoapRoute(registrations: RegistrationService): CoapR
 }
 
 function handle(registrations: RegistrationService, request: IncomingRequest): OutgoingResponse | Promise<OutgoingResponse> {
-  const [, locationId, ...deeper] = request.path;
+  // A server URI that ends in a slash makes some devices send an empty last segment.
+  const [, locationId, ...deeper] = request.path.at(-1) === "" ? request.path.slice(0, -1) : request.path;
   if (deeper.length > 0) return { code: ResponseCode.notFound };
   if (locationId === undefined) {
     return request.method === Method.post ? register(registrations, request) : { code: ResponseCode.methodNotAllowed };
