@@ -10,7 +10,7 @@ import type { UpdateService } from "./update-service.ts";
 
 /** Downloads under way whose update and file are kept at hand; one more and the oldest is looked up again. */
 const rememberedDownloads = 1_000;
-/** Milliseconds: how long a remembered update may be out of date, so that a cancelled one stops being served. */
+/** Milliseconds: how long a remembered update may be out of date when another process ended it. */
 const rememberedForMs = 10_000;
 const etagBytes = 8;
 
@@ -21,12 +21,15 @@ interface Download {
 }
 
 export function packageHandler(dependencies: {
-  readonly updates: Pick<UpdateService, "findByToken" | "noteServed">;
+  readonly updates: Pick<UpdateService, "findByToken" | "noteServed" | "onEnded">;
   readonly packages: Pick<PackageService, "open">;
   readonly now: () => number;
 }): RequestHandler {
   const { updates, packages, now } = dependencies;
   const downloads = new Map<string, Download>();
+  updates.onEnded(({ downloadToken }) => {
+    downloads.delete(downloadToken);
+  });
 
   async function findDownload(token: string): Promise<Download | undefined> {
     const remembered = downloads.get(token);

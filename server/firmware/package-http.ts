@@ -34,14 +34,12 @@ export function packageRoutes(dependencies: { readonly packages: PackageService;
         name: { type: "string", minLength: 1, maxLength: 255 },
         version: { type: "string", minLength: 1, maxLength: 255 },
       },
+      requiredQuery: ["name", "version"],
       body: "binary",
       replies: { 201: { description: "The package, kept", schema: packageSchema } },
       async handle(request): Promise<Reply> {
         const { name, version } = request.query;
-        if (typeof name !== "string" || typeof version !== "string") {
-          request.stream?.resume();
-          return { problem: { type: "bad-request", detail: "the query needs name and version, e.g. /packages?name=sensor&version=1.1.0" } };
-        }
+        if (typeof name !== "string" || typeof version !== "string") throw new Error("the schema asks for name and version");
         if (request.stream === undefined) return { problem: { type: "bad-request", detail: "the body is empty; it must be the package" } };
         const outcome = await packages.add({ name, version, createdBy: request.actor }, request.stream);
         if (outcome.ok) {
@@ -103,9 +101,8 @@ export function packageRoutes(dependencies: { readonly packages: PackageService;
         const id = request.params["id"] ?? "";
         const pack = await packages.find(id);
         if (pack === undefined) return unknown(id);
-        if (await updates.isPackageInUse(id)) return { problem: { type: "conflict", detail: "a running update needs this package" } };
-        await packages.delete(pack);
-        return { status: 204 };
+        const isDeleted = await packages.delete(pack, () => updates.isPackageInUse(id));
+        return isDeleted ? { status: 204 } : { problem: { type: "conflict", detail: "a running update needs this package" } };
       },
     },
   ];

@@ -24,8 +24,8 @@ export interface PackageService {
   find(id: string): Promise<FirmwarePackage | undefined>;
   page(limit: number, after: string | undefined): Promise<readonly FirmwarePackage[]>;
   open(sha256: string): Promise<Blob | undefined>;
-  /** The caller has made sure that no update needs it. */
-  delete(pack: FirmwarePackage): Promise<void>;
+  /** False, and the package stays: somebody needs it, even somebody who came while it was being deleted. */
+  delete(pack: FirmwarePackage, isNeeded: () => Promise<boolean>): Promise<boolean>;
 }
 
 export function openPackageService(dependencies: {
@@ -53,9 +53,16 @@ export function openPackageService(dependencies: {
     find: (id) => packages.find(id),
     page: (limit, after) => packages.page(limit, after),
     open: (sha256) => store.blobs.find(sha256),
-    async delete(pack): Promise<void> {
+    async delete(pack, isNeeded): Promise<boolean> {
+      if (await isNeeded()) return false;
       const { bytesStillUsed } = await packages.delete(pack);
+      // Whoever began to need it before this found it still there; whoever begins later finds that it is gone.
+      if (await isNeeded()) {
+        await packages.insert(pack);
+        return false;
+      }
       if (!bytesStillUsed) await store.blobs.delete(pack.sha256);
+      return true;
     },
   };
 }

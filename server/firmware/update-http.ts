@@ -53,10 +53,7 @@ export function updateRoutes(dependencies: {
     if ("problem" in order) return order;
     if (!(await dependencies.isKnownDevice(endpoint))) return unknownDevice(endpoint);
     const pack = await packages.find(order.packageId);
-    if (pack === undefined) {
-      const detail = `no package has the id ${order.packageId}`;
-      return { problem: { type: "package-unknown", detail, errors: [{ pointer: "/packageId", detail }] } };
-    }
+    if (pack === undefined) return unknownPackage(order.packageId);
     const { actor, traceId } = request;
     const outcome = await updates.start({
       endpoint,
@@ -66,6 +63,11 @@ export function updateRoutes(dependencies: {
       ...(order.expiresAt === undefined ? {} : { expiresAt: order.expiresAt }),
     });
     if (outcome.ok) {
+      // Deleted in the same moment: whoever deletes looks for updates after that, so one of the two finds the other.
+      if ((await packages.find(pack._id)) === undefined) {
+        await updates.cancel(outcome.update._id, { actor, traceId });
+        return unknownPackage(pack._id);
+      }
       return { status: 201, headers: { location: `/api/v1/updates/${outcome.update._id}` }, body: view(outcome.update) };
     }
     const active = outcome.active === undefined ? "" : `: ${outcome.active._id}, in state ${outcome.active.state}`;
@@ -149,6 +151,11 @@ function readOrder(
   if (at !== undefined && at > nowMs) return { packageId, expiresAt: at };
   const detail = `expiresAt: got ${JSON.stringify(expiresAt)}, expected an RFC 3339 instant in the future`;
   return { problem: { type: "bad-request", detail, errors: [{ pointer: "/expiresAt", detail }] } };
+}
+
+function unknownPackage(id: string): Reply {
+  const detail = `no package has the id ${id}`;
+  return { problem: { type: "package-unknown", detail, errors: [{ pointer: "/packageId", detail }] } };
 }
 
 function unknownUpdate(id: string): Reply {

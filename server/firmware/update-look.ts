@@ -1,31 +1,54 @@
 /** Operations of a step, and what their results say to the machine. */
 import type { CreateRefusal, Operation, OperationRequest } from "../operations/operation.ts";
 import type { DeviceFirmware, FirmwareUpdate, PendingStep } from "./update.ts";
-import type { UpdateEvent } from "./update-machine.ts";
+import type { UpdateLimits } from "./update-limits.ts";
+import type { UpdateEvent } from "./update-step.ts";
 
 /** An operation that exists, or why it was refused. */
 export type StepAnswer =
   | { readonly kind: "operation"; readonly operation: Operation }
   | { readonly kind: "refused"; readonly refusal: CreateRefusal };
 
+/** The device has no such instance. */
+const notFound = "4.04";
 /** Milliseconds a single operation of a step may wait for the device. */
 const stepExpiryMs = 86_400_000;
 
-/** One request per id of the pending step, in order. */
-export function requestsOf(update: FirmwareUpdate, pending: PendingStep, nowMs: number): readonly OperationRequest[] {
-  const expiresAt = Math.min(update.expiresAt, nowMs + stepExpiryMs);
+/** One request per id of the pending step, in order. The State is read last: a device may fall asleep between two reads. */
+export function requestsOf(
+  update: FirmwareUpdate,
+  pending: PendingStep,
+  now: { readonly nowMs: number; readonly limits: UpdateLimits },
+): readonly OperationRequest[] {
+  const expiresAt = Math.min(update.expiresAt, now.nowMs + stepExpiryMs);
   switch (pending.purpose) {
-    case "look":
+    case "look": {
+      const until = lookExpiry(update, now.nowMs, now.limits);
       return [
-        { kind: "read", path: "/5/0", expiresAt },
-        { kind: "read", path: "/3/0/3", expiresAt },
+        { kind: "read", path: "/3/0/3", expiresAt: until },
+        { kind: "read", path: "/5/0", expiresAt: until },
       ];
+    }
     case "reset":
       return [{ kind: "write", path: "/5/0/1", value: "", expiresAt }];
     case "offer":
       return [{ kind: "write", path: "/5/0/1", value: update.packageUri ?? "", expiresAt }];
     case "apply":
       return [{ kind: "execute", path: "/5/0/2", expiresAt }];
+  }
+}
+
+/** What may be installing is looked at beyond the time allowed, and given up on when the time of a restart is over. */
+function lookExpiry({ state, stateSince, expiresAt }: FirmwareUpdate, nowMs: number, limits: UpdateLimits): number {
+  const latest = nowMs + stepExpiryMs;
+  switch (state) {
+    case "rebooting":
+    case "verifying":
+      return Math.max(stateSince + limits.bootTimeoutMs, nowMs + limits.leaseMs);
+    case "applying":
+      return Math.min(latest, Math.max(expiresAt, nowMs + limits.bootTimeoutMs));
+    default:
+      return Math.min(latest, expiresAt);
   }
 }
 
@@ -38,38 +61,54 @@ export function operationCount(purpose: PendingStep["purpose"]): number {
 export function eventOf(purpose: PendingStep["purpose"], answers: readonly StepAnswer[], nowMs: number): UpdateEvent {
   const [first, second] = answers;
   if (first === undefined) throw new Error(`a firmware step (${purpose}) without an operation`);
+  if (answers.some((answer) => answer.kind === "refused" && answer.refusal.reason === "device-unknown")) return { kind: "device-deleted" };
   switch (purpose) {
     case "look":
-      return lookEvent(first, second, nowMs);
+      if (second === undefined) throw new Error("a look is two reads");
+      return lookEvent(second, first, nowMs);
     case "reset":
       return isUnanswered(first) ? { kind: "unreachable" } : { kind: "reset-answered", detail: sentence(first) };
     case "offer":
       if (isUnanswered(first)) return { kind: "unreachable" };
       return { kind: "offer-answered", accepted: hasSucceeded(first), detail: sentence(first) };
-    case "apply": {
-      const outcome = hasSucceeded(first) ? "accepted" : isUnanswered(first) ? "unknown" : "rejected";
-      return { kind: "apply-answered", outcome, detail: sentence(first) };
-    }
+    case "apply":
+      return { kind: "apply-answered", outcome: applyOutcome(first), detail: sentence(first) };
   }
 }
 
-function lookEvent(instance: StepAnswer, version: StepAnswer | undefined, nowMs: number): UpdateEvent {
+function lookEvent(instance: StepAnswer, version: StepAnswer, nowMs: number): UpdateEvent {
   if (instance.kind === "refused")
     return instance.refusal.reason === "path-not-in-model" ? { kind: "no-firmware-object" } : { kind: "unreachable" };
   const { operation } = instance;
-  if (operation.status !== "succeeded") return operation.coapCode === "4.04" ? { kind: "no-firmware-object" } : { kind: "unreachable" };
+  if (operation.status !== "succeeded") return failedLook(operation);
   const state = numberAt(operation, "/5/0/3");
   const result = numberAt(operation, "/5/0/5");
   if (state === undefined || result === undefined) return { kind: "no-firmware-object" };
   const seen: DeviceFirmware = {
     state,
     result,
-    version: (version?.kind === "operation" ? textAt(version.operation, "/3/0/3") : undefined) ?? textAt(operation, "/5/0/7") ?? null,
+    version: (version.kind === "operation" ? textAt(version.operation, "/3/0/3") : undefined) ?? textAt(operation, "/5/0/7") ?? null,
     protocols: protocolsOf(operation),
     delivery: numberAt(operation, "/5/0/9") ?? null,
-    at: nowMs,
+    at: operation.finishedAt ?? nowMs,
   };
   return { kind: "looked", seen };
+}
+
+function failedLook(operation: Operation): UpdateEvent {
+  const { status, reason, coapCode } = operation;
+  if (status !== "failed") return { kind: "unreachable" };
+  if (coapCode === notFound || reason === "path-not-in-model") return { kind: "no-firmware-object" };
+  const answered = reason === "device-rejected" || reason === "invalid-response";
+  return answered ? { kind: "look-refused", detail: sentence({ kind: "operation", operation }) } : { kind: "unreachable" };
+}
+
+function applyOutcome(answer: StepAnswer): (UpdateEvent & { readonly kind: "apply-answered" })["outcome"] {
+  if (answer.kind === "refused") return isUnanswered(answer) ? "unsent" : "rejected";
+  const { status, reason, sentAt } = answer.operation;
+  if (status === "succeeded") return "accepted";
+  if (status === "failed") return reason === "device-rejected" || reason === "path-not-in-model" ? "rejected" : "unknown";
+  return sentAt === null ? "unsent" : "unknown";
 }
 
 /** Nothing came back that the device said: asleep for too long, gone, or the queue was full. */

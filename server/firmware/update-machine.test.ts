@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { DeviceFirmware, UpdateState } from "./update.ts";
-import { step, type UpdateEvent, type UpdateFacts, type UpdateStep, updateLimits } from "./update-machine.ts";
+import { type DeviceFirmware, finalStates } from "./update.ts";
+import { updateLimits } from "./update-limits.ts";
+import { step } from "./update-machine.ts";
+import type { UpdateEvent, UpdateFacts, UpdateStep } from "./update-step.ts";
 
 const now = 1_800_000_000_000;
 const source = "LwM2M Core 1.1 appendix E.6";
@@ -17,20 +19,29 @@ function anUpdate(changes: Partial<UpdateFacts> = {}): UpdateFacts {
     staleResult: null,
     offerRefusal: null,
     servedAt: null,
+    servedBytes: 0,
+    sizeBytes: 10_000,
+    seen: aDevice({ at: now - 5_000 }),
+    heardSince: now - 100_000_000,
     expiresAt: now + 1_000_000,
     ...changes,
   };
 }
 
+function aDevice(changes: Partial<DeviceFirmware> = {}): DeviceFirmware {
+  return { state: 0, result: 0, version: "1.0", protocols: [], delivery: 2, at: now, ...changes };
+}
+
 function aLook(changes: Partial<DeviceFirmware> = {}): UpdateEvent {
-  return { kind: "looked", seen: { state: 0, result: 0, version: "1.0", protocols: [], delivery: 2, at: now, ...changes } };
+  return { kind: "looked", seen: aDevice(changes) };
 }
 
 interface Row {
   readonly title: string;
   readonly update: Partial<UpdateFacts>;
   readonly event: UpdateEvent;
-  readonly expected: Partial<UpdateStep>;
+  /** Undefined: the field stays as it is. */
+  readonly expected: { readonly [field in keyof UpdateStep]?: UpdateStep[field] | undefined };
 }
 
 const long = updateLimits.bootTimeoutMs + 1;
@@ -104,10 +115,40 @@ const rows: readonly Row[] = [
     expected: { state: "offering", effect: "offer", staleResult: 8 },
   },
   {
-    title: "a State that survives the reset: failed",
-    update: { state: "resetting" },
+    title: "a State that survives the reset for several looks: failed",
+    update: { state: "resetting", idleLooks: 3 },
     event: aLook({ state: 2 }),
     expected: { state: "failed", failure: "resetFailed" },
+  },
+  {
+    title: "... aborting a download takes its time",
+    update: { state: "resetting" },
+    event: aLook({ state: 1 }),
+    expected: { state: "resetting", effect: "none" },
+  },
+  {
+    title: "a reset without an answer begins again",
+    update: { state: "resetting" },
+    event: { kind: "unreachable" },
+    expected: { state: "preparing", effect: "none" },
+  },
+  {
+    title: "a look refused before the offer is made again",
+    update: { state: "preparing" },
+    event: { kind: "look-refused", detail: "4.01" },
+    expected: { state: "preparing", effect: "none", detail: "4.01" },
+  },
+  {
+    title: "... and fails when it is refused over and over",
+    update: { state: "preparing", idleLooks: 9 },
+    event: { kind: "look-refused", detail: "4.01" },
+    expected: { state: "failed", failure: "lookRefused" },
+  },
+  {
+    title: "a deleted device: failed",
+    update: { state: "rebooting" },
+    event: { kind: "device-deleted" },
+    expected: { state: "failed", failure: "deviceDeleted" },
   },
   {
     title: "accepted offer: downloading",
@@ -176,6 +217,18 @@ const rows: readonly Row[] = [
     expected: { state: "downloading", effect: "none" },
   },
   {
+    title: "... after another Result was seen, the same number is news",
+    update: { state: "downloading", staleResult: 8 },
+    event: aLook({ state: 1, result: 0 }),
+    expected: { state: "downloading", staleResult: null },
+  },
+  {
+    title: "the stale Result in State 3 is no rollback",
+    update: { state: "rebooting", staleResult: 8 },
+    event: aLook({ state: 3, result: 8 }),
+    expected: { state: "rebooting", effect: "none" },
+  },
+  {
     title: "Result 4 is tried again",
     update: { state: "downloading" },
     event: aLook({ result: 4 }),
@@ -190,8 +243,26 @@ const rows: readonly Row[] = [
   {
     title: "attempts used up: failed",
     update: { state: "downloading", attempt: 3 },
+    event: aLook({ result: 4 }),
+    expected: { state: "failed", failure: "result4ConnectionLost" },
+  },
+  {
+    title: "Result 5 is tried again once",
+    update: { state: "downloading", attempt: 1 },
+    event: aLook({ result: 5 }),
+    expected: { state: "retryWait" },
+  },
+  {
+    title: "... a second damaged copy is no accident",
+    update: { state: "downloading", attempt: 2 },
     event: aLook({ result: 5 }),
     expected: { state: "failed", failure: "result5IntegrityFailure" },
+  },
+  {
+    title: "Result 10: somebody cancelled it at the device",
+    update: { state: "downloading" },
+    event: aLook({ result: 10 }),
+    expected: { state: "cancelled", failure: "result10Cancelled" },
   },
   {
     title: "Result 2: failed at once",
@@ -230,10 +301,34 @@ const rows: readonly Row[] = [
     expected: { state: "retryWait" },
   },
   {
+    title: "... not when the device has slept since: it gets its time again",
+    update: { state: "downloading", stateSince: now - 9_000_000, seen: aDevice({ at: now - 300_001 }) },
+    event: aLook(),
+    expected: { state: "downloading", heardSince: now },
+  },
+  {
     title: "a stalled download is offered again",
     update: { state: "downloading", stateSince: now - 9_000_000, servedAt: now - long },
     event: aLook({ state: 1 }),
     expected: { state: "retryWait" },
+  },
+  {
+    title: "... not when the device has slept since: its next block may come",
+    update: { state: "downloading", stateSince: now - 90_000_000, servedAt: now - 86_400_000, seen: aDevice({ at: now - 86_400_000 }) },
+    event: aLook({ state: 1 }),
+    expected: { state: "downloading", effect: "none" },
+  },
+  {
+    title: "while blocks are fetched the device is left alone",
+    update: { state: "downloading", servedAt: now - 1_000, servedBytes: 5_000 },
+    event: aLook({ state: 1 }),
+    expected: { state: "downloading", wakeAt: now + updateLimits.lookAtMostEveryMs },
+  },
+  {
+    title: "once the last block is out, State 2 is near",
+    update: { state: "downloading", servedAt: now - 1_000, servedBytes: 10_000, idleLooks: 50 },
+    event: aLook({ state: 1 }),
+    expected: { state: "downloading", wakeAt: now + updateLimits.lookEveryMs },
   },
   {
     title: "accepted Execute: rebooting",
@@ -266,7 +361,43 @@ const rows: readonly Row[] = [
     expected: { state: "applying", effect: "none" },
   },
   {
-    title: "a second refusal: failed",
+    title: "an Execute that never left does not count",
+    update: { state: "applying", applies: 0 },
+    event: { kind: "apply-answered", outcome: "unsent", detail: "" },
+    expected: { state: "applying", effect: "none", applies: undefined },
+  },
+  {
+    title: "one that may have arrived does",
+    update: { state: "applying", applies: 0 },
+    event: { kind: "apply-answered", outcome: "unknown", detail: "" },
+    expected: { state: "applying", effect: "none", applies: 1 },
+  },
+  {
+    title: "after an accepted Execute State 2 is given time",
+    update: { state: "rebooting", applies: 1 },
+    event: aLook({ state: 2 }),
+    expected: { state: "rebooting", effect: "none" },
+  },
+  {
+    title: "... then the Execute is repeated",
+    update: { state: "rebooting", applies: 1, stateSince: now - updateLimits.settleMs },
+    event: aLook({ state: 2 }),
+    expected: { state: "applying", effect: "apply" },
+  },
+  {
+    title: "... and in the end the device ignores it",
+    update: { state: "rebooting", applies: 3, stateSince: now - updateLimits.settleMs },
+    event: aLook({ state: 2 }),
+    expected: { state: "failed", failure: "applyIgnored" },
+  },
+  {
+    title: "Result 11: the user put it off; nothing is sent meanwhile",
+    update: { state: "rebooting", applies: 1 },
+    event: aLook({ state: 2, result: 11 }),
+    expected: { state: "applying", effect: "none", wakeAt: now + updateLimits.deferredLookEveryMs },
+  },
+  {
+    title: "a third refusal: failed",
     update: { state: "applying", applies: 2 },
     event: { kind: "apply-answered", outcome: "rejected", detail: "4.05" },
     expected: { state: "failed", failure: "applyRejected" },
@@ -285,7 +416,7 @@ const rows: readonly Row[] = [
   },
   {
     title: "... and fails in the end",
-    update: { state: "verifying", idleLooks: 3 },
+    update: { state: "verifying", idleLooks: 3, stateSince: now - updateLimits.settleMs },
     event: aLook({ version: "2.0" }),
     expected: { state: "failed", failure: "noSuccessReport" },
   },
@@ -297,15 +428,27 @@ const rows: readonly Row[] = [
   },
   {
     title: "... and fails in the end",
-    update: { state: "verifying", idleLooks: 3 },
+    update: { state: "verifying", idleLooks: 3, stateSince: now - updateLimits.settleMs },
     event: aLook({ result: 1 }),
     expected: { state: "failed", failure: "versionMismatch" },
   },
   {
     title: "the old version without a result: rolled back",
-    update: { state: "verifying", idleLooks: 3 },
+    update: { state: "verifying", idleLooks: 3, stateSince: now - updateLimits.settleMs },
     event: aLook(),
     expected: { state: "rolledBack", failure: "versionMismatch" },
+  },
+  {
+    title: "... which takes more than a few quick looks",
+    update: { state: "verifying", idleLooks: 9 },
+    event: aLook(),
+    expected: { state: "verifying", effect: "none" },
+  },
+  {
+    title: "no /5 right after the restart is waited for",
+    update: { state: "rebooting" },
+    event: { kind: "no-firmware-object" },
+    expected: { state: "rebooting", effect: "none" },
   },
   {
     title: "Result 8 in State 2: rolled back",
@@ -332,30 +475,59 @@ const rows: readonly Row[] = [
     expected: { state: "lost" },
   },
   {
-    title: "the deadline ends every state",
+    title: "the deadline ends what can be taken back",
     update: { state: "downloading", expiresAt: now },
     event: aLook({ state: 1 }),
     expected: { state: "expired", effect: "none" },
+  },
+  {
+    title: "... also an Execute that waits in the queue",
+    update: { state: "applying", expiresAt: now },
+    event: { kind: "apply-answered", outcome: "unsent", detail: "" },
+    expected: { state: "expired", effect: "none" },
+  },
+  {
+    title: "... not one that left: the device is looked at once more",
+    update: { state: "applying", applies: 1, expiresAt: now },
+    event: { kind: "due" },
+    expected: { state: "applying", effect: "look" },
+  },
+  {
+    title: "... and when it shows State 2 it is over",
+    update: { state: "applying", applies: 1, expiresAt: now },
+    event: aLook({ state: 2 }),
+    expected: { state: "expired", effect: "none" },
+  },
+  {
+    title: "... and when it does not answer it is lost",
+    update: { state: "applying", applies: 1, expiresAt: now },
+    event: { kind: "unreachable" },
+    expected: { state: "lost", effect: "none" },
+  },
+  {
+    title: "... nor a restart under way",
+    update: { state: "rebooting", applies: 1, expiresAt: now },
+    event: aLook({ state: 3 }),
+    expected: { state: "rebooting", effect: "none" },
   },
 ];
 
 for (const { title, update, event, expected } of rows) {
   test(`${source}: ${update.state ?? "pending"}, ${event.kind}: ${title}`, () => {
     const taken = step(anUpdate(update), event, updateLimits, now);
-    const compared = Object.fromEntries(Object.keys(expected).map((key) => [key, taken[key as keyof UpdateStep]]));
+    const compared = Object.fromEntries(Object.keys(expected).map((key) => [key, Reflect.get(taken, key)]));
     assert.deepEqual(compared, expected);
   });
 }
 
 test(`${source}: every walk over random looks ends, and success needs Result 1 and the version`, () => {
-  const states: readonly UpdateState[] = ["succeeded", "alreadyCurrent", "failed", "rolledBack", "lost", "expired", "cancelled"];
   for (let seed = 1; seed <= 300; seed += 1) {
     const next = sequence(seed);
-    let update = anUpdate({ expiresAt: now + 50_000_000 });
+    let update = anUpdate({ attempt: 0, expiresAt: now + 50_000_000 });
     let time = now;
     let applies = 0;
-    for (let i = 0; i < 5_000 && !states.includes(update.state); i += 1) {
-      const event = randomEvent(update, next);
+    for (let i = 0; i < 5_000 && !finalStates.includes(update.state); i += 1) {
+      const event = randomEvent(update, next, time);
       const taken = step(update, event, updateLimits, time);
       if (taken.state === "succeeded") {
         assert.ok(event.kind === "looked" && event.seen.result === 1 && event.seen.version === "2.0", `seed ${seed}`);
@@ -364,19 +536,14 @@ test(`${source}: every walk over random looks ends, and success needs Result 1 a
         assert.ok(event.kind === "looked" && event.seen.state === 2, `seed ${seed}: Execute without a look at State 2`);
         applies += 1;
       }
-      update = {
-        ...update,
-        state: taken.state,
-        stateSince: taken.state === update.state ? update.stateSince : time,
-        attempt: update.attempt + (taken.effect === "offer" ? 1 : 0),
-        applies: taken.effect === "offer" ? 0 : update.applies + (taken.effect === "apply" ? 1 : 0),
-        idleLooks: taken.idleLooks ?? update.idleLooks,
-        staleResult: taken.staleResult === undefined ? update.staleResult : taken.staleResult,
-        offerRefusal: taken.effect === "offer" ? null : (taken.offerRefusal ?? update.offerRefusal),
-      };
+      const { effect, wakeAt: _wakeAt, failure: _failure, detail: _detail, via: _via, ...stated } = taken;
+      const offered =
+        effect === "offer" ? { attempt: update.attempt + (update.state === "offering" ? 0 : 1), applies: 0, offerRefusal: null } : {};
+      const stateSince = taken.state === update.state ? update.stateSince : time;
+      update = { ...update, ...stated, ...offered, stateSince };
       time = Math.max(time + 1, taken.wakeAt);
     }
-    assert.ok(states.includes(update.state), `seed ${seed}: still ${update.state}`);
+    assert.ok(finalStates.includes(update.state), `seed ${seed}: still ${update.state}`);
     assert.ok(applies <= 20, `seed ${seed}: ${applies} Executes`);
   }
 });
@@ -389,7 +556,7 @@ function sequence(seed: number): (bound: number) => number {
   };
 }
 
-function randomEvent(update: UpdateFacts, next: (bound: number) => number): UpdateEvent {
+function randomEvent(update: UpdateFacts, next: (bound: number) => number, at: number): UpdateEvent {
   switch (next(8)) {
     case 0:
       return { kind: "due" };
@@ -402,6 +569,6 @@ function randomEvent(update: UpdateFacts, next: (bound: number) => number): Upda
       if (update.state === "applying") return { kind: "apply-answered", outcome: next(2) === 0 ? "accepted" : "unknown", detail: "" };
       return { kind: "due" };
     default:
-      return aLook({ state: next(4), result: next(12), version: next(3) === 0 ? "2.0" : "1.0" });
+      return aLook({ state: next(4), result: next(12), version: next(3) === 0 ? "2.0" : "1.0", at });
   }
 }

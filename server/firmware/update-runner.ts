@@ -4,14 +4,17 @@
  */
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Random } from "@lwm2m/protocol/ports/random";
-import { finalStatuses, type Operation, type Operations } from "../operations/operation.ts";
+import { finalStatuses, type Operations } from "../operations/operation.ts";
 import { ulid } from "../ulid.ts";
-import { type FirmwareUpdate, finalStates, type PendingStep, type WaitingFor } from "./update.ts";
+import { type FirmwareUpdate, finalStates, type PendingStep } from "./update.ts";
+import type { UpdateLimits } from "./update-limits.ts";
 import { eventOf, operationCount, requestsOf, type StepAnswer } from "./update-look.ts";
-import { step, type UpdateEffect, type UpdateEvent, type UpdateLimits, type UpdateStep } from "./update-machine.ts";
+import { step } from "./update-machine.ts";
+import { type UpdateEffect, type UpdateEvent, type UpdateStep, wait } from "./update-step.ts";
 import type { UpdateChange, UpdateStore } from "./update-store.ts";
+import { waitingFor } from "./update-words.ts";
 
-export interface UpdateRunnerDependencies {
+export interface UpdateRunnerDeps {
   readonly updates: UpdateStore;
   readonly operations: Operations;
   readonly clock: Clock;
@@ -23,141 +26,138 @@ export interface UpdateRunnerDependencies {
   readonly onChanged: (update: FirmwareUpdate) => void;
 }
 
-export interface UpdateRunner {
-  /** `hurry`: there is news, so the step is due now. Calls for one update run one after the other. */
-  advance(id: string, hurry: boolean): Promise<void>;
-}
-
 /** A step that is never waited for ends the chain; more than this in one go is a bug in the machine. */
 const maxStepsAtOnce = 20;
 
-export function openUpdateRunner(dependencies: UpdateRunnerDependencies): UpdateRunner {
-  const { updates, clock, limits } = dependencies;
-  const running = new Map<string, Promise<void>>();
+export class UpdateRunner {
+  readonly #deps: UpdateRunnerDeps;
+  /** The last turn of each update that has one; none of them rejects. */
+  readonly #turns = new Map<string, Promise<void>>();
+  #closed = false;
 
-  async function run(id: string, hurry: boolean): Promise<void> {
-    let isHurried = hurry;
+  constructor(deps: UpdateRunnerDeps) {
+    this.#deps = deps;
+  }
+
+  /** `hurry`: there is news, so the step is due now. */
+  advance(id: string, hurry: boolean): Promise<void> {
+    return this.inTurn(id, () => this.#run(id, hurry));
+  }
+
+  /** Works for one update run one after the other. */
+  inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(id) ?? Promise.resolve();
+    const turn = before.then(work);
+    const settled: Promise<void> = turn.then(
+      () => this.#leave(id, settled),
+      () => this.#leave(id, settled),
+    );
+    this.#turns.set(id, settled);
+    return turn;
+  }
+
+  /** No step begins after this; resolves when those under way are over. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    while (this.#turns.size > 0) await Promise.all(this.#turns.values());
+  }
+
+  #leave(id: string, turn: Promise<void>): void {
+    if (this.#turns.get(id) === turn) this.#turns.delete(id);
+  }
+
+  async #run(id: string, hurry: boolean): Promise<void> {
     for (let steps = 0; steps < maxStepsAtOnce; steps += 1) {
-      const update = await updates.find(id);
+      if (this.#closed) return;
+      const update = await this.#deps.updates.find(id);
       if (update === undefined || !update.active) return;
-      const event = await nextEvent(update, isHurried);
-      if (event === undefined) return;
-      await take(update, event);
-      isHurried = false;
+      const event = await this.#nextEvent(update, hurry && steps === 0);
+      if (event === undefined || this.#closed) return;
+      await this.#take(update, event);
     }
     throw new Error(`update ${id} did ${maxStepsAtOnce} steps without waiting for anything`);
   }
 
   /** Undefined: nothing to do before the time in the store. */
-  async function nextEvent(update: FirmwareUpdate, hurry: boolean): Promise<UpdateEvent | undefined> {
-    const now = clock.now();
-    if (update.pending === null) return hurry || now >= update.wakeAt ? { kind: "due" } : undefined;
-    const answers = await answersOf(update, update.pending);
-    if (answers.every(isFinal)) return eventOf(update.pending.purpose, answers, now);
-    // The operation waits for the device; its end calls again. The lease only guards against a lost call.
-    if (now >= update.wakeAt) await updates.change(update, { wakeAt: now + limits.leaseMs }, now);
+  async #nextEvent(update: FirmwareUpdate, hurry: boolean): Promise<UpdateEvent | undefined> {
+    const nowMs = this.#deps.clock.now();
+    // News does not shorten the pause before another attempt: a device that restarts over and over would have none.
+    const isDue = nowMs >= update.wakeAt || (hurry && update.state !== "retryWait");
+    if (update.pending === null) return isDue ? { kind: "due" } : undefined;
+    const answers = await this.#answersOf(update, update.pending);
+    if (answers.every(isFinal)) return eventOf(update.pending.purpose, answers, nowMs);
+    if (nowMs >= update.wakeAt) await this.#renewLease(update, nowMs);
     return undefined;
   }
 
-  async function answersOf(update: FirmwareUpdate, pending: PendingStep): Promise<readonly StepAnswer[]> {
-    const requests = requestsOf(update, pending, clock.now());
+  /** The operation waits for the device; its end calls again. The lease only guards against a lost call. */
+  async #renewLease(update: FirmwareUpdate, nowMs: number): Promise<void> {
+    const { leaseMs, longestLeaseMs } = this.#deps.limits;
+    const leaseFor = Math.min(Math.max(nowMs - update.stateSince, leaseMs), longestLeaseMs);
+    await this.#deps.updates.change(update, { wakeAt: nowMs + leaseFor }, nowMs);
+  }
+
+  async #answersOf(update: FirmwareUpdate, pending: PendingStep): Promise<readonly StepAnswer[]> {
+    const { operations, clock, limits } = this.#deps;
+    const requests = requestsOf(update, pending, { nowMs: clock.now(), limits });
     const answers: StepAnswer[] = [];
     for (const [index, id] of pending.operationIds.entries()) {
       const request = requests[index];
       if (request === undefined) throw new Error(`update ${update._id}: a ${pending.purpose} step has no operation ${index}`);
-      const by = { actor: "firmware", traceId: update.traceId, id };
-      const existing = await dependencies.operations.find(id);
-      const outcome = existing === undefined ? await dependencies.operations.create(update.endpoint, request, by) : undefined;
-      if (existing !== undefined) answers.push({ kind: "operation", operation: existing });
-      else if (outcome?.ok) answers.push({ kind: "operation", operation: outcome.operation });
-      else if (outcome !== undefined) answers.push({ kind: "refused", refusal: outcome.refusal });
+      const existing = await operations.find(id);
+      if (existing !== undefined) {
+        answers.push({ kind: "operation", operation: existing });
+        continue;
+      }
+      const outcome = await operations.create(update.endpoint, request, { actor: "firmware", traceId: update.traceId, id });
+      answers.push(outcome.ok ? { kind: "operation", operation: outcome.operation } : { kind: "refused", refusal: outcome.refusal });
     }
     return answers;
   }
 
-  async function take(update: FirmwareUpdate, event: UpdateEvent): Promise<void> {
-    const now = clock.now();
-    const decided = step(update, event, limits, now);
-    const uri = decided.effect === "offer" ? await dependencies.packageUri(update) : undefined;
-    // Gone between the look and the offer: look again at its next contact.
-    const taken: UpdateStep = decided.effect === "offer" && uri === undefined ? { ...decided, effect: "look" } : decided;
-    const changed = await updates.change(update, changeOf(update, taken, event, uri), now, taken.via);
-    if (changed !== undefined) dependencies.onChanged(changed);
+  async #take(update: FirmwareUpdate, event: UpdateEvent): Promise<void> {
+    const { updates, clock, limits, packageUri, onChanged } = this.#deps;
+    const nowMs = clock.now();
+    const decided = step(update, event, limits, nowMs);
+    const uri = decided.effect === "offer" ? await packageUri(update) : undefined;
+    const taken = decided.effect === "offer" && uri === undefined ? unaddressed(update, limits, nowMs) : decided;
+    const changed = await updates.change(update, this.#changeOf(update, taken, uri, nowMs), nowMs, taken.via);
+    if (changed !== undefined) onChanged(changed);
   }
 
-  function changeOf(update: FirmwareUpdate, taken: UpdateStep, event: UpdateEvent, uri: string | undefined): UpdateChange {
-    const now = clock.now();
-    const isFinalState = finalStates.includes(taken.state);
+  #changeOf(update: FirmwareUpdate, taken: UpdateStep, uri: string | undefined, nowMs: number): UpdateChange {
+    const { effect, via: _, failure = null, detail = null, ...stated } = taken;
     return {
-      state: taken.state,
-      wakeAt: taken.wakeAt,
-      pending: taken.effect === "none" ? null : pendingOf(taken.effect),
+      ...stated,
+      // The end of the time allowed is told when it comes, not with the next look.
+      wakeAt: update.expiresAt > nowMs ? Math.min(stated.wakeAt, update.expiresAt) : stated.wakeAt,
+      failure,
+      detail,
+      pending: effect === "none" ? null : this.#pendingOf(effect, nowMs),
       waitingFor: waitingFor(taken),
-      failure: taken.failure ?? null,
-      detail: taken.detail ?? null,
-      idleLooks: taken.idleLooks ?? update.idleLooks,
-      ...(taken.staleResult === undefined ? {} : { staleResult: taken.staleResult }),
-      ...(event.kind === "looked" ? { seen: event.seen } : {}),
-      ...(taken.effect === "offer"
-        ? { packageUri: uri ?? null, attempt: update.attempt + 1, servedBytes: 0, servedAt: null, applies: 0, offerRefusal: null }
-        : {}),
-      ...(taken.offerRefusal === undefined ? {} : { offerRefusal: taken.offerRefusal }),
-      ...(taken.effect === "apply" ? { applies: update.applies + 1 } : {}),
-      ...(isFinalState ? { active: false, finishedAt: now } : {}),
+      ...(effect === "offer" ? { packageUri: uri ?? null, ...freshOffer(update) } : {}),
+      ...(finalStates.includes(taken.state) ? { active: false, finishedAt: nowMs } : {}),
     };
   }
 
-  function pendingOf(purpose: Exclude<UpdateEffect, "none">): PendingStep {
-    const now = clock.now();
-    return { purpose, operationIds: Array.from({ length: operationCount(purpose) }, () => ulid(now, dependencies.random)) };
+  /** The ids order the queue of the device: those of one step are sent as they stand. */
+  #pendingOf(purpose: Exclude<UpdateEffect, "none">, nowMs: number): PendingStep {
+    const ids = Array.from({ length: operationCount(purpose) }, (_, index) => ulid(nowMs + index, this.#deps.random));
+    return { purpose, operationIds: ids };
   }
+}
 
-  return {
-    advance(id, hurry): Promise<void> {
-      const before = running.get(id) ?? Promise.resolve();
-      const turn = before.then(() => run(id, hurry));
-      const settled = turn.then(
-        () => undefined,
-        () => undefined,
-      );
-      running.set(id, settled);
-      return turn.finally(() => {
-        if (running.get(id) === settled) running.delete(id);
-      });
-    },
-  };
+/** Gone between the look and the offer, or no address of this server is known to lead to it. */
+function unaddressed(update: FirmwareUpdate, limits: UpdateLimits, nowMs: number): UpdateStep {
+  const state = update.state === "offering" ? "offering" : "preparing";
+  return wait({ update, limits, nowMs }, state, "the server knows no address of its own that this device can fetch from");
+}
+
+function freshOffer({ state, attempt }: FirmwareUpdate): UpdateChange {
+  const next = state === "offering" ? attempt : attempt + 1;
+  return { attempt: next, servedBytes: 0, servedAt: null, applies: 0, offerRefusal: null };
 }
 
 function isFinal(answer: StepAnswer): boolean {
-  return answer.kind === "refused" || isFinished(answer.operation);
+  return answer.kind === "refused" || finalStatuses.includes(answer.operation.status);
 }
-
-function isFinished(operation: Operation): boolean {
-  return finalStatuses.includes(operation.status);
-}
-
-function waitingFor(taken: UpdateStep): WaitingFor {
-  if (finalStates.includes(taken.state)) return { code: "nothing", text: "The update is over." };
-  if (taken.effect !== "none")
-    return { code: "answer", text: `The device's answer to a ${effectWords[taken.effect]}; sent when it is awake.` };
-  switch (taken.state) {
-    case "downloading":
-      return { code: "download", text: "The device to fetch the package and to report State 2 (Downloaded)." };
-    case "applying":
-    case "rebooting":
-      return { code: "restart", text: "The device to install the package, restart and register again." };
-    case "verifying":
-      return { code: "report", text: "The device to report Update Result 1 and the new version." };
-    case "retryWait":
-      return { code: "retry", text: "The pause before the next attempt." };
-    default:
-      return { code: "turn", text: "Its turn." };
-  }
-}
-
-const effectWords = {
-  look: "read of its firmware state (/5/0 and /3/0/3)",
-  reset: "reset (an empty Package URI)",
-  offer: "write of the Package URI (/5/0/1)",
-  apply: "Execute of Update (/5/0/2)",
-} as const;

@@ -82,9 +82,9 @@ export class UpdateStore {
     return this.#updates.findOneAndUpdate({ _id: before._id, rev: before.rev }, update);
   }
 
-  /** Progress of the block server: beside the state, so it takes no part in compare-and-set. */
-  async noteServed(id: string, servedBytes: number, servedAt: number): Promise<void> {
-    await this.#updates.updateOne({ _id: id, active: true }, { $max: { servedBytes, servedAt } });
+  /** Progress of the block server: beside the state, so it takes no part in compare-and-set. False: the update is over. */
+  async noteServed(id: string, servedBytes: number, servedAt: number): Promise<boolean> {
+    return (await this.#updates.updateOne({ _id: id, active: true }, { $max: { servedBytes, servedAt } })).matched > 0;
   }
 }
 

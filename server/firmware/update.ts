@@ -28,7 +28,9 @@ export const irrevocableStates: readonly UpdateState[] = ["applying", "rebooting
 
 /** Why an update ended without success; the Update Results of /5/0/5 by their number. */
 export type UpdateFailure =
+  | "deviceDeleted"
   | "noFirmwareObject"
+  | "lookRefused"
   | "pullNotSupported"
   | "protocolNotSupported"
   | "resetFailed"
@@ -81,9 +83,9 @@ export interface FirmwareUpdate extends StoredDocument, WithOutbox {
   readonly failure: UpdateFailure | null;
   /** A plain sentence for people. */
   readonly detail: string | null;
-  /** Offers made so far; the first is 1. */
+  /** Offers made so far; the first is 1. An offer that is made again because its answer was lost is the same one. */
   readonly attempt: number;
-  /** Executes of /5/0/2 sent so far. */
+  /** Executes of /5/0/2 that left the server for the download at hand. */
   readonly applies: number;
   /** Looks at the device that found no progress in this state. */
   readonly idleLooks: number;
@@ -93,6 +95,8 @@ export interface FirmwareUpdate extends StoredDocument, WithOutbox {
   readonly offerRefusal: string | null;
   /** What the device showed last. */
   readonly seen: DeviceFirmware | null;
+  /** Since when it has answered looks without a long gap; epoch milliseconds. */
+  readonly heardSince: number | null;
   readonly pending: PendingStep | null;
   /** Highest byte the block server handed out, and when. */
   readonly servedBytes: number;

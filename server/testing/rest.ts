@@ -1,6 +1,10 @@
 /** The REST addresses of a server world, called without HTTP: schemas of queries, bodies and replies are checked as the door does. */
 import assert from "node:assert/strict";
+import { Readable } from "node:stream";
 import { deviceRoutes } from "../devices/device-http.ts";
+import { packageRoutes } from "../firmware/package-http.ts";
+import type { PackageService } from "../firmware/package-service.ts";
+import { updateRoutes } from "../firmware/update-http.ts";
 import { checkedRoutes } from "../http/request-schema.ts";
 import type { Reply } from "../http/route.ts";
 import { routeTable } from "../http/route-table.ts";
@@ -19,6 +23,8 @@ export interface Call {
   readonly body?: Json;
   readonly waitMs?: number;
   readonly key?: string;
+  /** The body of an upload, in chunks. */
+  readonly upload?: readonly Uint8Array[];
 }
 
 export interface Answered {
@@ -30,9 +36,10 @@ export interface Answered {
 
 export type Rest = (method: string, address: string, call?: Call) => Promise<Answered>;
 
-export function restOf(world: ServerWorld): Rest {
+/** `packages`: in place of the world's own. */
+export function restOf(world: ServerWorld, packages: PackageService = world.server.packages): Rest {
   const { server, registry, clock, store } = world;
-  const { devices, registrations, operations, observations, twins } = server;
+  const { devices, registrations, operations, observations, twins, updates } = server;
   const keys = new IdempotencyKeys(store, clock, openSupervisor({ error: (message) => assert.fail(message) }));
   const door = new OperationDoor({ operations, registrations, registry, keys, clock });
   const facets = [
@@ -50,22 +57,24 @@ export function restOf(world: ServerWorld): Rest {
       ...resourceRoutes(door),
       ...twinRoutes({ twins, devices, registrations, registry, door, clock }),
       ...observationRoutes(observations, door),
+      ...packageRoutes({ packages, updates }),
+      ...updateRoutes({ updates, packages, isKnownDevice: (endpoint) => devices.isKnown(endpoint), now: () => clock.now() }),
     ]),
   );
-  return async (method, address, { body, waitMs, key } = {}) => {
+  return async (method, address, { body, waitMs, key, upload } = {}) => {
     const [path = "", search = ""] = address.split("?");
     const match = table.find(method, path);
     assert.ok(match.kind === "found", `${method} ${address}: ${match.kind}`);
     const query = match.entry.checkQuery(search);
     if (!query.ok) return answered({ problem: query.problem });
-    const fault = match.entry.checkBody(body);
+    const fault = upload === undefined ? match.entry.checkBody(body) : undefined;
     if (fault !== undefined) return answered({ problem: fault });
     const reply = await world.until(
       match.entry.route.handle({
         params: match.params,
         query: query.value,
         body,
-        stream: undefined,
+        stream: upload === undefined ? undefined : Readable.from(upload),
         headers: {},
         preferWaitMs: waitMs,
         idempotencyKey: key,

@@ -9,6 +9,8 @@ import type {
   NotifyOutcome,
   OutgoingRequest,
   OutgoingResponse,
+  RequestControl,
+  RequestOutcome,
   ServedObservation,
 } from "@lwm2m/protocol/coap/message";
 import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
@@ -20,6 +22,13 @@ export interface DeviceScript {
   readonly endpoint?: string;
   readonly address?: SocketAddress;
   /** Behind `ep=`. */
+  readonly query?: readonly string[];
+  readonly links?: string;
+}
+
+/** What one Register says differently. */
+export interface RegisterScript {
+  readonly endpoint?: string;
   readonly query?: readonly string[];
   readonly links?: string;
 }
@@ -57,18 +66,22 @@ export class ScriptedDevice {
     this.#coap = this.#open();
   }
 
-  register(
-    more: { readonly endpoint?: string; readonly query?: readonly string[]; readonly links?: string } = {},
-  ): Promise<IncomingResponse> {
-    return this.#registered(
-      this.send({
-        method: Method.post,
-        path: ["rd"],
-        query: [`ep=${more.endpoint ?? this.endpoint}`, ...(more.query ?? this.#script.query)],
-        contentFormat: ContentFormat.linkFormat,
-        payload: bytes(more.links ?? this.#script.links),
-      }),
-    );
+  register(more: RegisterScript = {}): Promise<IncomingResponse> {
+    return this.#world.until(this.beginRegister(more));
+  }
+
+  /** The same without moving the clock: for what a device does by itself while a test lets time pass. */
+  async beginRegister(more: RegisterScript = {}): Promise<IncomingResponse> {
+    const outcome = await this.request({
+      method: Method.post,
+      path: ["rd"],
+      query: [`ep=${more.endpoint ?? this.endpoint}`, ...(more.query ?? this.#script.query)],
+      contentFormat: ContentFormat.linkFormat,
+      payload: bytes(more.links ?? this.#script.links),
+    });
+    if (!outcome.ok) throw new Error(`no response: ${outcome.reason}`);
+    this.location = outcome.response.locationPath;
+    return outcome.response;
   }
 
   update(query: readonly string[] = [], links?: string): Promise<IncomingResponse> {
@@ -82,9 +95,14 @@ export class ScriptedDevice {
 
   /** Any request to the server; throws when it is not answered. */
   async send(request: OutgoingRequest): Promise<IncomingResponse> {
-    const outcome = await this.#world.until(this.#coap.request(this.#coap.peerAt(serverAddress), request));
+    const outcome = await this.#world.until(this.request(request));
     if (!outcome.ok) throw new Error(`no response: ${outcome.reason}`);
     return outcome.response;
+  }
+
+  /** Does not move the clock. */
+  request(request: OutgoingRequest, control?: RequestControl): Promise<RequestOutcome> {
+    return this.#coap.request(this.#coap.peerAt(serverAddress), request, control);
   }
 
   notify(path: string, response: OutgoingResponse, confirmable = true): Promise<NotifyOutcome> {
@@ -102,12 +120,6 @@ export class ScriptedDevice {
 
   close(): Promise<void> {
     return this.#coap.close();
-  }
-
-  async #registered(answer: Promise<IncomingResponse>): Promise<IncomingResponse> {
-    const response = await answer;
-    this.location = response.locationPath;
-    return response;
   }
 
   #open(): CoapEndpoint {

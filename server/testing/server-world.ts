@@ -15,6 +15,11 @@ import type { EventLog, LoggedEvent } from "../events/event.ts";
 import { eventsDefinition, openEventLog } from "../events/event-log.ts";
 import type { DocumentWithOutbox } from "../events/outbox-relay.ts";
 import { openOutboxRelay } from "../events/outbox-relay.ts";
+import { packageHandler } from "../firmware/package-coap.ts";
+import { openPackageService, type PackageService } from "../firmware/package-service.ts";
+import { packageCollection } from "../firmware/package-store.ts";
+import { openUpdateService, type UpdateService } from "../firmware/update-service.ts";
+import { updateCollection } from "../firmware/update-store.ts";
 import { type ObservationService, openObservationService, rememberObservations } from "../observations/observation-service.ts";
 import { observationCollection } from "../observations/observation-store.ts";
 import { idempotencyCollection } from "../operations/idempotency.ts";
@@ -22,6 +27,7 @@ import type { CreateOutcome, Operation, OperationRequest } from "../operations/o
 import type { OperationServiceLimits } from "../operations/operation-limits.ts";
 import { type OperationService, openOperationService } from "../operations/operation-service.ts";
 import { operationCollection } from "../operations/operation-store.ts";
+import { packageAddress } from "../package-address.ts";
 import { registrationCoapRoute } from "../registration/registration-coap.ts";
 import { openRegistrationService, type RegistrationService } from "../registration/registration-service.ts";
 import { registrationCollection } from "../registration/registration-store.ts";
@@ -32,9 +38,12 @@ import { openTwinService, type TwinService } from "../twin/twin-service.ts";
 import { twinCollection } from "../twin/twin-store.ts";
 import { type WatchedStore, watchStore } from "./watched-store.ts";
 
+/** Bytes: small enough to reach in a test. */
+export const maxPackageBytes = 100_000;
+
 export const serverAddress = { address: "10.0.0.1", port: 5683 };
 
-const withOutbox = [deviceCollection, registrationCollection, operationCollection, observationCollection, twinCollection];
+const withOutbox = [deviceCollection, registrationCollection, operationCollection, observationCollection, twinCollection, updateCollection];
 
 export interface RunningServer {
   readonly coap: CoapEndpoint;
@@ -44,6 +53,8 @@ export interface RunningServer {
   readonly operations: OperationService;
   readonly observations: ObservationService;
   readonly twins: TwinService;
+  readonly packages: PackageService;
+  readonly updates: UpdateService;
   /** Failures of background work: a test ends with none. */
   readonly failures: readonly string[];
 }
@@ -59,6 +70,7 @@ export class ServerWorld {
   readonly registry = registry;
   #store: WatchedStore | undefined;
   #server: RunningServer | undefined;
+  #failures: string[] = [];
   #closeServer: (graceful: boolean) => Promise<void> = async () => {};
 
   private constructor(directory: string) {
@@ -85,10 +97,11 @@ export class ServerWorld {
 
   async start(limits: Partial<OperationServiceLimits> = {}): Promise<RunningServer> {
     const { clock, random } = this;
-    const collections = [...withOutbox, eventsDefinition, idempotencyCollection];
+    const collections = [...withOutbox, eventsDefinition, idempotencyCollection, packageCollection];
     const store = watchStore(await openEmbeddedStore({ directory: this.directory, collections, strictFilters: true }));
     this.#store = store;
     const failures: string[] = [];
+    this.#failures = failures;
     const supervisor = openSupervisor({
       error: (message, fields) => failures.push(`${message}: ${fields?.["what"]}: ${fields?.["error"]}`),
     });
@@ -112,10 +125,21 @@ export class ServerWorld {
     const shared = { store, relay, devices, registrations, registry, coap, clock, random, supervisor, learn };
     const operations = openOperationService({ ...shared, limits });
     const observations = openObservationService({ ...shared, operations, remembered });
-    coap.handle(coapRouter([registrationCoapRoute(registrations), sendCoapRoute({ registrations, registry, clock, learn })]));
+    const packages = openPackageService({ store, clock, random, maxBytes: maxPackageBytes });
+    const packageUri = packageAddress({
+      publicHost: undefined,
+      bound: coap.local,
+      registrations,
+      findLocalAddressTowards: async () => undefined,
+    });
+    const updates = openUpdateService({ ...shared, events, operations, packageUri });
+    const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
+    const send = sendCoapRoute({ registrations, registry, clock, learn });
+    coap.handle(coapRouter([registrationCoapRoute(registrations), send, { prefix: "fw", handle: servePackage }]));
     await operations.start();
-    this.#server = { coap, events, devices, registrations, operations, observations, twins, failures };
+    this.#server = { coap, events, devices, registrations, operations, observations, twins, packages, updates, failures };
     this.#closeServer = async (graceful) => {
+      await updates.close();
       if (graceful) await operations.close();
       await coap.close();
       if (!graceful) await operations.close();
@@ -145,6 +169,11 @@ export class ServerWorld {
     if (this.#server !== undefined) await this.stop();
     this.network.close();
     await rm(this.directory, { recursive: true, force: true });
+  }
+
+  /** A part of the test failed in the background. */
+  report(failure: string): void {
+    this.#failures.push(failure);
   }
 
   until<T>(promise: Promise<T>, limitMs?: number): Promise<T> {
