@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { seededRandom } from "@lwm2m/protocol/testing/seeded-random";
 import { DdfFormatError } from "./ddf-format-error.ts";
-import { parseDdf } from "./ddf-parser.ts";
+import { parseDdf, readDdf } from "./ddf-parser.ts";
 import { aDdf, anItem, anObject, publishedFolder } from "./testing/ddf-fixtures.ts";
 
 test("LwM2M Core 1.0 appendix D: a file of the first schema, without versions, is object version 1.0", () => {
@@ -141,6 +141,62 @@ test("a broken definition file is refused with the place and what was expected",
   }
 });
 
+test("a definition file with several faults names each with its line and element, one for each object and resource", () => {
+  const bad = [anItem({ id: "0", type: "Foo" }), anItem(), anItem({ id: "2", operations: "X" }).replaceAll("\n", "\r\n")];
+  const xml = aDdf([anObject({ multiple: "Many", items: bad }), anObject({ id: "33001" }), anObject({ id: "33002", items: [] })]);
+  const lines = xml.replaceAll("\r\n", "\n").split("\n");
+  const lineOf = (text: string): number => lines.findIndex((line) => line.includes(text)) + 1;
+  assert.throws(
+    () => parseDdf(xml),
+    (error) => {
+      assert.ok(error instanceof DdfFormatError);
+      assert.deepEqual(
+        error.faults.map(({ line, path }) => [line, path]),
+        [
+          [lineOf("Many"), "/LWM2M/Object[1]/MultipleInstances"],
+          [lineOf("Foo"), "/LWM2M/Object[1]/Resources/Item[1]/Type"],
+          [lineOf('ID="2"'), "/LWM2M/Object[1]/Resources/Item[3]/Operations"],
+          [lineOf(">33002<") + 2, "/LWM2M/Object[3]/Resources"],
+        ],
+      );
+      for (const { line, detail } of error.faults) assert.ok(detail.startsWith(`line ${line}: object 3300`), detail);
+      assert.equal(error.message, error.faults[0]?.detail);
+      return true;
+    },
+  );
+});
+
+test("a definition file of nothing but faults names the first twenty", () => {
+  const items = Array.from({ length: 500 }, (_, index) => anItem({ id: String(index), type: "Foo" }));
+  assert.throws(
+    () => parseDdf(aDdf([anObject({ items })])),
+    (error) => error instanceof DdfFormatError && error.faults.length === 20,
+  );
+});
+
+test("what a file says and no definition keeps is a warning: prose for a range, no type, a type on what is executed", () => {
+  const items = [
+    anItem({ id: "0", range: "small or large" }),
+    anItem({ id: "1", operations: "R", type: "" }),
+    anItem({ id: "2", operations: "E", type: "String" }),
+    anItem({ id: "3", range: "0..9" }),
+  ];
+  const { definitions, warnings } = readDdf(aDdf([anObject({ items })]));
+  assert.equal(definitions[0]?.resources.size, 4);
+  assert.deepEqual(
+    warnings.map(({ path, detail }) => [path, detail.replace(/^line \d+: /, "")]),
+    [
+      ["/LWM2M/Object/Resources/Item[1]/RangeEnumeration", 'object 33000, resource 0: RangeEnumeration "small or large" is not enforced'],
+      ["/LWM2M/Object/Resources/Item[2]/Type", "object 33000, resource 1: has no Type: values are shown as the device encodes them"],
+      ["/LWM2M/Object/Resources/Item[3]/Type", "object 33000, resource 2: a resource that is executed has no Type"],
+    ],
+  );
+});
+
+test("LwM2M Core 1.1 §7.2: a version with leading zeros is the plain one, so that devices find it", () => {
+  assert.equal(parseDdf(aDdf([anObject({ versions: "<ObjectVersion>01.02</ObjectVersion>" })]))[0]?.version, "1.2");
+});
+
 test("XML 1.0 §4: no DOCTYPE is read, so entities neither expand nor fetch anything", () => {
   const bomb = `<!DOCTYPE b [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>`;
   const external = `<!DOCTYPE LWM2M SYSTEM "file:///etc/hostname">`;
@@ -162,6 +218,32 @@ test("a file over the size bound, or nested without end, costs one bounded look"
   );
   const deep = `<LWM2M>${"<a>".repeat(50_000)}${"</a>".repeat(50_000)}</LWM2M>`;
   assert.throws(() => parseDdf(deep), DdfFormatError);
+});
+
+test("a hostile file of the largest size is read or refused within a second", () => {
+  const of = (range: string): string => aDdf([anObject({ items: [anItem({ type: "String", range })] })]);
+  const files = [
+    of(`1${" ".repeat(490_000)}x`),
+    of("1,".repeat(245_000)),
+    of("&#65;".repeat(98_000)),
+    of("<![CDATA[a]]>".repeat(37_000)),
+    `<LWM2M>${"<a/>".repeat(120_000)}</LWM2M>`,
+    `<LWM2M>${"<".repeat(490_000)}`,
+    `<LWM2M>${"<![CDATA[".repeat(54_000)}`,
+    `<LWM2M ${Array.from({ length: 40_000 }, (_, index) => `a${index}="1"`).join(" ")}/>`,
+  ];
+  for (const xml of files) {
+    // The time this process worked, not the time of the wall: other processes do not count.
+    const before = process.cpuUsage();
+    try {
+      parseDdf(xml);
+    } catch (error) {
+      assert.ok(error instanceof DdfFormatError, String(error));
+      assert.ok(error.message.length < 400);
+    }
+    const { user, system } = process.cpuUsage(before);
+    assert.ok(user + system < 3_000_000, `${user + system} µs for ${xml.slice(0, 40)}`);
+  }
 });
 
 test("names that are special to JavaScript objects are only names", () => {

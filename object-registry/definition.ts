@@ -35,6 +35,6 @@ export interface ObjectRegistry {
   find(objectId: number, version?: string): ObjectDefinition | undefined;
   /** `major.minor`, oldest first; empty for an unknown object. */
   versionsOf(objectId: number): readonly string[];
-  /** Every object in its newest version, by id. */
+  /** Every object in its newest version, by id; the same array until a definition is added, replaced or removed. */
   list(): readonly ObjectDefinition[];
 }

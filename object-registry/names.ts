@@ -82,12 +82,14 @@ export function camelName(registryName: string): string {
   return /\p{L}/u.test(joined) ? joined : "";
 }
 
-const objectTables = new WeakMap<ObjectRegistry, NameTable>();
+/** By the list and not by the registry: custom models come and go, and with them the list. */
+const objectTables = new WeakMap<readonly ObjectDefinition[], NameTable>();
 const resourceTables = new WeakMap<ObjectDefinition, NameTable>();
 
 function objectNamesOf(registry: ObjectRegistry): NameTable {
-  const table = objectTables.get(registry) ?? nameTable(registry.list());
-  objectTables.set(registry, table);
+  const objects = registry.list();
+  const table = objectTables.get(objects) ?? nameTable(objects);
+  objectTables.set(objects, table);
   return table;
 }
 

@@ -15,6 +15,7 @@ export type Range = readonly Interval[];
 
 /** Undefined when the text is empty, prose, or bounds nothing of this type. */
 export function findRange(text: string, type: ResourceType | undefined): Range | undefined {
+  if (text.length > maxCharacters) return undefined;
   switch (type) {
     case "integer":
     case "unsigned":
@@ -40,6 +41,9 @@ export function formatRange(range: Range): string {
 export function isWithin(range: Range, value: bigint | number): boolean {
   return range.some(({ min, max }) => value >= min && value <= max);
 }
+
+/** The longest published one has 76; the expressions below take time that grows with the square of the length. */
+const maxCharacters = 1_000;
 
 const number = String.raw`[-+]?\d{1,20}(?:\.\d{1,20})?`;
 const loneNumber = new RegExp(`^${number}$`);

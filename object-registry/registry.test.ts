@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openCatalogue } from "./catalogue.ts";
 import { parseDdf } from "./ddf-parser.ts";
+import { pathNames } from "./names.ts";
 import { compareVersions, impliedVersion } from "./object-version.ts";
 import { composeRegistries, registryOf } from "./registry.ts";
 import { aDdf, anItem, anObject } from "./testing/ddf-fixtures.ts";
@@ -27,6 +28,23 @@ test("registries as one: the first that has a version wins, versions are united"
     both.list().map(({ id, version }) => [id, version]),
     [[33000, "2.0"]],
   );
+});
+
+test("registries as one follow a part that changes; the list stays the same array until then", () => {
+  let own = registryOf(tank("1.0", "Integer"));
+  const changing = {
+    find: (id: number, v?: string) => own.find(id, v),
+    versionsOf: (id: number) => own.versionsOf(id),
+    list: () => own.list(),
+  };
+  const both = composeRegistries(changing, registryOf(tank("1.1", "Float")));
+  const before = both.list();
+  assert.equal(both.list(), before);
+  assert.equal(pathNames(both).find("tank/0/level")?.objectId, 33000);
+  own = registryOf(parseDdf(aDdf([anObject({ id: "33001", name: "Silo" })])));
+  assert.notEqual(both.list(), before);
+  assert.deepEqual(both.versionsOf(33000), ["1.1"]);
+  assert.equal(pathNames(both).find("silo/0/level")?.objectId, 33001);
 });
 
 test("LwM2M Core 1.1 §7.2: a version nobody knows is read by the newest of its major version, else the newest", () => {

@@ -16,8 +16,11 @@ export function registryOf(definitions: Iterable<ObjectDefinition>): ObjectRegis
 
 /** The first registry that has the version wins: `composeRegistries(customModels, openCatalogue())`. */
 export function composeRegistries(...registries: readonly ObjectRegistry[]): ObjectRegistry {
-  const versionsOf = (objectId: number): readonly string[] =>
-    [...new Set(registries.flatMap((registry) => registry.versionsOf(objectId)))].sort(compareVersions);
+  const versionsOf = (objectId: number): readonly string[] => {
+    const lists = registries.map((registry) => registry.versionsOf(objectId)).filter((versions) => versions.length > 0);
+    // Nearly every object has its versions in one registry, and payloads ask for them all the time.
+    return lists.length < 2 ? (lists[0] ?? []) : [...new Set(lists.flat())].sort(compareVersions);
+  };
   const find = (objectId: number, version = versionsOf(objectId).at(-1)): ObjectDefinition | undefined => {
     if (version === undefined) return undefined;
     for (const registry of registries) {
@@ -26,12 +29,18 @@ export function composeRegistries(...registries: readonly ObjectRegistry[]): Obj
     }
     return undefined;
   };
+  let parts: readonly (readonly ObjectDefinition[])[] = [];
+  let listed: readonly ObjectDefinition[] = [];
   return {
     find,
     versionsOf,
     list() {
-      const ids = new Set(registries.flatMap((registry) => registry.list().map(({ id }) => id)));
-      return newestOf([...ids], find);
+      const now = registries.map((registry) => registry.list());
+      if (now.length === parts.length && now.every((part, index) => part === parts[index])) return listed;
+      const ids = new Set(now.flatMap((part) => part.map(({ id }) => id)));
+      parts = now;
+      listed = newestOf([...ids], find);
+      return listed;
     },
   };
 }
@@ -51,10 +60,14 @@ export function lazyRegistry(definitions: Iterable<LazyDefinition>): ObjectRegis
     built.set(entry, definition);
     return definition;
   };
+  let listed: readonly ObjectDefinition[] | undefined;
   return {
     find,
     versionsOf: (objectId) => ordered.get(objectId) ?? [],
-    list: () => newestOf([...objects.keys()], find),
+    list() {
+      listed ??= newestOf([...objects.keys()], find);
+      return listed;
+    },
   };
 }
 
