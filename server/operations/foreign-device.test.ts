@@ -125,6 +125,29 @@ describe("LwM2M Core 1.1 §7.4: a refused format is not the last word", () => {
   });
 });
 
+test("a device that restarts at each request is asked five times, not for ever", async () => {
+  world.network.filter = () => false;
+  const outcome = await world.create("dev-1", { kind: "read", path: "/3/0/0" });
+  assert.ok(outcome.ok);
+  for (let restart = 1; restart <= 6; restart += 1) {
+    await world.clock.advance(500);
+    world.network.filter = () => true;
+    await device.restart();
+    // The request that follows the reply crashes it again, before it can answer.
+    device.answers.set("GET /3/0/0", () => {
+      world.network.filter = () => false;
+      return answer("ACME", ContentFormat.text);
+    });
+    await device.register();
+  }
+  world.network.filter = () => true;
+  await world.clock.advance(1_000);
+  const operation = await world.until(world.server.operations.find(outcome.operation._id));
+  assert.deepEqual([operation?.status, operation?.reason], ["failed", "no-answer"]);
+  assert.equal(operation?.detail, "the device registered anew while it was under way, as it was 5 times");
+  assert.equal(operation?.attempts.length, 5);
+});
+
 describe("answers that are only partly right", () => {
   test("LwM2M Core 1.1 §7.1: a resource of the wrong type is left out and named, the others are known", async () => {
     device.answers.set("GET /3/0", answer('[{"bn":"/3/0/","n":"9","vs":"full"},{"n":"0","vs":"ACME"}]', ContentFormat.senmlJson));

@@ -16,7 +16,7 @@ import type { Learn } from "./news.ts";
 import type { ObservationExchange } from "./observation-exchange.ts";
 import type { Attempt, Operation } from "./operation.ts";
 import { readAnswer } from "./operation-answer.ts";
-import { type OperationEvent, step } from "./operation-machine.ts";
+import { interrupted, type OperationEvent, step } from "./operation-machine.ts";
 import { type OperationPlan, planOperation } from "./operation-plan.ts";
 import type { OperationStore } from "./operation-store.ts";
 
@@ -234,7 +234,7 @@ export class OperationDispatcher {
         this.#state === "closed" ? "the server stopped while it was under way" : "the device registered anew while it was under way";
       return attempt === undefined
         ? { kind: "putBack" }
-        : { kind: "interrupt", attempt: { ...attempt, outcome: "interrupted" }, detail: why };
+        : { kind: "interrupt", attempt: { ...attempt, outcome: interrupted }, detail: why };
     }
     if (attempt === undefined || reason === "cancelled" || reason === "queue-full") return { kind: "putBack" };
     if (reason === "no-answer") registrations.noteUnreachable(endpoint);

@@ -102,6 +102,15 @@ test("attempts without an answer are counted, interrupted ones are not", () => {
   assert.equal(step(anOperation({ status: "leased", attempts: interrupted }), unanswered, nowMs)?.change.status, "queued");
 });
 
+test("interruptions are counted by themselves: a request that restarts its device does not do so for ever", () => {
+  const event = { kind: "interrupt", attempt: { ...attempt, outcome: "interrupted" }, detail: "it registered anew" } as const;
+  const after = (count: number) =>
+    step(anOperation({ status: "leased", attempts: Array.from({ length: count }, () => event.attempt) }), event, nowMs)?.change;
+  assert.equal(after(operationLimits.maxInterruptions - 2)?.status, "queued");
+  const last = after(operationLimits.maxInterruptions - 1);
+  assert.deepEqual([last?.status, last?.reason, last?.detail], ["failed", "no-answer", "it registered anew, as it was 5 times"]);
+});
+
 test("what comes back after its time is expired; onOffline fail does not wait", () => {
   const unanswered = events["unanswered"];
   assert.ok(unanswered);

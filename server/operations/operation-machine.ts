@@ -9,6 +9,7 @@
  *                             --> failed        attempts used up, or nobody knows whether it happened
  *                             --> expired       expiresAt passed meanwhile
  *   leased --interrupt--> queued        the server stopped, or the device registered anew
+ *                     --> failed        each time it is asked: a request that restarts the device must not do so for ever
  *   sent --interrupt--> failed (outcome-unknown), or queued with retryExecute
  *   queued --expire--> expired
  *   queued --refuse--> failed           it does not fit what the device has registered since
@@ -43,12 +44,17 @@ export type OperationEvent =
 export interface OperationLimits {
   /** Exchanges without an answer before an operation fails. */
   readonly maxAttempts: number;
+  /** Interruptions of a request in the air before an operation fails. */
+  readonly maxInterruptions: number;
   /** Attempts kept for show; the oldest go first. */
   readonly keptAttempts: number;
 }
 
-/** Three exchanges of 93 s each: what a device that is only badly reachable gets; the fourth would tell nothing new. */
-export const operationLimits: OperationLimits = { maxAttempts: 3, keptAttempts: 20 };
+/**
+ * Three exchanges of 93 s each: what a device that is only badly reachable gets; the fourth would tell nothing new. A restart that
+ * falls into an exchange by chance does not do so five times.
+ */
+export const operationLimits: OperationLimits = { maxAttempts: 3, maxInterruptions: 5, keptAttempts: 20 };
 
 export type OperationChange = Partial<
   Pick<Operation, "status" | "reason" | "detail" | "coapCode" | "result" | "attempts" | "sentAt" | "finishedAt" | "open">
@@ -82,7 +88,12 @@ export function step(operation: Operation, event: OperationEvent, nowMs: number,
     case "interrupt": {
       if (!inFlight) return undefined;
       const attempts = withAttempt(operation, event.attempt, limits);
-      if (operation.status === "leased" || operation.retryExecute === true) return backToQueue(operation, attempts, event.detail, nowMs);
+      if (operation.status === "leased" || operation.retryExecute === true) {
+        const interruptions = attempts.filter(({ outcome }) => outcome === interrupted).length;
+        if (interruptions < limits.maxInterruptions) return backToQueue(operation, attempts, event.detail, nowMs);
+        const sentence = `${event.detail}, as it was ${interruptions} times`;
+        return end(operation, "failed", { reason: "no-answer", detail: sentence, attempts, ...sentAtOf(operation, event.attempt) }, nowMs);
+      }
       return end(operation, "failed", { reason: "outcome-unknown", detail: event.detail, attempts }, nowMs);
     }
     case "refuse":
@@ -93,6 +104,9 @@ export function step(operation: Operation, event: OperationEvent, nowMs: number,
       return operation.status === "queued" ? end(operation, "cancelled", { detail: event.detail }, nowMs) : undefined;
   }
 }
+
+/** The outcome of an attempt that was ended from outside. */
+export const interrupted = "interrupted";
 
 /** An Execute, and a Create (a second one makes a second instance), may happen once only. */
 function repeatable({ kind }: Operation): boolean {
@@ -113,7 +127,7 @@ function unanswered(
   }
   // `onOffline: fail` asks for an answer now or never.
   if (operation.onOffline === "fail") return end(operation, "failed", { reason, detail, attempts, ...sent }, nowMs);
-  const tried = attempts.filter(({ outcome }) => outcome !== "interrupted").length;
+  const tried = attempts.filter(({ outcome }) => outcome !== interrupted).length;
   if (tried >= limits.maxAttempts) return end(operation, "failed", { reason, detail, attempts, ...sent }, nowMs);
   return backToQueue(operation, attempts, detail, nowMs);
 }
