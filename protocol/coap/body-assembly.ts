@@ -6,10 +6,10 @@
  *   absent | growing --block that does not continue--> 4.08
  *   growing --too large--> absent, 4.13    growing --no block for the age limit--> absent
  */
-import type { Clock, Timer } from "../ports/clock.ts";
+import type { Timer } from "../ports/clock.ts";
 import { type Block, blockOffset } from "./block-option.ts";
 import type { ByteBudget } from "./byte-budget.ts";
-import type { CoapLimits } from "./limits.ts";
+import type { MessageLayer } from "./message-layer.ts";
 import type { PeerRecord } from "./peer-table.ts";
 
 export interface ArrivingBlock {
@@ -38,14 +38,12 @@ interface Assembly {
 }
 
 export class BodyAssemblies {
-  readonly #clock: Clock;
-  readonly #limits: CoapLimits;
+  readonly #layer: MessageLayer;
   readonly #budget: ByteBudget;
   readonly #byPeer = new Map<string | number, Map<string, Assembly>>();
 
-  constructor(clock: Clock, limits: CoapLimits, budget: ByteBudget) {
-    this.#clock = clock;
-    this.#limits = limits;
+  constructor(layer: MessageLayer, budget: ByteBudget) {
+    this.#layer = layer;
     this.#budget = budget;
   }
 
@@ -54,7 +52,7 @@ export class BodyAssemblies {
     const { block, payload } = arriving;
     // RFC 7959 §2.2: all blocks but the last are full; no block is larger than its size says.
     if (block.more ? payload.length !== block.sizeBytes : payload.length > block.sizeBytes) return { kind: "malformed" };
-    const limitBytes = this.#limits.requestBodyBytes;
+    const limitBytes = this.#layer.limits.requestBodyBytes;
     const open = this.#find(record, key);
     if (Math.max(blockOffset(block) + payload.length, arriving.announcedBytes ?? 0) > limitBytes) {
       if (open !== undefined) this.#drop(open);
@@ -107,7 +105,7 @@ export class BodyAssemblies {
   }
 
   #expiry(record: PeerRecord, key: string): Timer {
-    return this.#clock.after(this.#limits.bodyAgeMs, () => {
+    return this.#layer.deadlines.after(this.#layer.bodyAgeMs(record), () => {
       const assembly = this.#find(record, key);
       if (assembly !== undefined) this.#drop(assembly);
     });
@@ -115,7 +113,7 @@ export class BodyAssemblies {
 
   #makeRoom(record: PeerRecord): void {
     const assemblies = this.#byPeer.get(record.key);
-    if (assemblies === undefined || assemblies.size < this.#limits.assembliesPerPeer) return;
+    if (assemblies === undefined || assemblies.size < this.#layer.limits.assembliesPerPeer) return;
     const oldest = assemblies.values().next().value;
     if (oldest !== undefined) this.#drop(oldest);
   }

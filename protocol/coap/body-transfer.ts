@@ -10,6 +10,8 @@ import type { ReceivedResponse } from "./response-fields.ts";
 
 const encoder = new TextEncoder();
 const nothing = new Uint8Array(0);
+/** How often in a row one block of a transfer is sent again to a peer that says "later" (4.29, 5.03 with Max-Age). */
+const mostPostponements = 4;
 
 /** What is asked besides the caller's request; `observe` stands only in the messages that carry the request body. */
 export interface TransferVariant {
@@ -59,6 +61,7 @@ async function sendBody(flow: RequestFlow, variant: TransferVariant, extras: rea
  *
  *   sending --2.31--> sending the next (smaller, if the answer's block is)
  *   sending --4.13 with a smaller block--> from the start in that size     sending --4.08--> from the start, once
+ *   sending --4.29, 5.03 with Max-Age, in mid-transfer--> the same block when the time is over
  *   sending --anything else--> ended
  */
 async function sendBlocks(
@@ -69,8 +72,10 @@ async function sendBlocks(
 ): Promise<ExchangeEnd> {
   const payload = flow.request.payload ?? nothing;
   let sizeBytes = firstSize;
-  let offset = 0;
+  let offset = flow.resumeAtByte < payload.length ? Math.floor(flow.resumeAtByte / sizeBytes) * sizeBytes : 0;
   let restarted = false;
+  let postponed = 0;
+  flow.bodyBytesAcknowledged = offset;
   for (;;) {
     const block: Block = { number: offset / sizeBytes, more: offset + sizeBytes < payload.length, sizeBytes };
     if (block.number > highestBlockNumber) return invalid(`a body of ${payload.length} bytes does not fit blocks of ${sizeBytes}`);
@@ -80,20 +85,27 @@ async function sendBlocks(
     if (end.kind === "failed") return end;
     const { response } = end;
     const smaller = smallerBlockBytes(response, sizeBytes);
-    if (smaller !== undefined) {
+    if (offset > 0 && flow.isPostponed(response) && postponed < mostPostponements) {
+      postponed++;
+    } else if (smaller !== undefined) {
       sizeBytes = smaller;
       offset = 0;
+      flow.bodyBytesAcknowledged = 0;
     } else if (response.code === ResponseCode.requestEntityIncomplete && !restarted) {
       restarted = true;
       offset = 0;
+      flow.bodyBytesAcknowledged = 0;
     } else if (response.code === ResponseCode.continue || (block.more && isSuccess(response.code))) {
       if (!block.more) return invalid("2.31 to the last block");
       // Seen from small stacks: 2.31 alone. It can only mean the one block under way; a final code without Block1 would say nothing.
       const answered = response.block1 ?? (response.code === ResponseCode.continue ? block : undefined);
       if (answered?.number !== block.number) return invalid(`the answer to block ${block.number} does not name it`);
       offset += sizeBytes;
+      postponed = 0;
+      flow.bodyBytesAcknowledged = offset;
       sizeBytes = Math.min(sizeBytes, answered.sizeBytes);
     } else {
+      if (isSuccess(response.code)) flow.bodyBytesAcknowledged = payload.length;
       return end;
     }
   }
@@ -123,11 +135,18 @@ async function collect(flow: RequestFlow, first: ReceivedResponse): Promise<Exch
     if (received > flow.largestBodyBytes) return invalid(`body larger than ${flow.largestBodyBytes} bytes`);
     if (!block.more) return { kind: "response", response: { ...first, payload: joined(chunks, received) } };
     if (block.number === highestBlockNumber) return invalid("more blocks than can be numbered");
-    const end = await flow.exchange(laterMessage(flow, { number: received / block.sizeBytes, more: false, sizeBytes: block.sizeBytes }));
+    const end = await fetchBlock(flow, { number: received / block.sizeBytes, more: false, sizeBytes: block.sizeBytes });
     if (end.kind === "failed") return end;
     if (!isSuccess(end.response.code)) return end;
     if (isOtherEtag(end.response.etag, first.etag)) return "changed";
     current = end.response;
+  }
+}
+
+async function fetchBlock(flow: RequestFlow, block: Block): Promise<ExchangeEnd> {
+  for (let postponed = 0; ; postponed++) {
+    const end = await flow.exchange(laterMessage(flow, block));
+    if (end.kind === "failed" || !flow.isPostponed(end.response) || postponed === mostPostponements) return end;
   }
 }
 
@@ -145,7 +164,8 @@ function bodyMessage(flow: RequestFlow, variant: TransferVariant, extras: readon
 /** RFC 7959 §2.4, §3.3: the same request for another block; only FETCH needs its body to say what is asked (RFC 8132 §2.3). */
 function laterMessage(flow: RequestFlow, block: Block): FlowMessage {
   const body = flow.request.payload ?? nothing;
-  const repeated = flow.request.method === Method.fetch && body.length <= flow.parameters.blockSizeBytes;
+  const { blockSizeBytes, omitsFetchBodyInLaterBlocks = false } = flow.parameters;
+  const repeated = flow.request.method === Method.fetch && body.length <= blockSizeBytes && !omitsFetchBodyInLaterBlocks;
   const options = requestOptions(flow.request).filter((option) => repeated || option.number !== OptionNumber.contentFormat);
   options.push({ number: OptionNumber.block2, value: encodeUint(encodeBlock(block)) });
   return { options, payload: repeated ? body : nothing };

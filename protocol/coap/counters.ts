@@ -22,6 +22,8 @@ export type CoapCounters = {
   staleNotifications: number;
   badOptions: number;
   refusedBusy: number;
+  refusedRate: number;
+  backOffs: number;
   peersEvicted: number;
   bugs: number;
 };
@@ -49,6 +51,8 @@ export function createCoapCounters(): CoapCounters {
     staleNotifications: 0,
     badOptions: 0,
     refusedBusy: 0,
+    refusedRate: 0,
+    backOffs: 0,
     peersEvicted: 0,
     bugs: 0,
   };

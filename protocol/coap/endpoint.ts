@@ -110,7 +110,7 @@ class Endpoint implements CoapEndpoint {
   }
 
   setParameters(peer: Peer, parameters: TransmissionParameters | undefined): void {
-    this.#layer.recordOf(peer).parameters = parameters;
+    this.#layer.setParameters(this.#layer.recordOf(peer), parameters);
   }
 
   async close(): Promise<void> {

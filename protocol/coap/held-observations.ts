@@ -56,9 +56,16 @@ export class HeldRelation implements HeldObservation, TokenOwner {
       else this.#cancelling.receive(record, view, receipt);
       return;
     }
+    const { layer } = this.#context;
+    if (layer.admit(record) !== "admitted") {
+      // Neither acknowledged nor rejected: a confirmable one comes again, the relation stays.
+      layer.counters.refusedRate++;
+      if (receipt !== undefined) layer.release(record, receipt);
+      return;
+    }
     const response = readResponse(view, record);
     if (response.flaw !== undefined) {
-      if (receipt !== undefined) this.#context.layer.reject(record, view.messageId, receipt);
+      if (receipt !== undefined) layer.reject(record, view.messageId, receipt);
     } else if (response.observe === undefined && this.#cancelling !== undefined) {
       this.#cancelling.receive(record, view, receipt);
     } else {

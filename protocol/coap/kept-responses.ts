@@ -2,10 +2,10 @@
  * Responses of methods that must not run again, kept until the peer has fetched their later blocks (RFC 7959 §2.4, §3.3).
  * GET needs none of this: its handler is asked anew for every block.
  */
-import type { Clock, Timer } from "../ports/clock.ts";
+import type { Timer } from "../ports/clock.ts";
 import type { ByteBudget } from "./byte-budget.ts";
-import type { CoapLimits } from "./limits.ts";
 import type { OutgoingResponse } from "./message.ts";
+import type { MessageLayer } from "./message-layer.ts";
 import type { PeerRecord } from "./peer-table.ts";
 
 interface Kept {
@@ -16,14 +16,12 @@ interface Kept {
 }
 
 export class KeptResponses {
-  readonly #clock: Clock;
-  readonly #limits: CoapLimits;
+  readonly #layer: MessageLayer;
   readonly #budget: ByteBudget;
   readonly #kept = new Map<string, Kept>();
 
-  constructor(clock: Clock, limits: CoapLimits, budget: ByteBudget) {
-    this.#clock = clock;
-    this.#limits = limits;
+  constructor(layer: MessageLayer, budget: ByteBudget) {
+    this.#layer = layer;
     this.#budget = budget;
   }
 
@@ -34,7 +32,7 @@ export class KeptResponses {
     const sizeBytes = response.payload instanceof Uint8Array ? response.payload.length : 0;
     if (!this.#budget.tryTake(sizeBytes)) return;
     record.holds++;
-    const timer = this.#clock.after(this.#limits.bodyAgeMs, () => this.#drop(fullKey));
+    const timer = this.#layer.deadlines.after(this.#layer.bodyAgeMs(record), () => this.#drop(fullKey));
     this.#kept.set(fullKey, { response, sizeBytes, record, timer });
   }
 

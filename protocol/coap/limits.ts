@@ -11,6 +11,15 @@ export interface CoapLimits {
   readonly servedRequestsPerPeer: number;
   /** The same over all peers. */
   readonly servedRequests: number;
+  /** Requests and notifications of one peer taken in per second, on average; above it 4.29. What a device on a wire can ask, far above any radio. */
+  readonly messagesPerSecondPerPeer: number;
+  /** How many may come at once after a pause. */
+  readonly messageBurstPerPeer: number;
+  /** The same over all peers, above it 5.03: more than one core answers, to be lowered where it shares the core. */
+  readonly messagesPerSecond: number;
+  readonly messageBurst: number;
+  /** The longest a 4.29 or 5.03 keeps requests to its sender back, milliseconds (RFC 8516 §4 sets none). */
+  readonly longestBackOffMs: number;
   /** Requests to one peer that wait for their turn (NSTART 1); above it `queue-full`. */
   readonly waitingRequestsPerPeer: number;
   /** Largest request body taken in by Block1, bytes; above it 4.13. */
@@ -35,6 +44,11 @@ export const defaultLimits: CoapLimits = {
   rememberedReplyBytes: 64 * mebibyte,
   servedRequestsPerPeer: 64,
   servedRequests: 20_000,
+  messagesPerSecondPerPeer: 10_000,
+  messageBurstPerPeer: 20_000,
+  messagesPerSecond: 250_000,
+  messageBurst: 250_000,
+  longestBackOffMs: 300_000,
   waitingRequestsPerPeer: 64,
   requestBodyBytes: 4 * mebibyte,
   responseBodyBytes: 16 * mebibyte,

@@ -5,22 +5,23 @@
  */
 import type { DatagramSocket, SocketAddress } from "../ports/datagram-socket.ts";
 import type { Random } from "../ports/random.ts";
+import { Admission, type Verdict } from "./admission.ts";
 import type { CoapCounters } from "./counters.ts";
 import { DeadlineQueue } from "./deadline-queue.ts";
 import { DedupTable, hashOfDatagram } from "./dedup-table.ts";
 import { CoapFormatError } from "./format-error.ts";
 import type { CoapLimits } from "./limits.ts";
 import type { Peer } from "./message.ts";
+import { messageIds, messageIdWaitMs, takeMessageId } from "./message-ids.ts";
 import type { MessageEvents, MessageLayerSettings, Receipt, TransmissionHooks } from "./message-layer-contract.ts";
 import { MessageType, MessageView } from "./message-view.ts";
 import { MessageWriter } from "./message-writer.ts";
 import { exchangeLifetimeMs, nonLifetimeMs, type TransmissionParameters } from "./parameters.ts";
-import { type OpenTransmission, type PeerRecord, PeerTable, peerKeyOf } from "./peer-table.ts";
-import { startTransmission, stepTransmission } from "./transmission-machine.ts";
+import { type Lifetimes, type PeerRecord, PeerTable, peerKeyOf } from "./peer-table.ts";
+import { expectReset, transmit } from "./transmission.ts";
 
 /** Deduplication counts time in tenths of a second from the start: 31 bits last six years. */
 const ticksPerMs = 0.01;
-const messageIds = 65_536;
 const resetBytes = 4;
 
 export class MessageLayer {
@@ -35,10 +36,10 @@ export class MessageLayer {
   readonly #empty = new Uint8Array(resetBytes);
   readonly #dedup: DedupTable;
   readonly #peers: PeerTable;
+  readonly #admission: Admission;
   readonly #startedAt: number;
   readonly #idleMs: number;
-  readonly #exchangeTicks: number;
-  readonly #nonTicks: number;
+  readonly #lifetimes: Lifetimes;
   #closed = false;
 
   constructor(settings: MessageLayerSettings) {
@@ -50,10 +51,10 @@ export class MessageLayer {
     this.random = random;
     this.deadlines = new DeadlineQueue(clock);
     this.#dedup = new DedupTable(limits.rememberedMessagesPerPeer);
+    this.#admission = new Admission(limits);
     this.#startedAt = clock.now();
     this.#idleMs = exchangeLifetimeMs(parameters);
-    this.#exchangeTicks = Math.ceil(exchangeLifetimeMs(parameters) * ticksPerMs);
-    this.#nonTicks = Math.ceil(nonLifetimeMs(parameters) * ticksPerMs);
+    this.#lifetimes = lifetimesOf(parameters);
     const firstMessageId = (): number => Math.floor(random.fraction() * messageIds);
     this.#peers = new PeerTable(limits.peers, firstMessageId, (record, evicted) => {
       this.#dedup.forget(record);
@@ -94,20 +95,34 @@ export class MessageLayer {
     return record.parameters ?? this.#settings.parameters;
   }
 
-  /** Per peer, sequential from a random start (RFC 7252 §4.4). */
+  /** The link of one peer, and how long its message ids stay taken there; undefined: as all others. */
+  setParameters(record: PeerRecord, parameters: TransmissionParameters | undefined): void {
+    record.parameters = parameters;
+    record.lifetimes = parameters === undefined ? undefined : lifetimesOf(parameters);
+  }
+
   takeMessageId(record: PeerRecord): number {
-    const messageId = record.nextMessageId;
-    record.nextMessageId = (messageId + 1) % messageIds;
-    return messageId;
+    return takeMessageId(record, this.deadlines.now());
+  }
+
+  /** How long a new request must wait so that its message id is none of the last EXCHANGE_LIFETIME, milliseconds. */
+  messageIdWaitMs(record: PeerRecord): number {
+    return messageIdWaitMs(record, this.deadlines.now(), exchangeLifetimeMs(this.parametersOf(record)));
+  }
+
+  /** How long an unfinished body of this peer is kept: two blocks may lie an exchange of its link apart. */
+  bodyAgeMs(record: PeerRecord): number {
+    return Math.max(this.limits.bodyAgeMs, record.parameters === undefined ? 0 : exchangeLifetimeMs(record.parameters));
+  }
+
+  /** Whether a message just received may go on to be read. */
+  admit(record: PeerRecord): Verdict {
+    return this.#admission.judge(record, record.lastSeenAt - this.#startedAt);
   }
 
   /** Hands one datagram to the socket. */
   send(record: PeerRecord, bytes: Uint8Array): void {
-    if (this.#closed) return;
-    this.counters.datagramsOut++;
-    this.counters.bytesOut += bytes.length;
-    this.#settings.onTrace?.({ direction: "out", at: this.deadlines.now(), peer: record.address, bytes });
-    this.#socket.send(bytes, record.address);
+    if (!this.#closed) this.#sendTo(record.address, bytes);
   }
 
   /**
@@ -138,44 +153,12 @@ export class MessageLayer {
 
   /** Sends a confirmable message until it is acknowledged, rejected or given up; `bytes` are kept. Returns what stops it without an outcome. */
   transmit(record: PeerRecord, messageId: number, bytes: Uint8Array, hooks: TransmissionHooks): () => void {
-    const { maxRetransmit } = this.parametersOf(record);
-    let state = startTransmission(this.parametersOf(record), this.random.fraction());
-    let stopped = false;
-    const stop = (): void => {
-      stopped = true;
-      timer.cancel();
-      removeFrom(record.transmissions, transmission);
-    };
-    const step = (event: "acknowledged" | "reset" | "timeout"): void => {
-      if (stopped) return;
-      const next = stepTransmission(state, event, maxRetransmit);
-      if (next.kind !== "waiting") {
-        stop();
-        if (next.kind === "gave-up") this.counters.gaveUp++;
-        hooks.onOutcome(next.kind);
-        return;
-      }
-      state = next;
-      this.counters.retransmissions++;
-      timer = this.deadlines.after(state.timeoutMs, () => step("timeout"));
-      this.send(record, bytes);
-      hooks.onDatagram(bytes.length);
-    };
-    const transmission: OpenTransmission = { messageId, acknowledged: () => step("acknowledged"), rejected: () => step("reset") };
-    let timer = this.deadlines.after(state.timeoutMs, () => step("timeout"));
-    record.transmissions ??= [];
-    record.transmissions.push(transmission);
-    this.send(record, bytes);
-    hooks.onDatagram(bytes.length);
-    return stop;
+    return transmit(this, record, { messageId, bytes }, hooks);
   }
 
   /** RST may answer a non-confirmable message as well (RFC 7252 §4.3); returns what stops listening for it. */
   expectReset(record: PeerRecord, messageId: number, onReset: () => void): () => void {
-    const expected: OpenTransmission = { messageId, acknowledged: () => {}, rejected: onReset };
-    record.transmissions ??= [];
-    record.transmissions.push(expected);
-    return () => removeFrom(record.transmissions, expected);
+    return expectReset(record, messageId, onReset);
   }
 
   /** What was thrown above this endpoint, or in it: told, never thrown on into the socket. */
@@ -224,12 +207,15 @@ export class MessageLayer {
 
   /** Without a record: a malformed datagram is no reason to remember its sender. */
   #resetStranger(from: SocketAddress, messageId: number): void {
-    const bytes = this.#emptyMessage(MessageType.reset, messageId);
     this.counters.resetsOut++;
+    this.#sendTo(from, this.#emptyMessage(MessageType.reset, messageId));
+  }
+
+  #sendTo(peer: SocketAddress, bytes: Uint8Array): void {
     this.counters.datagramsOut++;
     this.counters.bytesOut += bytes.length;
-    this.#settings.onTrace?.({ direction: "out", at: this.deadlines.now(), peer: from, bytes });
-    this.#socket.send(bytes, from);
+    this.#settings.onTrace?.({ direction: "out", at: this.deadlines.now(), peer, bytes });
+    this.#socket.send(bytes, peer);
   }
 
   #receiveEmpty(record: PeerRecord, view: MessageView, events: MessageEvents): void {
@@ -270,7 +256,8 @@ export class MessageLayer {
   /** Undefined for a duplicate, which got its stored answer if there is one (RFC 7252 §4.5). */
   #claim(record: PeerRecord, view: MessageView, now: number): Receipt | undefined {
     const ticks = Math.floor((now - this.#startedAt) * ticksPerMs);
-    const lifetime = view.type === MessageType.confirmable ? this.#exchangeTicks : this.#nonTicks;
+    const { exchangeTicks, nonTicks } = record.lifetimes ?? this.#lifetimes;
+    const lifetime = view.type === MessageType.confirmable ? exchangeTicks : nonTicks;
     const entry = this.#dedup.claim(record, view.messageId, hashOfDatagram(view.bytes), ticks, lifetime);
     if (this.#dedup.reused) this.counters.messageIdsReused++;
     if (this.#dedup.fresh) return { entry, serial: this.#dedup.serialOf(entry) };
@@ -290,7 +277,9 @@ export class MessageLayer {
   }
 }
 
-function removeFrom(open: OpenTransmission[] | undefined, transmission: OpenTransmission): void {
-  const at = open?.indexOf(transmission) ?? -1;
-  if (at >= 0) open?.splice(at, 1);
+function lifetimesOf(parameters: TransmissionParameters): Lifetimes {
+  return {
+    exchangeTicks: Math.ceil(exchangeLifetimeMs(parameters) * ticksPerMs),
+    nonTicks: Math.ceil(nonLifetimeMs(parameters) * ticksPerMs),
+  };
 }

@@ -4,6 +4,7 @@
  * This file is on the path of every datagram, so plain style yields to speed: one view is decoded into again and again,
  * options are three typed arrays (number, offset, length), token and payload are places in the datagram.
  */
+import { findUtf8 } from "../bytes/utf8.ts";
 import { type CoapFault, CoapFormatError } from "./format-error.ts";
 
 export const MessageType = { confirmable: 0, nonConfirmable: 1, acknowledgement: 2, reset: 3 } as const;
@@ -90,9 +91,10 @@ export class MessageView {
     return value;
   }
 
-  optionText(index: number): string {
+  /** Undefined when the value is no UTF-8 (RFC 7252 §3.2). */
+  findOptionText(index: number): string | undefined {
     const offset = this.optionOffsets[index] ?? 0;
-    return textOf(this.bytes, offset, offset + (this.optionLengths[index] ?? 0));
+    return findText(this.bytes, offset, offset + (this.optionLengths[index] ?? 0));
   }
 
   /** RFC 7252 §4.1, §4.2, §4.3, table 1: which code may stand in which type. */
@@ -167,14 +169,12 @@ function copyOf(bytes: Uint8Array, offset: number, length: number): Uint8Array {
   return copy;
 }
 
-const utf8 = new TextDecoder();
-
 /** Path segments are nearly always short ASCII, which a loop reads faster than the decoder does. */
-function textOf(bytes: Uint8Array, offset: number, end: number): string {
+function findText(bytes: Uint8Array, offset: number, end: number): string | undefined {
   let text = "";
   for (let at = offset; at < end; at++) {
     const byte = byteAt(bytes, at);
-    if (byte > 0x7f) return utf8.decode(bytes.subarray(offset, end));
+    if (byte > 0x7f) return findUtf8(bytes.subarray(offset, end));
     text += String.fromCharCode(byte);
   }
   return text;

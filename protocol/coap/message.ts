@@ -126,12 +126,19 @@ export interface ExchangeFacts {
   readonly token: Uint8Array;
   /** Milliseconds from the first datagram to the response; undefined without a response. */
   readonly roundTripMs: number | undefined;
+  /** Of a body that went out in blocks: how much of it the peer acknowledged (RFC 7959 §2.5); what `resumeAtByte` may go on from. */
+  readonly bodyBytesAcknowledged?: number;
 }
 
 export interface RequestControl {
   /** Deadline for the whole response, from the call. Without it every exchange has EXCHANGE_LIFETIME (247 s), so that a block-wise transfer lives as long as it moves. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /**
+   * Goes on with a body in blocks that an earlier request left unfinished, from the block this byte lies in. A peer that has dropped
+   * what it had answers 4.08 and gets the body from the start.
+   */
+  readonly resumeAtByte?: number;
   /** Runs when the first datagram is handed to the socket, before any answer can arrive. */
   readonly onSent?: () => void;
 }

@@ -15,6 +15,10 @@ export interface TransmissionParameters {
   readonly piggybackMs: number;
   /** Preferred block size: 16, 32, 64, 128, 256, 512 or 1024 bytes (RFC 7959 §2.2). */
   readonly blockSizeBytes: number;
+  /** Largest datagram the link carries in one piece, bytes; what `blockSizeBytes` was derived from (`link-profiles.ts`). */
+  readonly mtuBytes?: number;
+  /** A peer that chokes on the body of a FETCH when it asks for later blocks (RFC 8132 §2.3 leaves it open); default: repeated. */
+  readonly omitsFetchBodyInLaterBlocks?: boolean;
 }
 
 /** RFC 7252 §4.8: the defaults; piggyback and block size are ours. */

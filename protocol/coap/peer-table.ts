@@ -14,6 +14,14 @@ export interface OpenTransmission {
   rejected(): void;
 }
 
+/** How long message ids stay taken (RFC 7252 §4.8.2), in the ticks of the deduplication table. */
+export interface Lifetimes {
+  /** EXCHANGE_LIFETIME. */
+  readonly exchangeTicks: number;
+  /** NON_LIFETIME. */
+  readonly nonTicks: number;
+}
+
 /** Mutable and flat on purpose: there is one per device, and every datagram touches it. */
 export class PeerRecord implements DedupChain {
   readonly key: string | number;
@@ -21,9 +29,15 @@ export class PeerRecord implements DedupChain {
   dedupHead = endOfChain;
   dedupCount = 0;
   nextMessageId: number;
+  /** Made when the ids have been used for long enough to matter. */
+  messageIdHistory: Float64Array | undefined = undefined;
+  /** Requests taken in so far are paid for until then, milliseconds since the endpoint opened (`admission.ts`). */
+  paidUntil = 0;
   lastSeenAt = 0;
   servedRequests = 0;
   parameters: TransmissionParameters | undefined = undefined;
+  /** What follows from `parameters`. */
+  lifetimes: Lifetimes | undefined = undefined;
   turn: SendTurn | undefined = undefined;
   transmissions: OpenTransmission[] | undefined = undefined;
   /** Relations and bodies that hold the record in place. */

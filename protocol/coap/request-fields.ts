@@ -51,10 +51,10 @@ export function readRequestFields(view: MessageView): RequestFields {
 function readOption(fields: RequestFields, view: MessageView, index: number, number: number): void {
   switch (number) {
     case OptionNumber.uriPath:
-      fields.path.push(view.optionText(index));
+      readText(fields, fields.path, view, index, number);
       return;
     case OptionNumber.uriQuery:
-      fields.query.push(view.optionText(index));
+      readText(fields, fields.query, view, index, number);
       return;
     case OptionNumber.contentFormat:
       fields.contentFormat = view.optionUint(index);
@@ -89,4 +89,11 @@ function readOption(fields: RequestFields, view: MessageView, index: number, num
     default:
       fields.options.push({ number, value: view.optionValue(index) });
   }
+}
+
+/** RFC 7252 §3.2, §5.4.3: a value that is no UTF-8 counts as one of a critical option that is not recognized. */
+function readText(fields: RequestFields, into: string[], view: MessageView, index: number, number: number): void {
+  const text = view.findOptionText(index);
+  if (text === undefined) fields.badOption ??= number;
+  else into.push(text);
 }

@@ -3,11 +3,13 @@
  * what it cost. `body-transfer.ts` makes one or many exchanges of it.
  */
 import type { Timer } from "../ports/clock.ts";
+import { findBackOffMs, startBackOff } from "./back-off.ts";
 import { ClientExchange, type ExchangeEnd, type ExchangeHooks, type RequestMessage } from "./client-exchange.ts";
 import type { CoapOption, ExchangeFacts, OutgoingRequest, RequestControl, RequestFailure } from "./message.ts";
 import type { MessageLayer } from "./message-layer.ts";
 import { exchangeLifetimeMs, type TransmissionParameters } from "./parameters.ts";
 import type { PeerRecord } from "./peer-table.ts";
+import type { ReceivedResponse } from "./response-fields.ts";
 import { SendTurn } from "./send-turn.ts";
 import type { TokenTable } from "./token-table.ts";
 
@@ -44,12 +46,16 @@ export class RequestFlow {
   #endWaiting: ((end: ExchangeEnd) => void) | undefined;
   #failure: Failed | undefined;
   #deadline: Timer | undefined;
+  /** Runs while the next message id is still taken. */
+  #pause: Timer | undefined;
   #datagramsSent = 0;
   #bytesSent = 0;
   #bytesReceived = 0;
   #token = noToken;
   #firstSentAt: number | undefined;
   #answeredAt: number | undefined;
+  /** Of a body in blocks; undefined while there is none. */
+  bodyBytesAcknowledged: number | undefined;
   readonly #onAbort = (): void => this.fail("cancelled");
 
   constructor(context: FlowContext, record: PeerRecord, request: OutgoingRequest, control: RequestControl) {
@@ -70,16 +76,26 @@ export class RequestFlow {
     return this.#context.layer.limits.responseBodyBytes;
   }
 
+  get resumeAtByte(): number {
+    return this.#control.resumeAtByte ?? 0;
+  }
+
+  /** Whether the response asks to come back later, so that sending the same again after the wait makes sense. */
+  isPostponed(response: ReceivedResponse): boolean {
+    return findBackOffMs(response, this.#context.layer.limits.longestBackOffMs) !== undefined;
+  }
+
   facts(): ExchangeFacts {
     const roundTripMs =
       this.#firstSentAt === undefined || this.#answeredAt === undefined ? undefined : this.#answeredAt - this.#firstSentAt;
-    return {
+    const facts: ExchangeFacts = {
       datagramsSent: this.#datagramsSent,
       bytesSent: this.#bytesSent,
       bytesReceived: this.#bytesReceived,
       token: this.#token,
       roundTripMs,
     };
+    return this.bodyBytesAcknowledged === undefined ? facts : { ...facts, bodyBytesAcknowledged: this.bodyBytesAcknowledged };
   }
 
   /** One message and its response. Later ones of the same flow go ahead of other requests to the peer. Rejects only for a message that cannot be encoded. */
@@ -92,6 +108,11 @@ export class RequestFlow {
       this.#endWaiting = resolve;
       // Another flow may be the one that hands over the turn: an error must not end up there.
       const start = (): void => {
+        const waitMs = this.#context.layer.messageIdWaitMs(this.record);
+        if (waitMs > 0) {
+          this.#pause = this.#context.layer.deadlines.after(waitMs, start);
+          return;
+        }
         try {
           this.#start(message, resolve);
         } catch (error) {
@@ -106,6 +127,7 @@ export class RequestFlow {
   fail(reason: RequestFailure, detail?: string): void {
     if (this.#failure !== undefined) return;
     this.#failure = detail === undefined ? { kind: "failed", reason } : { kind: "failed", reason, detail };
+    this.#pause?.cancel();
     const exchange = this.#exchange;
     if (exchange !== undefined) exchange.stop(this.#failure);
     else this.#endWaiting?.(this.#failure);
@@ -148,7 +170,7 @@ export class RequestFlow {
         timer?.cancel();
         this.#exchange = undefined;
         this.#bytesReceived += receivedBytes;
-        if (end.kind === "response") this.#answeredAt = layer.deadlines.now();
+        if (end.kind === "response") this.#onAnswered(end.response);
         message.onEnd?.(end);
         resolve(end);
       },
@@ -163,6 +185,16 @@ export class RequestFlow {
     if (!confirmable) this.#turn.leave(this);
     // `onSent` may have cancelled the flow while the exchange was being made.
     if (this.#failure !== undefined) exchange.stop(this.#failure);
+  }
+
+  #onAnswered(response: ReceivedResponse): void {
+    const { layer } = this.#context;
+    this.#answeredAt = layer.deadlines.now();
+    const backOffMs = findBackOffMs(response, layer.limits.longestBackOffMs);
+    if (backOffMs === undefined || layer.closed) return;
+    startBackOff(layer, this.#turn, backOffMs);
+    // A transfer that goes on waits like all others.
+    this.#turn.leave(this);
   }
 
   #countDatagram(lengthBytes: number): void {

@@ -67,9 +67,12 @@ function readOption(
     case OptionNumber.observe:
       response.observe = view.optionUint(index);
       return;
-    case OptionNumber.locationPath:
-      locationPath.push(view.optionText(index));
+    case OptionNumber.locationPath: {
+      const segment = view.findOptionText(index);
+      // A location with a piece that is no text leads nowhere: the elective option is ignored (RFC 7252 §5.4.1).
+      if (segment !== undefined) locationPath.push(segment);
       return;
+    }
     case OptionNumber.contentFormat:
       response.contentFormat = view.optionUint(index);
       return;

@@ -37,8 +37,8 @@ export class ServedRequests {
   constructor(layer: MessageLayer) {
     this.#layer = layer;
     const budget = new ByteBudget(layer.limits.bodyBytes);
-    this.#assemblies = new BodyAssemblies(layer.deadlines, layer.limits, budget);
-    this.#kept = new KeptResponses(layer.deadlines, layer.limits, budget);
+    this.#assemblies = new BodyAssemblies(layer, budget);
+    this.#kept = new KeptResponses(layer, budget);
     this.observations = new ServedObservations(layer);
   }
 
@@ -47,6 +47,11 @@ export class ServedRequests {
   }
 
   onRequest(record: PeerRecord, view: MessageView, receipt: Receipt): void {
+    const verdict = this.#layer.admit(record);
+    if (verdict !== "admitted") {
+      this.#refuseRate(record, view, receipt, verdict);
+      return;
+    }
     const fields = readRequestFields(view);
     const asked = fields.block2 === undefined ? undefined : findBlock(fields.block2);
     const arriving = fields.block1 === undefined ? undefined : findBlock(fields.block1);
@@ -68,6 +73,17 @@ export class ServedRequests {
     if (refusal !== undefined) this.#finish(exchange, refusal, undefined);
     else if (arriving !== undefined) this.#assemble(exchange, arriving, view.payload());
     else this.#serve(exchange, view.payload());
+  }
+
+  /** The answer is not kept: what was refused is judged anew when it comes again. A non-confirmable message just meets silence. */
+  #refuseRate(record: PeerRecord, view: MessageView, receipt: Receipt, verdict: "peer-over" | "all-over"): void {
+    this.#layer.counters.refusedRate++;
+    this.#layer.release(record, receipt);
+    if (view.type !== MessageType.confirmable) return;
+    // RFC 8516 §3 for a peer that asks too much, RFC 7252 §5.9.3.4 for a server that has too much to do.
+    const code = verdict === "peer-over" ? ResponseCode.tooManyRequests : ResponseCode.serviceUnavailable;
+    const head = { type: MessageType.acknowledgement, messageId: view.messageId, token: view.token() };
+    this.#layer.send(record, writeResponse(this.#layer.writer, head, { code, maxAgeSeconds: busyMaxAgeSeconds }));
   }
 
   /** What stands in the way of a handler, in the order the standard decides it. */
