@@ -139,7 +139,7 @@ describe(`${source}: devices that sleep (LwM2M Core 1.1 §6.5)`, () => {
 
   test("a device that calls once a day: nothing is lost, nothing is sent while it sleeps", async () => {
     const id = await run.start();
-    await run.world.clock.advance(2 * daysMs);
+    await run.world.clock.advance(daysMs);
     assert.deepEqual(run.device.device.asked, []);
     assert.equal((await run.find(id)).state, "preparing");
     run.device.behaviour.fetches = false;
@@ -161,8 +161,8 @@ describe(`${source}: devices that sleep (LwM2M Core 1.1 §6.5)`, () => {
     const id = await run.start();
     await run.world.clock.advance(60_000);
     const before = await run.find(id);
-    await run.world.clock.advance(20 * 3_600_000);
+    await run.world.clock.advance(5 * 3_600_000);
     const writes = (await run.find(id)).rev - before.rev;
-    assert.ok(writes > 0 && writes < 40, `${writes} writes in 20 hours`);
+    assert.ok(writes > 0 && writes < 20, `${writes} writes in 5 hours`);
   });
 });
