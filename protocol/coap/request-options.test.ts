@@ -18,7 +18,7 @@ test("RFC 7252 §3.2, §5.4.3: Uri-Path and Uri-Query that are no UTF-8 are answ
     const [reply = ""] = await peer.ask(`4101${id}77${bad}`);
     assert.ok(reply.startsWith(`6182${id}77ff`), `${bad}: ${reply}`);
   }
-  assert.deepEqual(seen, []);
+  assert.equal(seen.length, 0);
   // é, a byte order mark that belongs to the text, and 🌡.
   await peer.ask("4101100077b2c3a9 03efbbbf 04f09f8ca1 42c3a9");
   assert.deepEqual([seen[0]?.path, seen[0]?.query], [["é", "\ufeff", "🌡"], ["é"]]);
