@@ -1,8 +1,8 @@
-/** The features of the LwM2M server, wired from below upwards: devices, registration, operations, observations, twin, firmware, provisioning. */
+/** The features of the LwM2M server, wired from below upwards: models, devices, registration, operations, observations, twin, firmware, provisioning. */
 import { type BootstrapService, openBootstrapService } from "@lwm2m/bootstrap/bootstrap-service";
 import { openCatalogue } from "@lwm2m/object-registry/catalogue";
 import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
-import { typeLookup } from "@lwm2m/object-registry/type-lookup";
+import { nearestDefinition, typeLookup } from "@lwm2m/object-registry/type-lookup";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Random } from "@lwm2m/protocol/ports/random";
@@ -24,6 +24,9 @@ import { openUpdateService } from "./firmware/update-service.ts";
 import { updateCollection } from "./firmware/update-store.ts";
 import type { Route } from "./http/route.ts";
 import type { Log } from "./log.ts";
+import { modelRoutes } from "./models/model-http.ts";
+import { type CountUsers, openModelService } from "./models/model-service.ts";
+import { modelCollection } from "./models/model-store.ts";
 import { observationRoutes } from "./observations/observation-http.ts";
 import { openObservationService, rememberObservations } from "./observations/observation-service.ts";
 import { observationCollection } from "./observations/observation-store.ts";
@@ -63,6 +66,7 @@ export const collections: readonly CollectionDefinition[] = [
   packageCollection,
   updateCollection,
   bootstrapConfigs,
+  modelCollection,
 ];
 
 /** Those whose documents carry events until the relay has moved them to the log. */
@@ -104,7 +108,8 @@ const secondsPerDay = 86_400;
 export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Promise<Features> {
   const { store, clock, supervisor, settings } = deps;
   const { coap } = doors;
-  const registry = openCatalogue();
+  const models = await openModelService({ store, clock, catalogue: openCatalogue() });
+  const { registry } = models;
   const devices = openDeviceService(deps);
   const registrations = await openRegistrationService({ ...deps, devices, awakeWindowMs: settings.awakeSeconds * 1_000 });
   const remembered = await rememberObservations(store, registrations);
@@ -136,6 +141,9 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
     },
     registrationFacet(registrations),
   ];
+  // A version without a model of its own is read by the nearest one: that one is in use too.
+  const countUsers: CountUsers = (objectId, version) =>
+    registrations.countWithObject(objectId, (registered) => nearestDefinition(registry, objectId, registered)?.version === version);
   const isKnownDevice = (endpoint: string): Promise<boolean> => devices.isKnown(endpoint);
   return {
     routes: [
@@ -148,6 +156,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       ...packageRoutes({ packages, updates }),
       ...updateRoutes({ updates, packages, isKnownDevice, now: () => clock.now() }),
       ...provisioningRoutes(configs, clock),
+      ...modelRoutes({ models, countUsers }),
     ],
     start: () => operations.start(),
     async close() {

@@ -8,7 +8,7 @@ import { type Json, StorageUnavailableError } from "../storage/collection.ts";
 import { openHttpListener } from "./platform/http-listener.ts";
 import { parsePrefer } from "./prefer.ts";
 import { type ReplyContext, sendReply } from "./reply.ts";
-import { hasBody, jsonBodyReader } from "./request-body.ts";
+import { findUploadProblem, hasBody, jsonBodyReader } from "./request-body.ts";
 import { type CheckedRoute, checkedRoutes } from "./request-schema.ts";
 import type { Reply, Route, RouteRequest } from "./route.ts";
 import { type RouteTable, routeTable } from "./route-table.ts";
@@ -207,6 +207,8 @@ function routeHandler(settings: HttpDoorSettings): (checked: CheckedRoute, match
     if (route.body === undefined && hasBody(request)) {
       return { problem: { type: "bad-request", detail: `${request.method} takes no body at this address` } };
     }
+    const misfit = route.mediaTypes === undefined ? undefined : findUploadProblem(request, route.mediaTypes);
+    if (misfit !== undefined) return { problem: misfit };
     if (route.body !== undefined && request.headers.expect !== undefined) response.writeContinue();
     let body: Json | undefined;
     if (route.body !== undefined && route.body !== "binary") {

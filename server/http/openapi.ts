@@ -117,7 +117,8 @@ const acceptedHeaders = {
 } as const;
 
 function requestBodyOf(route: Route, body: JsonSchema | "binary"): unknown {
-  const content = body === "binary" ? { "application/octet-stream": {} } : { "application/json": { schema: body } };
+  const mediaTypes = route.mediaTypes ?? ["application/octet-stream"];
+  const content = body === "binary" ? Object.fromEntries(mediaTypes.map((name) => [name, {}])) : { "application/json": { schema: body } };
   return { required: isBodyRequired(route), content };
 }
 

@@ -10,6 +10,7 @@ export const problemTypes = {
   "operation-unknown": { status: 404, title: "No operation has this id" },
   "package-unknown": { status: 404, title: "No package has this id" },
   "update-unknown": { status: 404, title: "No firmware update has this id" },
+  "model-unknown": { status: 404, title: "No object model has this id and version" },
   "value-unknown": { status: 404, title: "No value of this resource is known yet" },
   "method-not-allowed": { status: 405, title: "The address does not take this method" },
   "operation-not-allowed": { status: 405, title: "The object model does not allow this operation here" },
@@ -20,6 +21,7 @@ export const problemTypes = {
   "unsupported-media-type": { status: 415, title: "The media type is not taken here" },
   "path-not-in-model": { status: 422, title: "The path is not in the device's object model" },
   "value-type-mismatch": { status: 422, title: "The value does not fit the resource" },
+  "model-invalid": { status: 422, title: "The file is not an object definition file" },
   "idempotency-mismatch": { status: 422, title: "The Idempotency-Key was used with another request" },
   "queue-full": { status: 429, title: "Too many operations wait for this device" },
   "internal-error": { status: 500, title: "The server failed" },
@@ -35,7 +37,7 @@ export interface Problem {
   readonly type: ProblemType;
   /** What was got, what was expected, where. */
   readonly detail: string;
-  /** JSON pointers of the fields at fault. */
+  /** JSON pointers of the fields at fault; in XML the path of the element. */
   readonly errors?: readonly { readonly pointer: string; readonly detail: string }[];
   /** `"4.05"`, when a device's answer is the cause. */
   readonly coapCode?: string;

@@ -15,6 +15,17 @@ export function hasBody(request: Request): boolean {
   return request.headers["transfer-encoding"] !== undefined || Number(request.headers["content-length"] ?? 0) > 0;
 }
 
+/** Of an upload that names the media types it takes; the bytes are taken as they come, so no Content-Encoding either. */
+export function findUploadProblem(request: Request, mediaTypes: readonly string[]): Problem | undefined {
+  const expected = mediaTypes.join(" or ");
+  if (!hasBody(request)) return { type: "bad-request", detail: `got no body, expected ${expected}` };
+  const { "content-type": got = "", "content-encoding": encoding = "identity" } = request.headers;
+  if (encoding !== "identity") return { type: "unsupported-media-type", detail: "send this body without Content-Encoding" };
+  if (mediaTypes.includes(got.split(";", 1)[0]?.trim().toLowerCase() ?? "")) return undefined;
+  const named = got === "" ? "no Content-Type" : `Content-Type ${JSON.stringify(got.slice(0, 80))}`;
+  return { type: "unsupported-media-type", detail: `got ${named}, expected ${expected}` };
+}
+
 export function jsonBodyReader(limitBytes: number): ReadJsonBody {
   const readRaw = express.raw({ limit: limitBytes, type: () => true });
   return async (request, response) => {

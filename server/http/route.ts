@@ -21,6 +21,8 @@ export interface Route {
   readonly headers?: readonly ("Prefer" | "Idempotency-Key")[];
   /** Schema of the JSON body, or `"binary"`: the handler reads `stream`. Absent: a body is refused. */
   readonly body?: JsonSchema | "binary";
+  /** For `"binary"`: the media types taken, others are 415 and an empty body is 400. Absent: any, the handler looks. */
+  readonly mediaTypes?: readonly string[];
   /** Whether a request without a body is refused (400). Default: yes, unless the schema is an object without required members. */
   readonly bodyRequired?: boolean;
   /** Replies by status; problems need not be listed. */

@@ -185,6 +185,15 @@ export class RegistrationService implements Registrations {
     this.#windows.end(endpoint);
   }
 
+  /** Live registrations that name this object in a version that is meant. Looks at every one: for rare questions. */
+  async countWithObject(objectId: number, isMeant: (version: string) => boolean): Promise<number> {
+    let count = 0;
+    for await (const { objects } of this.#store.live()) {
+      if (objects.some(({ id, version }) => id === objectId && isMeant(version))) count += 1;
+    }
+    return count;
+  }
+
   /** The device was deleted from the registry. */
   async forget(endpoint: string): Promise<void> {
     const registration = await this.#store.findLast(endpoint);
