@@ -38,7 +38,9 @@ async function main(args: readonly string[]): Promise<number> {
 async function openSource({ command, targetText, waitSeconds }: Options, target: WireTarget): Promise<ClientSource> {
   const server = await WireServer.open(target);
   const source = new ClientSource(server, command);
-  process.once("SIGINT", () => void Promise.resolve(source.end()).then(() => process.exit(interrupted)));
+  // The command is in a process group of its own: it does not hear what ends the runner.
+  for (const signal of ["SIGINT", "SIGTERM"] as const)
+    process.once(signal, () => void Promise.resolve(source.end()).then(() => process.exit(interrupted)));
   if (command !== undefined) return source;
   process.stderr.write(`waiting ${waitSeconds} s for a client that registers at ${targetText}\n`);
   if ((await server.registration(waitSeconds * 1_000)) !== undefined) return source;
