@@ -1,6 +1,6 @@
 /** What the layers above CoAP may rely on; `endpoint.ts` implements it over any `DatagramSocket`. */
 import type { SocketAddress } from "../ports/datagram-socket.ts";
-import type { OutgoingRequest, Peer, RequestControl, RequestHandler, RequestOutcome } from "./message.ts";
+import type { HandlerAbilities, OutgoingRequest, Peer, RequestControl, RequestHandler, RequestOutcome } from "./message.ts";
 import type { HeldObservation, ObservationKey, ObservationListener, ObserveOutcome } from "./observation.ts";
 import type { TransmissionParameters } from "./parameters.ts";
 
@@ -9,7 +9,7 @@ export interface CoapEndpoint {
   /** The peer at an address without a security context (NoSec). */
   peerAt(address: SocketAddress): Peer;
   /** Serves every request; replaces an earlier handler. Without one: 4.04. A handler that throws or rejects is a bug: 5.00, logged. */
-  handle(handler: RequestHandler): void;
+  handle(handler: RequestHandler, abilities?: HandlerAbilities): void;
   /** One request at a time to a peer (NSTART 1); further ones wait in a bounded queue. Never rejects. */
   request(peer: Peer, request: OutgoingRequest, control?: RequestControl): Promise<RequestOutcome>;
   /** GET or FETCH with Observe 0. Never rejects. */

@@ -2,6 +2,7 @@
 import type { Clock } from "../ports/clock.ts";
 import type { DatagramSocket, SocketAddress } from "../ports/datagram-socket.ts";
 import type { Random } from "../ports/random.ts";
+import type { Challenge } from "./address-proof.ts";
 import { type TransferVariant, transfer } from "./body-transfer.ts";
 import type { ExchangeEnd } from "./client-exchange.ts";
 import { isSuccess } from "./codes.ts";
@@ -9,7 +10,7 @@ import { type CoapCounters, createCoapCounters } from "./counters.ts";
 import type { CoapEndpoint } from "./endpoint-contract.ts";
 import { HeldRelation } from "./held-observations.ts";
 import { type CoapLimits, defaultLimits } from "./limits.ts";
-import type { OutgoingRequest, Peer, RequestControl, RequestHandler, RequestOutcome } from "./message.ts";
+import type { HandlerAbilities, OutgoingRequest, Peer, RequestControl, RequestHandler, RequestOutcome } from "./message.ts";
 import { MessageLayer } from "./message-layer.ts";
 import type { TraceEvent } from "./message-layer-contract.ts";
 import type { HeldObservation, ObservationKey, ObservationListener, ObserveOutcome } from "./observation.ts";
@@ -30,6 +31,11 @@ export interface EndpointSettings {
   readonly onTrace?: (event: TraceEvent) => void;
   /** A handler or listener that threw or rejected: a bug above this endpoint, or in it. */
   readonly onBug?: (error: unknown) => void;
+  /**
+   * Which requests of a peer that has not proved yet that it receives at its address are answered 4.01 with an Echo value to repeat
+   * (RFC 9175 §2.3, §2.4); without it none.
+   */
+  readonly challenge?: Challenge;
   /** Counted into, if given; made by `createCoapCounters`. */
   readonly counters?: CoapCounters;
 }
@@ -57,7 +63,7 @@ class Endpoint implements CoapEndpoint {
     });
     const tokens = new TokenTable(this.#layer);
     this.#context = { layer: this.#layer, tokens, open: new Set() };
-    this.#served = new ServedRequests(this.#layer);
+    this.#served = new ServedRequests(this.#layer, settings.challenge);
     this.#layer.start({
       onRequest: (record, view, receipt) => this.#served.onRequest(record, view, receipt),
       onResponse: (record, view, receipt) => tokens.onResponse(record, view, receipt),
@@ -73,8 +79,8 @@ class Endpoint implements CoapEndpoint {
     return { key: this.#layer.keyOf(address), address, identity: noIdentity };
   }
 
-  handle(handler: RequestHandler): void {
-    this.#served.handle(handler);
+  handle(handler: RequestHandler, abilities: HandlerAbilities = {}): void {
+    this.#served.handle(handler, abilities);
   }
 
   async request(peer: Peer, request: OutgoingRequest, control: RequestControl = {}): Promise<RequestOutcome> {

@@ -42,6 +42,10 @@ export interface IncomingRequest {
   readonly accept: number | undefined;
   /** 0 asks to observe, 1 to stop (RFC 7641 §2). */
   readonly observe: number | undefined;
+  /** ETags of If-Match, an empty one for "any" (RFC 7252 §5.10.8.1); only for handlers that keep preconditions, others never see such a request. */
+  readonly ifMatch?: readonly Uint8Array[];
+  /** If-None-Match (RFC 7252 §5.10.8.2); likewise. */
+  readonly ifNoneMatch?: true;
   /** Options with no field of their own here: all of them elective or known critical. */
   readonly options: readonly CoapOption[];
   /** Owned by the receiver: never a view of the datagram. */
@@ -79,6 +83,11 @@ export type NotifyOutcome = { readonly ok: true } | { readonly ok: false; readon
 
 /** Synchronous where it can be: a returned promise costs a separate response when it takes long. */
 export type RequestHandler = (request: IncomingRequest) => OutgoingResponse | Promise<OutgoingResponse>;
+
+export interface HandlerAbilities {
+  /** It looks at `ifMatch` and `ifNoneMatch` and answers 4.12 where they say so; default: such requests are refused with 4.02. */
+  readonly preconditions?: boolean;
+}
 
 /** A request this endpoint sends; a body over the block size goes out by Block1 (RFC 7959 §2.5). */
 export interface OutgoingRequest {

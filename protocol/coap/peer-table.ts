@@ -31,6 +31,8 @@ export class PeerRecord implements DedupChain {
   nextMessageId: number;
   /** Made when the ids have been used for long enough to matter. */
   messageIdHistory: Float64Array | undefined = undefined;
+  /** The Echo value it has to repeat, or that it did (`address-proof.ts`). */
+  proof: Uint8Array | "given" | undefined = undefined;
   /** Requests taken in so far are paid for until then, milliseconds since the endpoint opened (`admission.ts`). */
   paidUntil = 0;
   lastSeenAt = 0;

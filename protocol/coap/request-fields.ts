@@ -1,4 +1,5 @@
 /** What a received request asks, read from its options in one pass (RFC 7252 §5.4, §5.10). */
+import { ResponseCode } from "./codes.ts";
 import type { CoapOption } from "./message.ts";
 import type { MessageView } from "./message-view.ts";
 import { findOptionRule, isCritical, isRecognized, OptionNumber } from "./options.ts";
@@ -14,6 +15,11 @@ export interface RequestFields {
   block2: number | undefined;
   size1: number | undefined;
   requestTag: Uint8Array | undefined;
+  echo: Uint8Array | undefined;
+  /** Which classes of answers the peer has no use for, a bit each (RFC 7967 §2.1); 0 for none. */
+  noResponse: number;
+  ifMatch: Uint8Array[] | undefined;
+  ifNoneMatch: boolean;
   readonly options: CoapOption[];
   /** The first critical option that is not recognized or not served here: 4.02 (RFC 7252 §5.4.1). */
   badOption: number | undefined;
@@ -32,6 +38,10 @@ export function readRequestFields(view: MessageView): RequestFields {
     block2: undefined,
     size1: undefined,
     requestTag: undefined,
+    echo: undefined,
+    noResponse: 0,
+    ifMatch: undefined,
+    ifNoneMatch: false,
     options: [],
     badOption: undefined,
     proxied: false,
@@ -81,10 +91,18 @@ function readOption(fields: RequestFields, view: MessageView, index: number, num
     case OptionNumber.proxyScheme:
       fields.proxied = true;
       return;
+    case OptionNumber.echo:
+      fields.echo = view.optionValue(index);
+      return;
+    case OptionNumber.noResponse:
+      fields.noResponse = view.optionUint(index);
+      return;
     case OptionNumber.ifMatch:
+      fields.ifMatch ??= [];
+      fields.ifMatch.push(view.optionValue(index));
+      return;
     case OptionNumber.ifNoneMatch:
-      // No resource here keeps the state a precondition needs; executing the request regardless would break its promise.
-      fields.badOption ??= number;
+      fields.ifNoneMatch = true;
       return;
     default:
       fields.options.push({ number, value: view.optionValue(index) });
@@ -96,4 +114,15 @@ function readText(fields: RequestFields, into: string[], view: MessageView, inde
   const text = view.findOptionText(index);
   if (text === undefined) fields.badOption ??= number;
   else into.push(text);
+}
+
+/** The option that asks for a precondition, if one does. */
+export function findPrecondition(fields: RequestFields): number | undefined {
+  if (fields.ifMatch !== undefined) return OptionNumber.ifMatch;
+  return fields.ifNoneMatch ? OptionNumber.ifNoneMatch : undefined;
+}
+
+/** RFC 7967 §2.1: bit 1 stands for class 2, bit 3 for class 4, bit 4 for class 5. A 2.31 is part of a transfer and always wanted. */
+export function isUnwanted(fields: RequestFields, code: number): boolean {
+  return fields.noResponse !== 0 && code !== ResponseCode.continue && (fields.noResponse & (1 << ((code >> 5) - 1))) !== 0;
 }

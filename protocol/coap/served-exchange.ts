@@ -5,7 +5,7 @@ import { Method } from "./codes.ts";
 import type { IncomingRequest, OutgoingResponse } from "./message.ts";
 import type { Receipt } from "./message-layer-contract.ts";
 import type { PeerRecord } from "./peer-table.ts";
-import type { RequestFields } from "./request-fields.ts";
+import { findPrecondition, type RequestFields } from "./request-fields.ts";
 import { etagOf, isBodySource } from "./response-slice.ts";
 import type { ResponsePart } from "./response-writer.ts";
 
@@ -28,7 +28,7 @@ export interface ServedExchange {
 
 export function requestOf(exchange: ServedExchange, payload: Uint8Array): IncomingRequest {
   const { fields } = exchange;
-  return {
+  const request: IncomingRequest = {
     peer: exchange.record.peer,
     method: exchange.method,
     confirmable: exchange.confirmable,
@@ -39,6 +39,12 @@ export function requestOf(exchange: ServedExchange, payload: Uint8Array): Incomi
     observe: fields.observe,
     options: fields.options,
     payload,
+  };
+  if (findPrecondition(fields) === undefined) return request;
+  return {
+    ...request,
+    ...(fields.ifMatch === undefined ? {} : { ifMatch: fields.ifMatch }),
+    ...(fields.ifNoneMatch ? { ifNoneMatch: true } : {}),
   };
 }
 

@@ -4,18 +4,19 @@
  *   open --answer at hand--> done (piggybacked, or NON)
  *   open --handler thinks longer than the piggyback time--> acknowledged (empty ACK) --answer--> done (separate response)
  */
+import { type Challenge, findChallenge } from "./address-proof.ts";
 import { type Block, findBlock } from "./block-option.ts";
 import { BodyAssemblies } from "./body-assembly.ts";
 import { ByteBudget } from "./byte-budget.ts";
 import { isSuccess, Method, ResponseCode } from "./codes.ts";
 import { KeptResponses } from "./kept-responses.ts";
-import type { IncomingRequest, OutgoingResponse, RequestHandler } from "./message.ts";
+import type { HandlerAbilities, IncomingRequest, OutgoingResponse, RequestHandler } from "./message.ts";
 import type { MessageLayer } from "./message-layer.ts";
 import type { Receipt } from "./message-layer-contract.ts";
 import { MessageType, type MessageView } from "./message-view.ts";
 import { describeOption } from "./options.ts";
 import type { PeerRecord } from "./peer-table.ts";
-import { readRequestFields } from "./request-fields.ts";
+import { findPrecondition, isUnwanted, readRequestFields } from "./request-fields.ts";
 import { isBodySource, planSlice } from "./response-slice.ts";
 import { type ResponsePart, writeResponse } from "./response-writer.ts";
 import { isRepeatable, partOf, requestOf, type ServedExchange, sliceHead, transferKey } from "./served-exchange.ts";
@@ -28,22 +29,26 @@ const highestMethod = Method.ipatch;
 
 export class ServedRequests {
   readonly #layer: MessageLayer;
+  readonly #challenge: Challenge | undefined;
   readonly #assemblies: BodyAssemblies;
   readonly #kept: KeptResponses;
   readonly observations: ServedObservations;
   #handler: RequestHandler = () => ({ code: ResponseCode.notFound });
+  #keepsPreconditions = false;
   #thinking = 0;
 
-  constructor(layer: MessageLayer) {
+  constructor(layer: MessageLayer, challenge: Challenge | undefined) {
     this.#layer = layer;
+    this.#challenge = challenge;
     const budget = new ByteBudget(layer.limits.bodyBytes);
     this.#assemblies = new BodyAssemblies(layer, budget);
     this.#kept = new KeptResponses(layer, budget);
     this.observations = new ServedObservations(layer);
   }
 
-  handle(handler: RequestHandler): void {
+  handle(handler: RequestHandler, abilities: HandlerAbilities): void {
     this.#handler = handler;
+    this.#keepsPreconditions = abilities.preconditions ?? false;
   }
 
   onRequest(record: PeerRecord, view: MessageView, receipt: Receipt): void {
@@ -89,16 +94,18 @@ export class ServedRequests {
   /** What stands in the way of a handler, in the order the standard decides it. */
   #findRefusal(exchange: ServedExchange, asked: Block | undefined, arriving: Block | undefined): ResponsePart | undefined {
     const { fields, method } = exchange;
-    if (fields.badOption !== undefined) {
+    // A handler that does not look at a precondition would break its promise.
+    const badOption = fields.badOption ?? (this.#keepsPreconditions ? undefined : findPrecondition(fields));
+    if (badOption !== undefined) {
       this.#layer.counters.badOptions++;
-      return { code: ResponseCode.badOption, payload: encoder.encode(describeOption(fields.badOption)) };
+      return { code: ResponseCode.badOption, payload: encoder.encode(describeOption(badOption)) };
     }
     if (fields.proxied) return { code: ResponseCode.proxyingNotSupported };
     if (method > highestMethod) return { code: ResponseCode.methodNotAllowed };
     // RFC 7959 §2.2: SZX 7 is reserved and answered 4.00.
     if (fields.block2 !== undefined && asked === undefined) return { code: ResponseCode.badRequest };
     if (fields.block1 !== undefined && arriving === undefined) return { code: ResponseCode.badRequest };
-    return undefined;
+    return findChallenge(exchange, this.#challenge, this.#layer.random);
   }
 
   /** Our own block size, if smaller, stands in the answer, and the peer goes on with it (RFC 7959 §2.5, "early negotiation"). */
@@ -262,7 +269,10 @@ export class ServedRequests {
     const relation = this.observations.findGrant(record, token, exchange.observe, response);
     const whole: ResponsePart =
       relation === undefined && exchange.echoed === undefined ? part : { ...part, observe: relation?.sequence, block1: exchange.echoed };
-    if (exchange.confirmable && !exchange.acknowledged) {
+    if (relation === undefined && isUnwanted(exchange.fields, whole.code)) {
+      // RFC 7967 §2.1: a confirmable request is still acknowledged.
+      if (exchange.confirmable && !exchange.acknowledged) layer.acknowledge(record, exchange.messageId, exchange.receipt);
+    } else if (exchange.confirmable && !exchange.acknowledged) {
       const head = { type: MessageType.acknowledgement, messageId: exchange.messageId, token };
       layer.reply(record, writeResponse(layer.writer, head, whole), exchange.receipt, isRepeatable(exchange.method));
     } else {
