@@ -2,7 +2,7 @@
 import { type BootstrapService, openBootstrapService } from "@lwm2m/bootstrap/bootstrap-service";
 import { openCatalogue } from "@lwm2m/object-registry/catalogue";
 import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
-import { nearestDefinition, typeLookup } from "@lwm2m/object-registry/type-lookup";
+import { typeLookup } from "@lwm2m/object-registry/type-lookup";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Random } from "@lwm2m/protocol/ports/random";
@@ -25,7 +25,7 @@ import { updateCollection } from "./firmware/update-store.ts";
 import type { Route } from "./http/route.ts";
 import type { Log } from "./log.ts";
 import { modelRoutes } from "./models/model-http.ts";
-import { type CountUsers, openModelService } from "./models/model-service.ts";
+import { openModelService } from "./models/model-service.ts";
 import { modelCollection } from "./models/model-store.ts";
 import { observationRoutes } from "./observations/observation-http.ts";
 import { openObservationService, rememberObservations } from "./observations/observation-service.ts";
@@ -42,6 +42,7 @@ import { findLocalAddressTowards } from "./platform/local-address.ts";
 import { BootstrapConfigStore, bootstrapConfigs } from "./provisioning/bootstrap-config-store.ts";
 import { bootstrapEvent } from "./provisioning/bootstrap-news.ts";
 import { provisioningRoutes } from "./provisioning/provisioning-http.ts";
+import { modelUsers } from "./registration/model-users.ts";
 import { registrationCoapRoute } from "./registration/registration-coap.ts";
 import { registrationFacet, registrationRoutes } from "./registration/registration-http.ts";
 import { openRegistrationService } from "./registration/registration-service.ts";
@@ -141,9 +142,6 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
     },
     registrationFacet(registrations),
   ];
-  // A version without a model of its own is read by the nearest one: that one is in use too.
-  const countUsers: CountUsers = (objectId, version) =>
-    registrations.countWithObject(objectId, (registered) => nearestDefinition(registry, objectId, registered)?.version === version);
   const isKnownDevice = (endpoint: string): Promise<boolean> => devices.isKnown(endpoint);
   return {
     routes: [
@@ -156,7 +154,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       ...packageRoutes({ packages, updates }),
       ...updateRoutes({ updates, packages, isKnownDevice, now: () => clock.now() }),
       ...provisioningRoutes(configs, clock),
-      ...modelRoutes({ models, countUsers }),
+      ...modelRoutes({ models, countUsers: modelUsers(registrations, registry) }),
     ],
     start: () => operations.start(),
     async close() {

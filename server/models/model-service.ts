@@ -17,7 +17,7 @@ export interface ModelServiceDeps {
   readonly store: Store;
   readonly clock: Clock;
   readonly catalogue: ObjectRegistry;
-  readonly limits?: Pick<typeof modelLimits, "versions" | "resources">;
+  readonly limits?: { readonly versions: number; readonly resources: number };
 }
 
 export interface ModelChange {

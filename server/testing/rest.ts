@@ -8,11 +8,13 @@ import { updateRoutes } from "../firmware/update-http.ts";
 import { checkedRoutes } from "../http/request-schema.ts";
 import type { Reply } from "../http/route.ts";
 import { routeTable } from "../http/route-table.ts";
+import { modelRoutes } from "../models/model-http.ts";
 import { observationRoutes } from "../observations/observation-http.ts";
 import { IdempotencyKeys } from "../operations/idempotency.ts";
 import { OperationDoor } from "../operations/operation-door.ts";
 import { operationRoutes } from "../operations/operation-http.ts";
 import { resourceRoutes } from "../operations/resource-http.ts";
+import { modelUsers } from "../registration/model-users.ts";
 import { registrationFacet, registrationRoutes } from "../registration/registration-http.ts";
 import type { Json } from "../storage/collection.ts";
 import { openSupervisor } from "../supervisor.ts";
@@ -39,7 +41,7 @@ export type Rest = (method: string, address: string, call?: Call) => Promise<Ans
 /** `packages`: in place of the world's own. */
 export function restOf(world: ServerWorld, packages: PackageService = world.server.packages): Rest {
   const { server, registry, clock, store } = world;
-  const { devices, registrations, operations, observations, twins, updates } = server;
+  const { devices, registrations, operations, observations, twins, updates, models } = server;
   const keys = new IdempotencyKeys(store, clock, openSupervisor({ error: (message) => assert.fail(message) }));
   const door = new OperationDoor({ operations, registrations, registry, keys, clock });
   const facets = [
@@ -59,6 +61,7 @@ export function restOf(world: ServerWorld, packages: PackageService = world.serv
       ...observationRoutes(observations, door),
       ...packageRoutes({ packages, updates }),
       ...updateRoutes({ updates, packages, isKnownDevice: (endpoint) => devices.isKnown(endpoint), now: () => clock.now() }),
+      ...modelRoutes({ models, countUsers: modelUsers(registrations, registry) }),
     ]),
   );
   return async (method, address, { body, waitMs, key, upload } = {}) => {

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { openCatalogue } from "@lwm2m/object-registry/catalogue";
+import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
 import { openCoapEndpoint } from "@lwm2m/protocol/coap/endpoint";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import { MemoryNetwork } from "@lwm2m/protocol/testing/memory-network";
@@ -20,6 +21,8 @@ import { openPackageService, type PackageService } from "../firmware/package-ser
 import { packageCollection } from "../firmware/package-store.ts";
 import { openUpdateService, type UpdateService } from "../firmware/update-service.ts";
 import { updateCollection } from "../firmware/update-store.ts";
+import { type ModelService, openModelService } from "../models/model-service.ts";
+import { modelCollection } from "../models/model-store.ts";
 import { type ObservationService, openObservationService, rememberObservations } from "../observations/observation-service.ts";
 import { observationCollection } from "../observations/observation-store.ts";
 import { idempotencyCollection } from "../operations/idempotency.ts";
@@ -55,11 +58,12 @@ export interface RunningServer {
   readonly twins: TwinService;
   readonly packages: PackageService;
   readonly updates: UpdateService;
+  readonly models: ModelService;
   /** Failures of background work: a test ends with none. */
   readonly failures: readonly string[];
 }
 
-const registry = openCatalogue();
+const catalogue = openCatalogue();
 
 /** One test: a directory, a clock, a network; servers come and go on it. */
 export class ServerWorld {
@@ -67,7 +71,6 @@ export class ServerWorld {
   readonly clock: VirtualClock;
   readonly network: MemoryNetwork;
   readonly random = seededRandom(7);
-  readonly registry = registry;
   #store: WatchedStore | undefined;
   #server: RunningServer | undefined;
   #failures: string[] = [];
@@ -90,6 +93,11 @@ export class ServerWorld {
     return this.#server;
   }
 
+  /** The catalogue and the models of the server that runs. */
+  get registry(): ObjectRegistry {
+    return this.server.models.registry;
+  }
+
   get store(): WatchedStore {
     if (this.#store === undefined) throw new Error("no store is open");
     return this.#store;
@@ -97,7 +105,7 @@ export class ServerWorld {
 
   async start(limits: Partial<OperationServiceLimits> = {}): Promise<RunningServer> {
     const { clock, random } = this;
-    const collections = [...withOutbox, eventsDefinition, idempotencyCollection, packageCollection];
+    const collections = [...withOutbox, eventsDefinition, idempotencyCollection, packageCollection, modelCollection];
     const store = watchStore(await openEmbeddedStore({ directory: this.directory, collections, strictFilters: true }));
     this.#store = store;
     const failures: string[] = [];
@@ -111,6 +119,8 @@ export class ServerWorld {
       clock,
       collections: withOutbox.map((definition) => store.collection<DocumentWithOutbox>(definition)),
     });
+    const models = await openModelService({ store, clock, catalogue });
+    const { registry } = models;
     const devices = openDeviceService({ store, relay, clock, supervisor });
     const registrations = await openRegistrationService({ store, relay, events, devices, clock, random, supervisor });
     const remembered = await rememberObservations(store, registrations);
@@ -137,7 +147,7 @@ export class ServerWorld {
     const send = sendCoapRoute({ registrations, registry, clock, learn });
     coap.handle(coapRouter([registrationCoapRoute(registrations), send, { prefix: "fw", handle: servePackage }]));
     await operations.start();
-    this.#server = { coap, events, devices, registrations, operations, observations, twins, packages, updates, failures };
+    this.#server = { coap, events, devices, registrations, operations, observations, twins, packages, updates, models, failures };
     this.#closeServer = async (graceful) => {
       await updates.close();
       if (graceful) await operations.close();
