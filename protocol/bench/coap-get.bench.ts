@@ -1,6 +1,7 @@
 /**
- * CON GET answered with 64 B, deduplication on: CPU time of the server process per request, ours against npm `coap`, in turns
- * within one run. Sixty-four clients in a closed loop, one request each: npm `coap` loses datagrams with more.
+ * CON GET answered with 64 B, deduplication on: CPU time of the server process per request, ours against npm `coap` and libcoap's
+ * example server (which stores no answers for duplicates), in turns within one run. Sixty-four clients in a closed loop, one request
+ * each: npm `coap` loses datagrams with more.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { createSocket, type Socket } from "node:dgram";
@@ -9,11 +10,13 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { openUdpSocket } from "../platform/udp-socket.ts";
 import { type BenchOptions, type Figure, rounded } from "./figure.ts";
+import { cpuMicrosecondsOf, isLibcoapInstalled, startLibcoap } from "./libcoap-server.ts";
 
 const loopback = "127.0.0.1";
 const clients = 64;
 const rounds = 3;
 const warmUpShare = 0.25;
+const answerBytes = 64;
 /** A request whose answer was lost is repeated after this long, milliseconds. */
 const repeatMs = 100;
 
@@ -23,23 +26,28 @@ interface Round {
   readonly seconds: number;
 }
 
+type Peer = "npm-coap" | "libcoap";
+
 export async function bench(options: BenchOptions): Promise<Figure[]> {
-  const roundMs = (options.seconds * 1_000) / (2 * (rounds + warmUpShare));
-  const servers = [await startServer("ours"), await startServer("npm-coap")] as const;
+  const peers: Peer[] = isLibcoapInstalled("coap-get") ? ["npm-coap", "libcoap"] : ["npm-coap"];
+  const kinds = ["ours", ...peers] as const;
+  const roundMs = (options.seconds * 1_000) / (kinds.length * (rounds + warmUpShare));
+  const servers: ServerUnderLoad[] = [];
   try {
-    const results: [Round[], Round[]] = [[], []];
+    for (const kind of kinds) servers.push(kind === "libcoap" ? await startTheirs() : await startServer(kind));
     for (const server of servers) await load(server, roundMs * warmUpShare);
+    const results = servers.map((): Round[] => []);
     for (let round = 0; round < rounds; round++) {
-      results[0].push(await load(servers[0], roundMs));
-      results[1].push(await load(servers[1], roundMs));
+      for (const [i, server] of servers.entries()) results[i]?.push(await load(server, roundMs));
     }
-    return figuresOf(results[0], results[1]);
+    const [ours = [], ...theirs] = results;
+    return peers.flatMap((peer, i) => figuresOf(ours, theirs[i] ?? [], peer));
   } finally {
     for (const server of servers) server.process.kill();
   }
 }
 
-function figuresOf(ours: readonly Round[], theirs: readonly Round[]): Figure[] {
+function figuresOf(ours: readonly Round[], theirs: readonly Round[], against: Peer): Figure[] {
   const cpu = (round: Round): number => round.cpuUs / round.requests;
   const rate = (round: Round): number => round.requests / round.seconds;
   const cpuUs = medianOf(ours.map(cpu));
@@ -50,7 +58,7 @@ function figuresOf(ours: readonly Round[], theirs: readonly Round[]): Figure[] {
       figure: "server CPU per request",
       value: rounded(cpuUs),
       unit: "us",
-      against: "npm-coap",
+      against,
       ratio: rounded(medianOf(theirs.map(cpu)) / cpuUs),
     },
     {
@@ -58,7 +66,7 @@ function figuresOf(ours: readonly Round[], theirs: readonly Round[]): Figure[] {
       figure: "requests",
       value: rounded(perSecond),
       unit: "1/s",
-      against: "npm-coap",
+      against,
       ratio: rounded(perSecond / medianOf(theirs.map(rate))),
     },
   ];
@@ -67,20 +75,31 @@ function figuresOf(ours: readonly Round[], theirs: readonly Round[]): Figure[] {
 interface ServerUnderLoad {
   readonly process: ChildProcess;
   readonly port: number;
+  cpuUs(): Promise<number>;
 }
 
 async function startServer(kind: "ours" | "npm-coap"): Promise<ServerUnderLoad> {
-  const probe = await openUdpSocket({ address: loopback, port: 0 });
-  const { port } = probe.local;
-  await probe.close();
+  const port = await freePort();
   const child = fork(fileURLToPath(new URL("./coap-get-server.js", import.meta.url)), [kind, String(port)]);
   await once(child, "message");
-  return { process: child, port };
+  return { process: child, port, cpuUs: () => cpuOf(child) };
+}
+
+async function startTheirs(): Promise<ServerUnderLoad> {
+  const port = await freePort();
+  const child = await startLibcoap(port, new Uint8Array(answerBytes).fill(0x61));
+  return { process: child, port, cpuUs: () => cpuMicrosecondsOf(child) };
+}
+
+async function freePort(): Promise<number> {
+  const probe = await openUdpSocket({ address: loopback, port: 0 });
+  await probe.close();
+  return probe.local.port;
 }
 
 async function load(server: ServerUnderLoad, ms: number): Promise<Round> {
   const loops = await Promise.all(Array.from({ length: clients }, () => openLoop(server.port)));
-  const cpuBefore = await cpuOf(server);
+  const cpuBefore = await server.cpuUs();
   const startedAt = process.hrtime.bigint();
   for (const loop of loops) loop.start();
   for (let passedMs = 0; passedMs < ms; passedMs += repeatMs) {
@@ -89,14 +108,14 @@ async function load(server: ServerUnderLoad, ms: number): Promise<Round> {
   }
   const requests = loops.reduce((sum, loop) => sum + loop.stop(), 0);
   const seconds = Number(process.hrtime.bigint() - startedAt) / 1e9;
-  const cpuUs = (await cpuOf(server)) - cpuBefore;
+  const cpuUs = (await server.cpuUs()) - cpuBefore;
   if (requests === 0) throw new Error(`the server on port ${server.port} answered nothing`);
   return { cpuUs, requests, seconds };
 }
 
-async function cpuOf(server: ServerUnderLoad): Promise<number> {
-  const answered = once(server.process, "message");
-  server.process.send({});
+async function cpuOf(child: ChildProcess): Promise<number> {
+  const answered = once(child, "message");
+  child.send({});
   const [message]: { cpuUs: number }[] = await answered;
   if (message === undefined) throw new Error("the server told no CPU time");
   return message.cpuUs;
