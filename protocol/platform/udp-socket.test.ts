@@ -39,6 +39,25 @@ for (const address of [loopback, "::1"]) {
   });
 }
 
+test("UDP: one socket on :: serves both families and shows an IPv4 peer by its dotted address (RFC 4291 §2.5.5.2)", async () => {
+  const both = await openUdpSocket({ address: "::", port: 0 });
+  both.onDatagram((bytes, from) => both.send(Uint8Array.of(...bytes, from.address.includes(":") ? 6 : 4), from));
+  for (const [address, family] of [
+    [loopback, 4],
+    ["::1", 6],
+  ] as const) {
+    const one = await openUdpSocket({ address, port: 0 });
+    const answered = new Promise<unknown>((resolve) => {
+      one.onDatagram((bytes, from) => resolve([[...bytes], from.address, from.port]));
+    });
+    one.send(Uint8Array.of(9), { address, port: both.local.port });
+    assert.deepEqual(await answered, [[9, family], address, both.local.port]);
+    await one.close();
+  }
+  assert.equal(both.errors, 0);
+  await both.close();
+});
+
 test("UDP: a port in use and an address that is not ours are refused in one clear line", async () => {
   const first = await openUdpSocket({ address: loopback, port: 0 });
   await assert.rejects(openUdpSocket({ address: loopback, port: first.local.port }), {

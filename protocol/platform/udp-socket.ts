@@ -4,7 +4,7 @@ import { isIPv6 } from "node:net";
 import type { DatagramSocket, SocketAddress } from "../ports/datagram-socket.ts";
 
 export interface UdpSocketSettings {
-  /** An IPv4 or IPv6 address of this machine; `0.0.0.0` or `::` for all. */
+  /** An IPv4 or IPv6 address of this machine; `0.0.0.0` for all of IPv4, `::` for all of both (dual-stack). */
   readonly address: string;
   /** 0 takes a free one. */
   readonly port: number;
@@ -34,7 +34,16 @@ export async function openUdpSocket(settings: UdpSocketSettings): Promise<UdpSoc
     socket.close();
     throw new Error(`cannot listen on udp ${address} port ${port}: ${reasonOf(error)}`, { cause: error });
   }
-  return wrap(socket, grantReceiveBuffer(socket, settings.receiveBufferBytes ?? defaultReceiveBufferBytes));
+  return wrap(socket, grantReceiveBuffer(socket, settings.receiveBufferBytes ?? defaultReceiveBufferBytes), isIPv6(address));
+}
+
+/** RFC 4291 §2.5.5.2: how a socket of both families shows an IPv4 peer. */
+const mappedPrefix = "::ffff:";
+const dot = ".";
+
+/** A device has one address, dotted, whichever socket it is heard on. */
+function unmapped(address: string): string {
+  return address.startsWith(mappedPrefix) && address.includes(dot) ? address.slice(mappedPrefix.length) : address;
 }
 
 type LookupCallback = (error: NodeJS.ErrnoException | null, address: string, family: number) => void;
@@ -71,7 +80,7 @@ function grantReceiveBuffer(socket: Socket, wantedBytes: number): number {
   return socket.getRecvBufferSize();
 }
 
-function wrap(socket: Socket, receiveBufferBytes: number): UdpSocket {
+function wrap(socket: Socket, receiveBufferBytes: number, dualStack: boolean): UdpSocket {
   const bound = socket.address();
   const local: SocketAddress = { address: bound.address, port: bound.port };
   let errors = 0;
@@ -93,11 +102,12 @@ function wrap(socket: Socket, receiveBufferBytes: number): UdpSocket {
         errors++;
         return;
       }
+      const address = dualStack && !to.address.includes(":") ? mappedPrefix + to.address : to.address;
       const queued = socket.getSendQueueCount() > 0;
       if (!queued) outgoing.set(bytes);
       try {
-        if (queued) socket.send(Uint8Array.from(bytes), to.port, to.address);
-        else socket.send(outgoing, 0, bytes.length, to.port, to.address);
+        if (queued) socket.send(Uint8Array.from(bytes), to.port, address);
+        else socket.send(outgoing, 0, bytes.length, to.port, address);
       } catch {
         errors++;
       }
@@ -105,7 +115,11 @@ function wrap(socket: Socket, receiveBufferBytes: number): UdpSocket {
     },
     onDatagram(receive) {
       socket.removeAllListeners("message");
-      socket.on("message", (bytes: Buffer, from: RemoteInfo) => receive(bytes, from));
+      if (dualStack) {
+        socket.on("message", (bytes: Buffer, from: RemoteInfo) => receive(bytes, { address: unmapped(from.address), port: from.port }));
+      } else {
+        socket.on("message", (bytes: Buffer, from: RemoteInfo) => receive(bytes, from));
+      }
     },
     close() {
       if (!open) return Promise.resolve();

@@ -1,0 +1,23 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fuzzEndpoint } from "./datagram-fuzz.ts";
+
+test("RFC 7252 §3, §4: 30,000 random or mutated datagrams of 50 peers: nothing is thrown, nothing stays, a neighbour is served throughout", async () => {
+  const report = await fuzzEndpoint(30_000, 20_261);
+  assert.equal(report.neighbourRequests, 60);
+  // The mutations reach every part: otherwise the run would prove little.
+  assert.ok(report.requestsHandled > 3_000, `${report.requestsHandled} requests handled`);
+  for (const name of ["malformed", "badOptions", "pings", "resetsIn", "duplicates", "messageIdsReused", "unmatchedResponses"] as const) {
+    assert.ok(report.counters[name] > 50, `${name}: ${report.counters[name]}`);
+  }
+  assert.equal(report.counters.bugs, 0);
+});
+
+test("a finding names seed and place", async () => {
+  await assert.rejects(
+    fuzzEndpoint(1_000, 7, (sent) => {
+      if (sent === 1_000) throw new Error("found");
+    }),
+    { message: "seed 7, within the 500 datagrams before 1000: Error: found" },
+  );
+});

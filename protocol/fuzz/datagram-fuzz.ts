@@ -1,0 +1,173 @@
+/**
+ * Random and mutated datagrams into a CoAP endpoint with a neighbour beside the attackers: what `npm test` runs shortly and
+ * `../fuzz-main.ts` at length. Reports the first thing that should not be: something thrown, a neighbour not served at once, state that
+ * stays or grows.
+ */
+import { Method, ResponseCode } from "../coap/codes.ts";
+import { type CoapCounters, createCoapCounters } from "../coap/counters.ts";
+import { openCoapEndpoint } from "../coap/endpoint.ts";
+import type { CoapEndpoint } from "../coap/endpoint-contract.ts";
+import type { IncomingRequest, OutgoingResponse, ServedObservation } from "../coap/message.ts";
+import type { DatagramSocket } from "../ports/datagram-socket.ts";
+import { MemoryNetwork } from "../testing/memory-network.ts";
+import { type SeededRandom, seededRandom } from "../testing/seeded-random.ts";
+import { VirtualClock } from "../testing/virtual-clock.ts";
+
+export interface FuzzReport {
+  readonly datagrams: number;
+  /** What the endpoint under fire counted. */
+  readonly counters: CoapCounters;
+  readonly requestsHandled: number;
+  readonly neighbourRequests: number;
+}
+
+/** Requests, responses, blocks, notifications, empty messages, options of later RFCs: what mutations start from. */
+const seeds = [
+  "4802000101020304050607 08b2726411283765703d6e6f6465",
+  "4801000201020304050607 0860b161",
+  "48030003010203040506070851 61d1030aff",
+  "4803000301020304050607086161d10308ff00000000000000000000000000000000",
+  "4803000301020304050607086161d10310ff0000",
+  "584500040102030405060708 6105c10eff6161",
+  "48450005010203040506070841aa2107d10408ff61616161616161616161616161616161",
+  "6845000601020304050607 08ff61",
+  "4405000a01020304b161c10ad10a1eff8181",
+  "4102000b77b161d1ea02",
+  "4102000c77b161d8e40102030405060708",
+  "4103000d7712abcd50 6161",
+  "449d000e01020304d1010a",
+  "60000007",
+  "70000008",
+  "40000009",
+].map((hex) => Uint8Array.from(Buffer.from(hex.replaceAll(" ", ""), "hex")));
+
+const roundDatagrams = 500;
+const attackers = 50;
+const serverAddress = { address: "10.0.0.1", port: 5_683 };
+const neighbourAddress = { address: "10.0.0.7", port: 7 };
+/** Share of datagrams that are the one before once more. */
+const repeats = 0.05;
+const longestRandomBytes = 96;
+/** Between two rounds, so that deadlines fall due among the datagrams, milliseconds. */
+const longestPauseMs = 4_000;
+/** Every exchange, body and back-off is over after that, milliseconds. */
+const quietMs = 3_600_000;
+
+/** Throws with the seed and the round in the message; `onRound` is told how many datagrams are through. */
+export async function fuzzEndpoint(datagrams: number, seed: number, onRound: (sent: number) => void = () => {}): Promise<FuzzReport> {
+  const world = new FuzzWorld(seed);
+  let sent = 0;
+  try {
+    while (sent < datagrams) {
+      sent += world.attack(Math.min(roundDatagrams, datagrams - sent));
+      await world.checkNeighbour();
+      onRound(sent);
+    }
+    return { datagrams: sent, ...(await world.end()) };
+  } catch (error) {
+    throw new Error(`seed ${seed}, within the ${roundDatagrams} datagrams before ${sent}: ${String(error)}`, { cause: error });
+  }
+}
+
+class FuzzWorld {
+  readonly #clock = new VirtualClock();
+  readonly #network: MemoryNetwork;
+  readonly #random: SeededRandom;
+  readonly #counters = createCoapCounters();
+  readonly #endpoint: CoapEndpoint;
+  readonly #neighbour: CoapEndpoint;
+  readonly #attackers: DatagramSocket[];
+  readonly #relations = new Set<ServedObservation>();
+  readonly #bugs: unknown[] = [];
+  #last: { readonly from: DatagramSocket; readonly bytes: Uint8Array } | undefined;
+  #requestsHandled = 0;
+  #neighbourRequests = 0;
+
+  constructor(seed: number) {
+    this.#random = seededRandom(seed);
+    this.#network = new MemoryNetwork(this.#clock, seededRandom(seed + 1));
+    this.#endpoint = this.#open(serverAddress, seed + 2, this.#counters);
+    this.#endpoint.handle((request) => this.#serve(request), { preconditions: true });
+    this.#neighbour = this.#open(neighbourAddress, seed + 3, createCoapCounters());
+    this.#attackers = Array.from({ length: attackers }, (_, i) => this.#network.socket({ address: `10.1.0.${i + 1}`, port: 40_000 }));
+  }
+
+  attack(datagrams: number): number {
+    for (let i = 0; i < datagrams; i++) {
+      if (this.#random.fraction() > repeats) this.#last = { from: this.#random.pick(this.#attackers), bytes: this.#datagram() };
+      this.#last?.from.send(this.#last.bytes, serverAddress);
+    }
+    return datagrams;
+  }
+
+  async checkNeighbour(): Promise<void> {
+    const path = [`n${this.#random.integer(100)}`];
+    const served = await this.#clock.until(this.#neighbour.request(this.#neighbour.peerAt(serverAddress), { method: Method.get, path }));
+    this.#neighbourRequests++;
+    if (!served.ok || served.facts.datagramsSent !== 1) throw new Error(`the neighbour was not served: ${JSON.stringify(served)}`);
+    if (this.#bugs.length > 0) throw new Error(`reported: ${String(this.#bugs[0])}`, { cause: this.#bugs[0] });
+    // Some relations get a notification, so that their acknowledgements, resets and give-ups are part of it.
+    for (const relation of this.#relations) {
+      if (this.#random.fraction() < 0.05) await this.#notify(relation);
+    }
+    await this.#clock.advance(this.#random.integer(longestPauseMs));
+    this.#network.traffic.length = 0;
+  }
+
+  /** Lets every deadline pass and looks for what stayed. */
+  async end(): Promise<Omit<FuzzReport, "datagrams">> {
+    for (const relation of [...this.#relations]) relation.close();
+    await this.#clock.advance(quietMs);
+    const left = this.#clock.pendingTimers();
+    if (left > 0) throw new Error(`${left} timers are left an hour later`);
+    await this.#endpoint.close();
+    await this.#neighbour.close();
+    this.#network.close();
+    if (this.#clock.pendingTimers() > 0) throw new Error("a timer is left after everything was closed");
+    return { counters: this.#counters, requestsHandled: this.#requestsHandled, neighbourRequests: this.#neighbourRequests };
+  }
+
+  #open(address: typeof serverAddress, seed: number, counters: CoapCounters): CoapEndpoint {
+    return openCoapEndpoint({
+      socket: this.#network.socket(address),
+      clock: this.#clock,
+      random: seededRandom(seed),
+      counters,
+      onBug: (error) => this.#bugs.push(error),
+    });
+  }
+
+  #serve(request: IncomingRequest): OutgoingResponse | Promise<OutgoingResponse> {
+    this.#requestsHandled++;
+    if (!request.path.every((segment) => typeof segment === "string")) throw new Error("a path segment is no text");
+    const response: OutgoingResponse = {
+      code: ResponseCode.content,
+      payload: new Uint8Array(request.path.length * 700),
+      acceptObserve: (relation) => {
+        this.#relations.add(relation);
+        relation.onEnd(() => this.#relations.delete(relation));
+      },
+    };
+    return request.payload.length % 2 === 0 ? response : Promise.resolve(response);
+  }
+
+  /** Not awaited beyond its sending: the peer is an attacker and rarely acknowledges. */
+  async #notify(relation: ServedObservation): Promise<void> {
+    await relation.notify({ code: ResponseCode.content, payload: new Uint8Array(4) }, false);
+  }
+
+  /** One in five pure chance, the others a seed with bytes changed, cut off or repeated. */
+  #datagram(): Uint8Array {
+    const random = this.#random;
+    if (random.fraction() < 0.2) return random.bytes(random.integer(longestRandomBytes));
+    const bytes = Uint8Array.from(random.pick(seeds));
+    // Message ids must differ, or deduplication would keep most of them from the handlers; some must not.
+    bytes[2] = random.integer(2);
+    bytes[3] = random.integer(256);
+    for (let flips = random.integer(4); flips > 0; flips--) bytes[random.integer(bytes.length)] = random.integer(256);
+    const shape = random.fraction();
+    if (shape < 0.2) return bytes.subarray(0, random.integer(bytes.length + 1));
+    if (shape < 0.3) return Uint8Array.of(...bytes, ...bytes.subarray(random.integer(bytes.length)));
+    return bytes;
+  }
+}
