@@ -44,3 +44,11 @@ test("npm run conformance --role client: no client, or an address that is taken,
   assert.match(taken.stderr.join("\n"), /^conformance: --target: .*EADDRINUSE/);
   server.close();
 });
+
+test("npm run conformance --role client: a command that cannot start is Inconclusive, and says why", async () => {
+  const uri = `coap://127.0.0.1:${await stablePort("udp")}`;
+  const args = ["--role", "client", "--target", uri, "--cases", "101", "--command", "echo no such device >&2; exit 3"];
+  const runner = new Child("conformance", process.execPath, [runnerMain, ...args]);
+  assert.equal((await runner.end(15_000)).code, 1);
+  assert.match(runner.stdout.join("\n"), /^Inconclusive .*\n.*the command ended with 3: no such device/);
+});

@@ -15,6 +15,7 @@ export interface ClientCommand {
 
 /** A client needs a moment to act on its 2.01: some lose a trigger that comes before. */
 const settleMs = 300;
+const complaintLength = 2_000;
 const registerWithinMs = 20_000;
 const stopWithinMs = 8_000;
 const signalledWithinMs = 1_000;
@@ -23,6 +24,8 @@ export class ClientSource {
   readonly server: WireServer;
   readonly #command: ClientCommand | undefined;
   #process: ChildProcess | undefined;
+  /** The last that the command said on standard error: why it ended, where it did. */
+  #complaint = "";
 
   constructor(server: WireServer, command: ClientCommand | undefined) {
     this.server = server;
@@ -34,8 +37,13 @@ export class ClientSource {
     if (this.#command === undefined) return;
     this.server.forget();
     // In a group of its own, so that a signal reaches what the shell started.
-    this.#process = spawn(this.#command.line, { shell: true, detached: true, stdio: ["pipe", "ignore", "ignore"] });
-    this.#process.stdin?.on("error", () => undefined);
+    const child = spawn(this.#command.line, { shell: true, detached: true, stdio: ["pipe", "ignore", "pipe"] });
+    child.stdin.on("error", () => undefined);
+    this.#complaint = "";
+    child.stderr.on("data", (chunk: Buffer) => {
+      this.#complaint = `${this.#complaint}${chunk}`.slice(-complaintLength);
+    });
+    this.#process = child;
   }
 
   async endCase(): Promise<void> {
@@ -44,11 +52,22 @@ export class ClientSource {
   }
 
   async client(): Promise<RegisteredClient> {
-    const registration = await this.server.registration(registerWithinMs);
-    if (registration === undefined) throw new Error(`no client registered within ${registerWithinMs / 1_000} s`);
+    const registration = await Promise.race([this.server.registration(registerWithinMs), this.#ended()]);
+    if (registration === undefined) throw new Error(`no client registered within ${registerWithinMs / 1_000} s ${this.#complaint}`.trim());
     await pause(settleMs);
     const account = [...readLinks(registration.message.payload).keys()].find((path) => /^\/1\/\d+$/.test(path));
     return { peer: registration.peer, account: account ?? "/1/0" };
+  }
+
+  /** Rejects when the command ends before its client registered; never resolves. */
+  #ended(): Promise<never> {
+    return new Promise((_, reject) => {
+      const child = this.#process;
+      const tell = (): void =>
+        reject(new Error(`the command ended with ${child?.exitCode ?? child?.signalCode}: ${this.#complaint.trim()}`));
+      if (child !== undefined && (child.exitCode !== null || child.signalCode !== null)) tell();
+      else child?.once("close", tell);
+    });
   }
 
   /** Undefined when it is not the runner's to stop. */

@@ -2,6 +2,7 @@
 export class Mailbox<T> {
   readonly #items: T[] = [];
   readonly #waiters = new Set<() => void>();
+  readonly #ends = new Set<() => void>();
 
   put(item: T): void {
     this.#items.push(item);
@@ -14,6 +15,7 @@ export class Mailbox<T> {
       const finish = (item: T | undefined): void => {
         clearTimeout(timer);
         this.#waiters.delete(look);
+        this.#ends.delete(end);
         resolve(item);
       };
       const look = (): void => {
@@ -21,13 +23,20 @@ export class Mailbox<T> {
         const [item] = index < 0 ? [] : this.#items.splice(index, 1);
         if (item !== undefined) finish(item);
       };
-      const timer = setTimeout(() => finish(undefined), timeoutMs);
+      const end = (): void => finish(undefined);
+      const timer = setTimeout(end, timeoutMs);
       this.#waiters.add(look);
+      this.#ends.add(end);
       look();
     });
   }
 
   clear(): void {
     this.#items.length = 0;
+  }
+
+  /** Nothing will come any more: who waits gets nothing. */
+  close(): void {
+    for (const end of [...this.#ends]) end();
   }
 }

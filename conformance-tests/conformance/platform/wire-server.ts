@@ -92,6 +92,8 @@ export class WireServer {
   }
 
   close(): void {
+    this.#contacts.close();
+    this.#registered.close();
     this.#socket.close();
   }
 
