@@ -3,10 +3,10 @@ import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { prepare, root, testFiles } from "./prepare.mjs";
 
-// Black-box scenarios start whole servers: one at a time, after the quick ones.
+// Black-box scenarios start whole servers and mostly wait for devices: after the quick ones, some at a time.
 const groups = [
   { files: (file) => !file.includes("conformance-tests"), concurrency: 2 },
-  { files: (file) => file.includes("conformance-tests"), concurrency: 1 },
+  { files: (file) => file.includes("conformance-tests"), concurrency: 3 },
 ];
 
 prepare();
