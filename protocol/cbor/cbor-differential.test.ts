@@ -35,7 +35,8 @@ test("cbor-x writes what we read, and reads what we write", () => {
     theirs.eachEntry(() => {
       theirs.readLabel();
       const scalar = theirs.readScalar();
-      read.push(scalar.kind === "null" ? null : "value" in scalar ? scalar.value : undefined);
+      if (scalar.kind === "integer") read.push(BigInt(scalar.value));
+      else read.push("value" in scalar ? scalar.value : null);
     });
     const asWritten = Number.isInteger(float) ? [float, BigInt(float)] : [float];
     assert.deepEqual(read.slice(0, 3), [text, bytes, integer], `seed ${seed}`);

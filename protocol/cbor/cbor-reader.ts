@@ -3,12 +3,13 @@
  *
  * The caller asks for what its format expects instead of getting a tree: nothing is built from bytes that nobody wants, and tags that
  * would build objects do not exist here.
+ *
+ * On the path of every payload: containers are entered and left instead of handing out callbacks, text is read where it stands, and
+ * integers are numbers as long as those are exact.
  */
 import { ByteReader, type ReadFailure } from "../bytes/byte-reader.ts";
 import { findUtf8 } from "../bytes/utf8.ts";
-import { type CborScalar, halfFloat, joined } from "./cbor-scalar.ts";
-
-export type CborKind = "integer" | "bytes" | "text" | "array" | "map" | "tag" | "simple";
+import { type CborKind, type CborScalar, halfFloat, isShortInteger, joined, kindOf, narrowed, unsignedOf } from "./cbor-scalar.ts";
 
 /** Containers and tags within each other. No format of LwM2M needs more than four. */
 export const maxCborDepth = 8;
@@ -16,8 +17,9 @@ export const maxCborDepth = 8;
 /** Longest bignum that is read: 64 bits and leading zeros; anything longer is no value of LwM2M and costs time to convert. */
 const maxBignumBytes = 16;
 
-const kinds: readonly CborKind[] = ["integer", "integer", "bytes", "text", "array", "map", "tag", "simple"];
 const indefinite = 31;
+/** Count of a container of indefinite length. */
+export const untilBreak = -1;
 const breakByte = 0xff;
 /** Tags a scalar may carry (RFC 8949 §3.4): what they say is known or harmless. All others are refused. */
 const transparentTags: ReadonlySet<number> = new Set([1, 21, 22, 23, 55_799]);
@@ -38,26 +40,47 @@ export class CborReader {
     return kindOf(this.#reader.peek());
   }
 
+  /** Enters an array: the count of its items, or `untilBreak`. Asked with `hasMore` before each item, closed with `leave`. */
+  enterArray(): number {
+    return this.#enter(4, 1);
+  }
+
+  /** Enters a map: the count of its entries, or `untilBreak`; otherwise as `enterArray`. */
+  enterMap(): number {
+    return this.#enter(5, 2);
+  }
+
+  /** Whether another item or entry follows the `passed` ones of a container that `count` was said of; takes its break. */
+  hasMore(count: number, passed: number): boolean {
+    return count === untilBreak ? !this.#takeBreak() : passed < count;
+  }
+
+  leave(): void {
+    this.#depth--;
+  }
+
   /** Calls back once per item of an array, definite or indefinite; the callback reads exactly one item. */
   eachItem(readItem: () => void): void {
-    this.#each(4, 1, readItem);
+    const count = this.enterArray();
+    for (let passed = 0; this.hasMore(count, passed); passed++) readItem();
+    this.leave();
   }
 
   /** Calls back once per entry of a map; the callback reads the key and the value. */
   eachEntry(readEntry: () => void): void {
-    this.#each(5, 2, readEntry);
+    const count = this.enterMap();
+    for (let passed = 0; this.hasMore(count, passed); passed++) readEntry();
+    this.leave();
   }
 
   readInteger(): bigint {
-    const initial = this.#reader.u8();
-    const argument = BigInt(this.#argument(initial));
-    if (initial >> 5 === 0) return argument;
-    if (initial >> 5 === 1) return -1n - argument;
-    throw this.#unexpected("integer", initial);
+    return BigInt(this.#integer());
   }
 
   readText(): string {
-    const text = findUtf8(this.#string(3, "text"));
+    const initial = this.#reader.peek();
+    const isWhole = initial >> 5 === 3 && (initial & 0x1f) !== indefinite;
+    const text = isWhole ? this.#wholeText() : findUtf8(this.#string(3, "text"));
     if (text === undefined) throw this.#fail("text string is not UTF-8");
     return text;
   }
@@ -75,24 +98,28 @@ export class CborReader {
       return initial >> 5 === 0 ? initial : -1 - (initial & 0x1f);
     }
     if (kindOf(initial) === "text") return this.readText();
-    const label = this.readInteger();
-    // Labels stand for fields; one outside 32 bits is none we know and must not wrap into one.
-    return BigInt.asIntN(32, label) === label ? Number(label) : String(label);
+    const label = this.#integer();
+    // Labels stand for fields; one outside 32 bits is none we know.
+    return typeof label === "number" && (label | 0) === label ? label : String(label);
   }
 
   readScalar(): CborScalar {
     const kind = this.kind();
     switch (kind) {
       case "integer":
-        return { kind, value: this.readInteger() };
+        return { kind, value: this.#integer() };
       case "text":
         return { kind, value: this.readText() };
       case "bytes":
         return { kind, value: this.readBytes() };
       case "simple":
         return this.#simple();
-      case "tag":
-        return this.#within(() => this.#tagged());
+      case "tag": {
+        this.#descend();
+        const value = this.#tagged();
+        this.leave();
+        return value;
+      }
       case "array":
       case "map":
         throw this.#unexpected("scalar value", this.#reader.peek());
@@ -103,7 +130,7 @@ export class CborReader {
   skip(): void {
     switch (this.kind()) {
       case "integer":
-        this.readInteger();
+        this.#integer();
         return;
       case "text":
         this.readText();
@@ -124,10 +151,10 @@ export class CborReader {
         });
         return;
       case "tag":
-        this.#within(() => {
-          this.#argument(this.#reader.u8());
-          this.skip();
-        });
+        this.#descend();
+        this.#argument(this.#reader.u8());
+        this.skip();
+        this.leave();
     }
   }
 
@@ -137,25 +164,31 @@ export class CborReader {
       throw this.#fail(`offset ${this.#reader.position}: ${this.#reader.remaining} bytes after the last item`);
   }
 
-  #each(major: number, itemsPerEntry: number, read: () => void): void {
+  #enter(major: 4 | 5, itemsPerEntry: number): number {
     const initial = this.#reader.u8();
     if (initial >> 5 !== major) throw this.#unexpected(kindOf(major << 5), initial);
-    this.#within(() => {
-      if ((initial & 0x1f) === indefinite) {
-        while (!this.#takeBreak()) read();
-        return;
-      }
-      const count = this.#length(initial, itemsPerEntry);
-      for (let index = 0; index < count; index++) read();
-    });
+    this.#descend();
+    return (initial & 0x1f) === indefinite ? untilBreak : this.#length(initial, itemsPerEntry);
   }
 
-  #within<Result>(read: () => Result): Result {
+  #descend(): void {
     if (this.#depth === maxCborDepth) throw this.#fail(`offset ${this.#reader.position}: nested deeper than ${maxCborDepth}`);
     this.#depth++;
-    const result = read();
-    this.#depth--;
-    return result;
+  }
+
+  /** A bigint only above 2^53 − 1, in either direction. */
+  #integer(): number | bigint {
+    const initial = this.#reader.u8();
+    const argument = this.#argument(initial);
+    if (initial >> 5 === 0) return argument;
+    if (initial >> 5 !== 1) throw this.#unexpected("integer", initial);
+    return typeof argument === "number" && argument < Number.MAX_SAFE_INTEGER ? -1 - argument : -1n - BigInt(argument);
+  }
+
+  /** In one piece: read where it stands. */
+  #wholeText(): string | undefined {
+    const length = this.#length(this.#reader.u8(), 1);
+    return this.#reader.utf8(length);
   }
 
   #takeBreak(): boolean {
@@ -237,9 +270,9 @@ export class CborReader {
       case 0:
         return { kind: "date", value: this.readText() };
       case 2:
-        return { kind: "integer", value: this.#bignum() };
+        return { kind: "integer", value: narrowed(this.#bignum()) };
       case 3:
-        return { kind: "integer", value: -1n - this.#bignum() };
+        return { kind: "integer", value: narrowed(-1n - this.#bignum()) };
       case 4:
         return this.#decimal();
       default:
@@ -250,7 +283,7 @@ export class CborReader {
   #bignum(): bigint {
     const bytes = this.#string(2, "bytes");
     if (bytes.length > maxBignumBytes) throw this.#fail(`bignum of ${bytes.length} bytes, at most ${maxBignumBytes}`);
-    return bytes.reduce((sum, byte) => sum * 256n + BigInt(byte), 0n);
+    return unsignedOf(bytes);
   }
 
   /** Tag 4: an array of exponent and mantissa (RFC 8949 §3.4.4). */
@@ -269,13 +302,4 @@ export class CborReader {
   #unexpected(expected: string, initial: number): Error {
     return this.#fail(`offset ${this.#reader.position}: expected ${expected}, got ${kindOf(initial)} (0x${initial.toString(16)})`);
   }
-}
-
-function kindOf(initial: number): CborKind {
-  return kinds[initial >> 5] ?? "simple";
-}
-
-/** An integer from −24 to 23 in the initial byte itself. */
-function isShortInteger(initial: number): boolean {
-  return initial >> 5 <= 1 && (initial & 0x1f) < 24;
 }

@@ -13,22 +13,22 @@ function reader(bytes: Uint8Array): CborReader {
 
 /** RFC 8949 appendix A, the items a scalar reader takes; `written`: what we write for it where that differs, empty where we never write it. */
 const scalarVectors: readonly { readonly hex: string; readonly scalar: CborScalar; readonly written?: string }[] = [
-  { hex: "00", scalar: { kind: "integer", value: 0n } },
-  { hex: "01", scalar: { kind: "integer", value: 1n } },
-  { hex: "0a", scalar: { kind: "integer", value: 10n } },
-  { hex: "17", scalar: { kind: "integer", value: 23n } },
-  { hex: "1818", scalar: { kind: "integer", value: 24n } },
-  { hex: "1819", scalar: { kind: "integer", value: 25n } },
-  { hex: "1864", scalar: { kind: "integer", value: 100n } },
-  { hex: "1903e8", scalar: { kind: "integer", value: 1000n } },
-  { hex: "1a000f4240", scalar: { kind: "integer", value: 1_000_000n } },
-  { hex: "1b000000e8d4a51000", scalar: { kind: "integer", value: 1_000_000_000_000n } },
+  { hex: "00", scalar: { kind: "integer", value: 0 } },
+  { hex: "01", scalar: { kind: "integer", value: 1 } },
+  { hex: "0a", scalar: { kind: "integer", value: 10 } },
+  { hex: "17", scalar: { kind: "integer", value: 23 } },
+  { hex: "1818", scalar: { kind: "integer", value: 24 } },
+  { hex: "1819", scalar: { kind: "integer", value: 25 } },
+  { hex: "1864", scalar: { kind: "integer", value: 100 } },
+  { hex: "1903e8", scalar: { kind: "integer", value: 1000 } },
+  { hex: "1a000f4240", scalar: { kind: "integer", value: 1_000_000 } },
+  { hex: "1b000000e8d4a51000", scalar: { kind: "integer", value: 1_000_000_000_000 } },
   { hex: "1bffffffffffffffff", scalar: { kind: "integer", value: 18_446_744_073_709_551_615n } },
   { hex: "3bffffffffffffffff", scalar: { kind: "integer", value: -18_446_744_073_709_551_616n } },
-  { hex: "20", scalar: { kind: "integer", value: -1n } },
-  { hex: "29", scalar: { kind: "integer", value: -10n } },
-  { hex: "3863", scalar: { kind: "integer", value: -100n } },
-  { hex: "3903e7", scalar: { kind: "integer", value: -1000n } },
+  { hex: "20", scalar: { kind: "integer", value: -1 } },
+  { hex: "29", scalar: { kind: "integer", value: -10 } },
+  { hex: "3863", scalar: { kind: "integer", value: -100 } },
+  { hex: "3903e7", scalar: { kind: "integer", value: -1000 } },
   { hex: "c249010000000000000000", scalar: { kind: "integer", value: 18_446_744_073_709_551_616n }, written: "" },
   { hex: "c349010000000000000000", scalar: { kind: "integer", value: -18_446_744_073_709_551_617n }, written: "" },
   { hex: "f90000", scalar: { kind: "float", value: 0 }, written: "fa00000000" },
@@ -53,7 +53,7 @@ const scalarVectors: readonly { readonly hex: string; readonly scalar: CborScala
   { hex: "f6", scalar: { kind: "null" } },
   { hex: "f7", scalar: { kind: "null" }, written: "f6" },
   { hex: "c074323031332d30332d32315432303a30343a30305a", scalar: { kind: "date", value: "2013-03-21T20:04:00Z" }, written: "" },
-  { hex: "c11a514b67b0", scalar: { kind: "integer", value: 1_363_896_240n }, written: "1a514b67b0" },
+  { hex: "c11a514b67b0", scalar: { kind: "integer", value: 1_363_896_240 }, written: "1a514b67b0" },
   { hex: "c1fb41d452d9ec200000", scalar: { kind: "float", value: 1_363_896_240.5 }, written: "fb41d452d9ec200000" },
   { hex: "d74401020304", scalar: { kind: "bytes", value: Uint8Array.of(1, 2, 3, 4) }, written: "4401020304" },
   { hex: "c48221196ab3", scalar: { kind: "decimal", exponent: -2n, mantissa: 27_315n }, written: "" },
@@ -104,6 +104,22 @@ function written(scalar: CborScalar): string {
   }
   return hexOf(writer.toBytes());
 }
+
+test("RFC 8949 §3.1: integers are exact on both sides of what a double can hold", () => {
+  for (const [hex, value] of [
+    ["1b001fffffffffffff", Number.MAX_SAFE_INTEGER],
+    ["1b0020000000000000", 2n ** 53n],
+    ["1b0020000000000001", 2n ** 53n + 1n],
+    ["3b001ffffffffffffe", Number.MIN_SAFE_INTEGER],
+    ["3b001fffffffffffff", -(2n ** 53n)],
+    ["3b0020000000000000", -(2n ** 53n) - 1n],
+    ["c2471fffffffffffff", Number.MAX_SAFE_INTEGER],
+    ["c2480020000000000001", 2n ** 53n + 1n],
+  ] as const) {
+    assert.deepEqual(reader(bytesOf(hex)).readScalar(), { kind: "integer", value }, hex);
+    if (!hex.startsWith("c2")) assert.equal(reader(bytesOf(hex)).readInteger(), BigInt(value), hex);
+  }
+});
 
 test("RFC 8949 appendix A: every scalar is read, and written in preferred form", () => {
   for (const { hex, scalar, written: expected } of scalarVectors) {

@@ -6,7 +6,7 @@ import { CborReader } from "../cbor/cbor-reader.ts";
 import { CborWriter } from "../cbor/cbor-writer.ts";
 import { readCborScalar, writeCborValue } from "./cbor-value.ts";
 import { Lwm2mFormatError } from "./format-error.ts";
-import { assertRecordCount, readableNode, typeAt, valuePath } from "./node.ts";
+import { assertRecordCount, reportUnreadable, typeAt, valuePath } from "./node.ts";
 import { formatPath, type Lwm2mPath, maxIdentifier, pathIds, pathOf } from "./path.ts";
 import { type DecodeContext, unassignedInstanceId } from "./payload-contract.ts";
 import { type Scalar, scalarOfCbor } from "./scalar.ts";
@@ -105,7 +105,12 @@ function pathFrom(ids: readonly number[]): Lwm2mPath {
 
 function nodesOf(path: Lwm2mPath, scalar: Scalar | null | undefined, context: DecodeContext): readonly PathValue[] {
   if (scalar === undefined || scalar === null) return [{ path }];
-  return readableNode({ path }, context, () => readCborScalar(scalar, typeAt(path, context), context));
+  try {
+    return [{ path, value: readCborScalar(scalar, typeAt(path, context), context) }];
+  } catch (error) {
+    reportUnreadable(error, path, context);
+    return [];
+  }
 }
 
 type Tree = Map<number, Tree | ResourceValue>;

@@ -3,7 +3,7 @@ import { Lwm2mFormatError } from "./format-error.ts";
 import { contains, formatPath, type Lwm2mPath, levelOf } from "./path.ts";
 import type { DecodeContext } from "./payload-contract.ts";
 import { tolerate } from "./tolerance.ts";
-import type { PathValue, ResourceType, ResourceValue } from "./value.ts";
+import type { PathValue, ResourceType, ResourceTypeLookup, ResourceValue } from "./value.ts";
 
 const defaultMaxRecords = 10_000;
 
@@ -21,38 +21,43 @@ export function assertRecordCount(count: number, context: Pick<DecodeContext, "l
   if (count > maxRecords) throw new Lwm2mFormatError("limit", `more than ${maxRecords} records`);
 }
 
+/** A node in one shape a kind: what is known of it and nothing else. Spread is ten times as dear, and this runs once a value. */
+export function nodeOf(path: Lwm2mPath, value: ResourceValue | undefined, timeMs?: number): PathValue {
+  if (value === undefined) return timeMs === undefined ? { path } : { path, timeMs };
+  return timeMs === undefined ? { path, value } : { path, value, timeMs };
+}
+
+/** What the model knows of the resource at this path; undefined for unknown ones. */
+export function resourceAt(path: Lwm2mPath, context: Pick<DecodeContext, "typeOf">): ReturnType<ResourceTypeLookup> {
+  return path.resourceId === undefined ? undefined : context.typeOf(path.objectId, path.resourceId);
+}
+
 /** The type a value at this path has; undefined for unknown resources. */
 export function typeAt(path: Lwm2mPath, context: Pick<DecodeContext, "typeOf">): ResourceType | undefined {
-  return path.resourceId === undefined ? undefined : context.typeOf(path.objectId, path.resourceId)?.type;
+  return resourceAt(path, context)?.type;
 }
 
 /**
  * Where a value belongs that came at resource level: a multi-instance resource sent as if it were single is taken as its instance 0.
- * Throws `path` for a value above resource level.
+ * Throws `path` for a value above resource level. `resource` is what the model knows of it, where the caller has looked already.
  */
-export function valuePath(path: Lwm2mPath, context: DecodeContext): Lwm2mPath {
-  if (path.resourceId === undefined) throw new Lwm2mFormatError("path", `${formatPath(path)} is no resource and has no value`);
-  if (path.resourceInstanceId !== undefined || context.typeOf(path.objectId, path.resourceId)?.multiple !== true) return path;
+export function valuePath(path: Lwm2mPath, context: DecodeContext, resource = resourceAt(path, context)): Lwm2mPath {
+  const { objectId, instanceId, resourceId } = path;
+  if (instanceId === undefined || resourceId === undefined) {
+    throw new Lwm2mFormatError("path", `${formatPath(path)} is no resource and has no value`);
+  }
+  if (path.resourceInstanceId !== undefined || resource?.multiple !== true) return path;
   tolerate(context, "single-value-for-multiple");
-  return { ...path, resourceInstanceId: 0 };
+  return { objectId, instanceId, resourceId, resourceInstanceId: 0 };
 }
 
-/** The node with what `read` makes of its value; none where the value cannot be read and the caller is told of it. Throws `value`. */
-export function readableNode(
-  node: PathValue,
-  context: Pick<DecodeContext, "onUnreadable">,
-  read: () => ResourceValue,
-): readonly PathValue[] {
-  try {
-    return [{ ...node, value: read() }];
-  } catch (error) {
-    if (!(error instanceof Lwm2mFormatError)) throw error;
-    if (error.code === "value" && context.onUnreadable !== undefined) {
-      context.onUnreadable(node.path, error.message);
-      return [];
-    }
-    throw new Lwm2mFormatError(error.code, `${formatPath(node.path)}: ${error.message}`);
+/** Ends the reading of a value that threw `error`: told to the caller who wants to know of it, thrown with its path otherwise. */
+export function reportUnreadable(error: unknown, path: Lwm2mPath, context: Pick<DecodeContext, "onUnreadable">): void {
+  if (!(error instanceof Lwm2mFormatError)) throw error;
+  if (error.code !== "value" || context.onUnreadable === undefined) {
+    throw new Lwm2mFormatError(error.code, `${formatPath(path)}: ${error.message}`);
   }
+  context.onUnreadable(path, error.message);
 }
 
 /** The path of a format that carries one value and no path; throws `path` unless a resource or resource instance was asked for. */

@@ -9,6 +9,8 @@ import type { ResourceType, ResourceValue } from "./value.ts";
 
 export type Scalar =
   | ScalarNumber
+  /** Written as an integer; a bigint where a double would not be exact. */
+  | { readonly kind: "integer"; readonly value: number | bigint }
   /** A binary float; whole numbers in it are found only where an integer is wanted. */
   | { readonly kind: "float"; readonly value: number }
   | { readonly kind: "text" | "date" | "link"; readonly value: string }
@@ -26,8 +28,6 @@ export const unsignedBounds = { least: 0n, greatest: 2n ** 64n - 1n };
 /** `null` stays null; throws `value` where a decimal fraction is no finite number. */
 export function scalarOfCbor(item: CborScalar): Scalar | null {
   switch (item.kind) {
-    case "integer":
-      return { kind: "number", float: Number(item.value), integer: item.value, plainInteger: true };
     case "decimal": {
       const decimal = decimalOf(item.mantissa, item.exponent);
       if (decimal === undefined) throw new Lwm2mFormatError("value", "decimal fraction is not a finite number");
@@ -89,11 +89,13 @@ export function quoted(text: string): string {
 /** The number as a double; undefined when it is none. */
 export function floatOf(scalar: Scalar): number | undefined {
   if (scalar.kind === "float") return scalar.value;
+  if (scalar.kind === "integer") return Number(scalar.value);
   return scalar.kind === "number" ? scalar.float : undefined;
 }
 
 /** Exact; undefined when the scalar is no whole number of about 64 bits. */
 export function integerOf(scalar: Scalar): bigint | undefined {
+  if (scalar.kind === "integer") return BigInt(scalar.value);
   if (scalar.kind === "number") return scalar.integer;
   if (scalar.kind !== "float" || !Number.isInteger(scalar.value) || Math.abs(scalar.value) > 2 ** 64) return undefined;
   return BigInt(scalar.value);
@@ -103,11 +105,11 @@ function naturalValue(scalar: Scalar): ResourceValue {
   switch (scalar.kind) {
     case "float":
       return { type: "float", value: scalar.value };
-    case "number": {
+    case "integer":
+      return naturalInteger(BigInt(scalar.value));
+    case "number":
       if (!scalar.plainInteger || scalar.integer === undefined) return { type: "float", value: scalar.float };
-      const type = scalar.integer > integerBounds.greatest ? "unsigned" : "integer";
-      return { type, value: requireBounds(scalar.integer, type) };
-    }
+      return naturalInteger(scalar.integer);
     case "text":
       return { type: "string", value: scalar.value };
     case "date":
@@ -121,7 +123,17 @@ function naturalValue(scalar: Scalar): ResourceValue {
   }
 }
 
+function naturalInteger(value: bigint): ResourceValue {
+  const type = value > integerBounds.greatest ? "unsigned" : "integer";
+  return { type, value: requireBounds(value, type) };
+}
+
 function wholeNumber(scalar: Scalar, type: "integer" | "unsigned" | "time", options: ReadingOptions): bigint {
+  if (scalar.kind === "integer") {
+    // A safe integer is within all bounds but the sign of an unsigned: no need of 64-bit comparisons.
+    const isInside = typeof scalar.value === "number" && (scalar.value >= 0 || type !== "unsigned");
+    return isInside ? BigInt(scalar.value) : requireBounds(BigInt(scalar.value), type);
+  }
   const integer = integerOf(scalar) ?? mismatch(type, scalar);
   // `1.6E9` for an Integer is seen in the field; it is exact or refused.
   if (scalar.kind !== "number" || !scalar.plainInteger) tolerate(options, "float-for-integer");
@@ -164,6 +176,8 @@ function mismatch(type: ResourceType, scalar: Scalar): never {
 
 function describe(scalar: Scalar): string {
   switch (scalar.kind) {
+    case "integer":
+      return `number ${scalar.value}`;
     case "number":
       return `number ${scalar.integer ?? scalar.float}`;
     case "bytes":

@@ -43,6 +43,12 @@ const textLabels: ReadonlyMap<string, number> = new Map([
   ...Object.values(Label).map((label): [string, number] => [String(label), label]),
 ]);
 
+/** All labels of RFC 8428 are within these: a bit each says which a record has had. */
+const leastLabel = -15;
+const greatestLabel = 15;
+
+const cborFailure = (message: string): Lwm2mFormatError => new Lwm2mFormatError("cbor", message);
+
 export function decodeSenmlCbor(payload: Uint8Array, context: DecodeContext): readonly PathValue[] {
   return resolveRecords(readSenmlCborRecords(payload, context), context);
 }
@@ -53,12 +59,14 @@ export function encodeSenmlCbor(values: readonly PathValue[], context: EncodeCon
 
 /** The records of a pack; throws `cbor` or `senml`. */
 export function readSenmlCborRecords(payload: Uint8Array, context: DecodeContext): readonly SenmlRecord[] {
-  const reader = new CborReader(payload, (message) => new Lwm2mFormatError("cbor", message));
+  const reader = new CborReader(payload, cborFailure);
   const records: SenmlRecord[] = [];
-  reader.eachItem(() => {
+  const count = reader.enterArray();
+  while (reader.hasMore(count, records.length)) {
     records.push(readRecord(reader, context));
     assertRecordCount(records.length, context);
-  });
+  }
+  reader.leave();
   reader.finish();
   return records;
 }
@@ -72,14 +80,28 @@ export function writeSenmlCborRecords(records: readonly OutgoingRecord[]): Uint8
 
 function readRecord(reader: CborReader, context: DecodeContext): SenmlRecord {
   const record = emptyRecord();
-  const seen = new Set<number | string>();
-  reader.eachEntry(() => {
+  let seenBits = 0;
+  let seenOthers: Set<number | string> | undefined;
+  const count = reader.enterMap();
+  for (let passed = 0; reader.hasMore(count, passed); passed++) {
     const label = knownLabel(reader.readLabel(), context);
-    if (seen.has(label)) throw new Lwm2mFormatError("cbor", `label ${label} appears twice in a record`);
-    seen.add(label);
+    if (typeof label === "number" && label >= leastLabel && label <= greatestLabel) {
+      const bit = 1 << (label - leastLabel);
+      if ((seenBits & bit) !== 0) throw appearsTwice(label);
+      seenBits |= bit;
+    } else {
+      seenOthers ??= new Set();
+      if (seenOthers.has(label)) throw appearsTwice(label);
+      seenOthers.add(label);
+    }
     readField(reader, record, label);
-  });
+  }
+  reader.leave();
   return record;
+}
+
+function appearsTwice(label: number | string): Lwm2mFormatError {
+  return new Lwm2mFormatError("cbor", `label ${label} appears twice in a record`);
 }
 
 function knownLabel(label: number | string, context: DecodeContext): number | string {
@@ -134,13 +156,14 @@ function readField(reader: CborReader, record: SenmlRecord, label: number | stri
 /** The value of label 2 is a number; a tagged date or a null of LwM2M 1.2 are taken as well. */
 function numberOrNull(reader: CborReader): Scalar | null {
   const scalar = scalarOfCbor(reader.readScalar());
-  if (scalar === null || scalar.kind === "number" || scalar.kind === "float" || scalar.kind === "date") return scalar;
+  if (scalar === null || scalar.kind === "integer" || scalar.kind === "number" || scalar.kind === "float" || scalar.kind === "date")
+    return scalar;
   throw new Lwm2mFormatError("senml", `v: expected a number, got ${scalar.kind}`);
 }
 
 function baseValueOf(reader: CborReader, label: number): Scalar {
   const scalar = scalarOfCbor(reader.readScalar());
-  if (scalar?.kind === "number") return scalar;
+  if (scalar?.kind === "integer" || scalar?.kind === "number") return scalar;
   return { kind: "float", value: finiteOf(scalar, label) };
 }
 

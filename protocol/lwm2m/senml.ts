@@ -3,7 +3,7 @@
  * A name is base name and name together and is a full path; a time is base time and time together.
  */
 import { Lwm2mFormatError } from "./format-error.ts";
-import { assertRecordCount, readableNode, typeAt, valuePath } from "./node.ts";
+import { assertRecordCount, nodeOf, reportUnreadable, resourceAt, valuePath } from "./node.ts";
 import { formatPath, type Lwm2mPath, pathIds, pathOf } from "./path.ts";
 import { type DecodeContext, type EncodeContext, unassignedInstanceId } from "./payload-contract.ts";
 import { floatOf, integerOf, type ReadingOptions, readScalar, type Scalar } from "./scalar.ts";
@@ -50,14 +50,17 @@ export function resolveRecords(
   let baseName = "";
   let baseTime: number | undefined;
   let baseValue: Scalar | undefined;
-  for (const [index, record] of records.entries()) {
+  const into = { nodes, context, reading };
+  for (let index = 0; index < records.length; index++) {
+    const record = records[index];
+    if (record === undefined) break;
     baseName = record.baseName ?? baseName;
     baseTime = record.baseTime ?? baseTime;
     baseValue = record.baseValue ?? baseValue;
     if (setsBaseOnly(record, records[index + 1], context)) continue;
     const path = resolveName(baseName, record.name ?? "", context);
     const timeMs = timeOf(baseTime, record.time, context);
-    nodes.push(...nodesOf(path, sumOf(record.value, baseValue), timeMs, { context, reading }));
+    addNode(path, sumOf(record.value, baseValue), timeMs, into);
   }
   return nodes;
 }
@@ -101,25 +104,33 @@ function mayBeEmpty(path: Lwm2mPath, context: DecodeContext): boolean {
 }
 
 interface Reading {
+  readonly nodes: PathValue[];
   readonly context: DecodeContext;
   readonly reading: ReadingOptions;
 }
 
-/** One, or none where the value cannot be read and the caller is told of it. */
-function nodesOf(
+/** None where the value cannot be read and the caller is told of it. */
+function addNode(
   path: Lwm2mPath,
   value: Scalar | null | undefined,
   timeMs: number | undefined,
-  { context, reading }: Reading,
-): readonly PathValue[] {
-  const time = timeMs === undefined ? {} : { timeMs };
+  { nodes, context, reading }: Reading,
+): void {
   if (value === undefined && !mayBeEmpty(path, context)) {
     throw new Lwm2mFormatError("senml", `${formatPath(path)}: record without a value`);
   }
   // null says that there was no value at that time (LwM2M Core 1.2 §7.4.4).
-  if (value === undefined || value === null) return [{ path, ...time }];
-  const at = valuePath(path, context);
-  return readableNode({ path: at, ...time }, context, () => readScalar(value, typeAt(at, context), reading));
+  if (value === undefined || value === null) {
+    nodes.push(nodeOf(path, undefined, timeMs));
+    return;
+  }
+  const resource = resourceAt(path, context);
+  const at = valuePath(path, context, resource);
+  try {
+    nodes.push(nodeOf(at, readScalar(value, resource?.type, reading), timeMs));
+  } catch (error) {
+    reportUnreadable(error, at, context);
+  }
 }
 
 /** Base time and time are added; neither means that the pack does not say (RFC 8428 §4.1, §4.5.3). */
@@ -144,7 +155,7 @@ function sumOf(value: Scalar | null | undefined, base: Scalar | undefined): Scal
 }
 
 function isPlain(scalar: Scalar): boolean {
-  return scalar.kind === "number" && scalar.plainInteger;
+  return scalar.kind === "integer" || (scalar.kind === "number" && scalar.plainInteger);
 }
 
 function outgoingTime(timeMs: number | undefined, baseTimeMs: number | undefined): number | undefined {

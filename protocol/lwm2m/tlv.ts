@@ -6,7 +6,7 @@
  */
 import { ByteWriter } from "../bytes/byte-writer.ts";
 import { Lwm2mFormatError } from "./format-error.ts";
-import { assertRecordCount, assertUnder, readableNode, typeAt, valuePath } from "./node.ts";
+import { assertRecordCount, assertUnder, reportUnreadable, typeAt, valuePath } from "./node.ts";
 import { formatPath, type Lwm2mPath, levelOf } from "./path.ts";
 import { type DecodeContext, type EncodeContext, unassignedInstanceId } from "./payload-contract.ts";
 import { eachTlvEntry, type TlvEntry, TlvKind, tlvKindName, writeTlvEntry } from "./tlv-entry.ts";
@@ -122,7 +122,11 @@ function resourceInstanceEntry(entry: TlvEntry, path: Lwm2mPath, decoding: Decod
 
 function addValue(entry: TlvEntry, path: Lwm2mPath, decoding: Decoding): void {
   const type = typeAt(path, decoding.context) ?? "opaque";
-  for (const node of readableNode({ path }, decoding.context, () => readTlvValue(entry.value, type, decoding.context))) add(node, decoding);
+  try {
+    add({ path, value: readTlvValue(entry.value, type, decoding.context) }, decoding);
+  } catch (error) {
+    reportUnreadable(error, path, decoding.context);
+  }
 }
 
 function add(node: PathValue, { nodes, context }: Decoding): void {
