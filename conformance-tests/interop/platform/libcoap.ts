@@ -24,6 +24,8 @@ export interface CoapRequest {
   readonly nonConfirmable?: boolean;
   /** The port to send from; a free one without it. */
   readonly localPort?: number;
+  /** More arguments of the program: `-O num,text` for an option, `-s seconds` to observe. */
+  readonly args?: readonly string[];
   /** Where files of this request may lie. */
   readonly directory: string;
 }
@@ -45,7 +47,7 @@ export async function coapRequest(method: string, uri: string, request: CoapRequ
     await writeFile(sent, request.payload);
     args.push("-f", sent);
   }
-  const child = new Child("coap-client", "coap-client-notls", [...args, uri]);
+  const child = new Child("coap-client", "coap-client-notls", [...args, ...(request.args ?? []), uri]);
   await child.end((timeoutSeconds + 60) * 1_000);
   return readTrace([...child.stdout, ...child.stderr], await readFile(received).catch(() => new Uint8Array()));
 }
