@@ -7,9 +7,22 @@ test("RFC 7252 §3, §4: 30,000 random or mutated datagrams of 50 peers: nothing
   assert.equal(report.neighbourRequests, 60);
   // The mutations reach every part: otherwise the run would prove little.
   assert.ok(report.requestsHandled > 3_000, `${report.requestsHandled} requests handled`);
-  for (const name of ["malformed", "badOptions", "pings", "resetsIn", "duplicates", "messageIdsReused", "unmatchedResponses"] as const) {
-    assert.ok(report.counters[name] > 50, `${name}: ${report.counters[name]}`);
+  for (const name of [
+    "malformed",
+    "badOptions",
+    "pings",
+    "resetsIn",
+    "duplicates",
+    "messageIdsReused",
+    "unmatchedResponses",
+    "retransmissions",
+    "backOffs",
+    "staleNotifications",
+  ] as const) {
+    assert.ok(report.counters[name] > 10, `${name}: ${report.counters[name]}`);
   }
+  assert.equal(report.ownRequests, 300);
+  assert.ok(report.notifications > 20, `${report.notifications} notifications`);
   assert.equal(report.counters.bugs, 0);
 });
 

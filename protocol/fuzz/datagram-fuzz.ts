@@ -7,7 +7,8 @@ import { Method, ResponseCode } from "../coap/codes.ts";
 import { type CoapCounters, createCoapCounters } from "../coap/counters.ts";
 import { openCoapEndpoint } from "../coap/endpoint.ts";
 import type { CoapEndpoint } from "../coap/endpoint-contract.ts";
-import type { IncomingRequest, OutgoingResponse, ServedObservation } from "../coap/message.ts";
+import type { IncomingRequest, OutgoingResponse, Peer, ServedObservation } from "../coap/message.ts";
+import type { HeldObservation } from "../coap/observation.ts";
 import type { DatagramSocket } from "../ports/datagram-socket.ts";
 import { MemoryNetwork } from "../testing/memory-network.ts";
 import { type SeededRandom, seededRandom } from "../testing/seeded-random.ts";
@@ -18,6 +19,9 @@ export interface FuzzReport {
   /** What the endpoint under fire counted. */
   readonly counters: CoapCounters;
   readonly requestsHandled: number;
+  /** Requests and observations of the endpoint itself, each ended. */
+  readonly ownRequests: number;
+  readonly notifications: number;
   readonly neighbourRequests: number;
 }
 
@@ -43,15 +47,46 @@ const seeds = [
 
 const roundDatagrams = 500;
 const attackers = 50;
+/** Requests of the endpoint itself per round. */
+const ourRequests = 5;
 const serverAddress = { address: "10.0.0.1", port: 5_683 };
 const neighbourAddress = { address: "10.0.0.7", port: 7 };
 /** Share of datagrams that are the one before once more. */
 const repeats = 0.05;
+/** Notifications of relations the endpoint asked for lately, beside the datagrams that are counted. */
+const notificationShare = 0.02;
+const mostHeads = 100;
 const longestRandomBytes = 96;
 /** Between two rounds, so that deadlines fall due among the datagrams, milliseconds. */
 const longestPauseMs = 4_000;
 /** Every exchange, body and back-off is over after that, milliseconds. */
 const quietMs = 3_600_000;
+
+/**
+ * Answers to our own requests: code, then options and payload. A whole 2.05, blocks of both kinds, an observation that goes on, an Echo
+ * challenge, refusals that negotiate, back-off, a Location.
+ */
+const answers = [
+  "45 ff68656c6c6f",
+  `45 61 01 d10a0e ff${"61".repeat(16)}`,
+  `45 d10a08 ff${"61".repeat(16)}`,
+  "45 d10a10 ff6161",
+  "45 6101 ff31",
+  "5f d10e08",
+  "5f d10e0e",
+  "44 d10e10",
+  "8d d10e02",
+  "88",
+  "81 d8ef0102030405060708",
+  "9d d10101",
+  "a3 d10101",
+  "41 827264026131",
+].map((hex) => Uint8Array.from(Buffer.from(hex.replaceAll(" ", ""), "hex")));
+/** Bytes of one of our requests that an answer repeats: message id, and the token behind it. */
+const headBytes = 4;
+const longestBodyBytes = 4_000;
+/** Relations held at attackers; beyond it the oldest is forgotten. */
+const mostHeld = 100;
 
 /** Throws with the seed and the round in the message; `onRound` is told how many datagrams are through. */
 export async function fuzzEndpoint(datagrams: number, seed: number, onRound: (sent: number) => void = () => {}): Promise<FuzzReport> {
@@ -60,6 +95,7 @@ export async function fuzzEndpoint(datagrams: number, seed: number, onRound: (se
   try {
     while (sent < datagrams) {
       sent += world.attack(Math.min(roundDatagrams, datagrams - sent));
+      world.askAttackers();
       await world.checkNeighbour();
       onRound(sent);
     }
@@ -82,6 +118,12 @@ class FuzzWorld {
   #last: { readonly from: DatagramSocket; readonly bytes: Uint8Array } | undefined;
   #requestsHandled = 0;
   #neighbourRequests = 0;
+  #ownRequestsBegun = 0;
+  #ownRequestsEnded = 0;
+  #notifications = 0;
+  /** Header and token of our latest requests, and whom they went to. */
+  readonly #heads: { readonly attacker: DatagramSocket; readonly bytes: Uint8Array }[] = [];
+  readonly #held: HeldObservation[] = [];
 
   constructor(seed: number) {
     this.#random = seededRandom(seed);
@@ -90,14 +132,35 @@ class FuzzWorld {
     this.#endpoint.handle((request) => this.#serve(request), { preconditions: true });
     this.#neighbour = this.#open(neighbourAddress, seed + 3, createCoapCounters());
     this.#attackers = Array.from({ length: attackers }, (_, i) => this.#network.socket({ address: `10.1.0.${i + 1}`, port: 40_000 }));
+    for (const attacker of this.#attackers) attacker.onDatagram((bytes) => this.#answer(attacker, bytes));
   }
 
   attack(datagrams: number): number {
     for (let i = 0; i < datagrams; i++) {
+      if (this.#random.fraction() < notificationShare) this.#sendNotification();
       if (this.#random.fraction() > repeats) this.#last = { from: this.#random.pick(this.#attackers), bytes: this.#datagram() };
       this.#last?.from.send(this.#last.bytes, serverAddress);
     }
     return datagrams;
+  }
+
+  /** The client role: requests and observations whose answers `#answer` makes up. */
+  askAttackers(): void {
+    for (let i = 0; i < ourRequests; i++) {
+      const peer = this.#endpoint.peerAt(this.#random.pick(this.#attackers).local);
+      this.#ownRequestsBegun++;
+      const payload = new Uint8Array(this.#random.integer(longestBodyBytes));
+      const ended =
+        this.#random.fraction() < 0.5
+          ? this.#endpoint.request(peer, { method: Method.put, path: ["a"], payload }, { timeoutMs: 60_000 })
+          : this.#observe(peer);
+      ended.then(
+        () => {
+          this.#ownRequestsEnded++;
+        },
+        (error: unknown) => this.#bugs.push(error),
+      );
+    }
   }
 
   async checkNeighbour(): Promise<void> {
@@ -124,7 +187,55 @@ class FuzzWorld {
     await this.#neighbour.close();
     this.#network.close();
     if (this.#clock.pendingTimers() > 0) throw new Error("a timer is left after everything was closed");
-    return { counters: this.#counters, requestsHandled: this.#requestsHandled, neighbourRequests: this.#neighbourRequests };
+    if (this.#ownRequestsBegun !== this.#ownRequestsEnded) {
+      throw new Error(`${this.#ownRequestsBegun} requests of our own began, ${this.#ownRequestsEnded} ended`);
+    }
+    return {
+      counters: this.#counters,
+      notifications: this.#notifications,
+      ownRequests: this.#ownRequestsEnded,
+      requestsHandled: this.#requestsHandled,
+      neighbourRequests: this.#neighbourRequests,
+    };
+  }
+
+  async #observe(peer: Peer): Promise<void> {
+    const listener = { onNotification: () => void this.#notifications++, onEnd: () => {} };
+    const outcome = await this.#endpoint.observe(peer, { method: Method.get, path: ["a"] }, listener, { timeoutMs: 60_000 });
+    if (!outcome.ok || !outcome.observing) return;
+    this.#held.push(outcome.observation);
+    if (this.#held.length > mostHeld) await this.#held.shift()?.cancel("passive");
+  }
+
+  /** Piggybacked, separate or not at all, with the token that was asked with, mutated now and then, sometimes followed by a notification. */
+  #answer(attacker: DatagramSocket, request: Uint8Array): void {
+    const random = this.#random;
+    const [first = 0, code = 0] = request;
+    if (code === 0 || code > Method.ipatch || random.fraction() < 0.1) return;
+    this.#heads.push({ attacker, bytes: Uint8Array.from(request.subarray(0, headBytes + (first & 0x0f))) });
+    if (this.#heads.length > mostHeads) this.#heads.shift();
+    for (let more = random.fraction() < 0.2 ? 3 : 1; more > 0; more--) {
+      const [answerCode = 0, ...tail] = random.pick(answers);
+      const bytes = Uint8Array.of(...request.subarray(0, headBytes + (first & 0x0f)), ...tail);
+      const type = more > 1 ? random.integer(2) : 2;
+      bytes[0] = (first & 0xcf) | (type << 4);
+      bytes[1] = answerCode;
+      if (type !== 2) bytes[3] = random.integer(256);
+      if (random.fraction() < 0.2) bytes[random.integer(bytes.length)] = random.integer(256);
+      attacker.send(bytes, serverAddress);
+    }
+  }
+
+  #sendNotification(): void {
+    if (this.#heads.length === 0) return;
+    const random = this.#random;
+    const { attacker, bytes } = random.pick(this.#heads);
+    // 2.05 with Observe of one byte and a payload; CON or NON, any message id.
+    const message = Uint8Array.of(...bytes, 0x61, random.integer(256), 0xff, 0x31);
+    message[0] = ((bytes[0] ?? 0) & 0xcf) | (random.integer(2) << 4);
+    message[1] = ResponseCode.content;
+    message[2] = random.integer(256);
+    attacker.send(message, serverAddress);
   }
 
   #open(address: typeof serverAddress, seed: number, counters: CoapCounters): CoapEndpoint {
