@@ -1,4 +1,8 @@
-/** One TLV entry as bytes: type, identifier, length, value (LwM2M Core 1.1 §7.4.5, table 7.4.5.-1). */
+/**
+ * One TLV entry as bytes: type, identifier, length, value (LwM2M Core 1.1 §7.4.5, table 7.4.5.-1).
+ *
+ * On the path of every payload: one reader walks all levels, because a view of each value costs more than reading it.
+ */
 import { ByteReader } from "../bytes/byte-reader.ts";
 import type { ByteWriter } from "../bytes/byte-writer.ts";
 import { Lwm2mFormatError } from "./format-error.ts";
@@ -8,28 +12,33 @@ import { maxIdentifier } from "./path.ts";
 export const TlvKind = { objectInstance: 0, resourceInstance: 1, multipleResource: 2, resource: 3 } as const;
 export type TlvKind = (typeof TlvKind)[keyof typeof TlvKind];
 
+/** The head of an entry; its value is the bytes up to `end`, where the reader stands at their first. */
 export interface TlvEntry {
   readonly kind: TlvKind;
   readonly id: number;
-  /** A view of the payload. */
-  readonly value: Uint8Array;
+  /** Offset in the payload. */
+  readonly end: number;
 }
 
 const wideIdentifierBit = 0x20;
 const maxShortLength = 7;
 const maxLength = 0xffffff;
+const tlvFailure = (message: string): Lwm2mFormatError => new Lwm2mFormatError("tlv", message);
 const kindNames = ["object instance", "resource instance", "multiple resource", "resource"] as const;
 
-/** Reads entries until the bytes end; throws `tlv` when an entry reaches past them or an identifier is reserved. */
-export function eachTlvEntry(bytes: Uint8Array, read: (entry: TlvEntry) => void): void {
-  const reader = new ByteReader(bytes, (message) => new Lwm2mFormatError("tlv", message));
-  while (reader.remaining > 0) {
-    const type = reader.u8();
-    const id = (type & wideIdentifierBit) === 0 ? reader.u8() : reader.u16();
-    if (id > maxIdentifier) throw new Lwm2mFormatError("tlv", `identifier ${id}, at most ${maxIdentifier}`);
-    const value = reader.bytes(readLength(reader, type));
-    read({ kind: kindOf(type), id, value });
-  }
+export function tlvReader(payload: Uint8Array): ByteReader {
+  return new ByteReader(payload, tlvFailure);
+}
+
+/** Reads the head of the next entry; throws `tlv` when the entry reaches past `end`, where its parent ends, or its identifier is reserved. */
+export function readTlvEntry(reader: ByteReader, end: number): TlvEntry {
+  const type = reader.u8();
+  const id = (type & wideIdentifierBit) === 0 ? reader.u8() : reader.u16();
+  const length = readLength(reader, type);
+  const left = end - reader.position;
+  if (length > left) throw tlvFailure(`offset ${reader.position}: ${length} bytes needed, ${Math.max(left, 0)} left`);
+  if (id > maxIdentifier) throw tlvFailure(`identifier ${id}, at most ${maxIdentifier}`);
+  return { kind: kindOf(type), id, end: reader.position + length };
 }
 
 export function writeTlvEntry(writer: ByteWriter, kind: TlvKind, id: number, value: Uint8Array): void {

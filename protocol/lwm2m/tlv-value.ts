@@ -1,36 +1,37 @@
 /** Resource values inside TLV entries (LwM2M Core 1.1 appendix C, column TLV). */
-import { ByteReader } from "../bytes/byte-reader.ts";
+import type { ByteReader } from "../bytes/byte-reader.ts";
 import { ByteWriter } from "../bytes/byte-writer.ts";
-import { findUtf8 } from "../bytes/utf8.ts";
 import { Lwm2mFormatError } from "./format-error.ts";
 import { requireBounds } from "./scalar.ts";
 import { type ToleranceSwitch, tolerate } from "./tolerance.ts";
 import type { ResourceType, ResourceValue } from "./value.ts";
 
-/** Throws `value` when the bytes are no value of that type. */
-export function readTlvValue(bytes: Uint8Array, type: ResourceType, context: ToleranceSwitch): ResourceValue {
+/** Two identifiers of 16 bits. */
+const linkBytes = 4;
+
+/** The next `length` bytes as a value; throws `value` when they are none of that type, and may then stop anywhere within them. */
+export function readTlvValue(reader: ByteReader, length: number, type: ResourceType, context: ToleranceSwitch): ResourceValue {
   switch (type) {
     case "string":
     case "corelnk": {
-      const value = findUtf8(bytes);
+      const value = reader.utf8(length);
       if (value === undefined) throw new Lwm2mFormatError("value", `expected ${type}, got bytes that are not UTF-8`);
       return { type, value };
     }
     case "integer":
     case "time":
-      return { type, value: signed(bytes, type) };
+      return { type, value: BigInt(signed(reader, length, type)) };
     case "unsigned":
-      return { type, value: BigInt.asUintN(bytes.length * 8, signed(bytes, type)) };
+      return { type, value: BigInt.asUintN(length * 8, BigInt(signed(reader, length, type))) };
     case "float":
-      return { type, value: float(bytes) };
+      return { type, value: float(reader, length) };
     case "boolean":
-      return { type, value: truth(bytes, context) };
+      return { type, value: truth(reader, length, context) };
     case "opaque":
-      return { type, value: new Uint8Array(bytes) };
-    case "objlnk": {
-      const reader = fixed(bytes, type, [4]);
+      return { type, value: new Uint8Array(reader.bytes(length)) };
+    case "objlnk":
+      if (length !== linkBytes) throw wrongLength(type, String(linkBytes), length);
       return { type, value: { objectId: reader.u16(), instanceId: reader.u16() } };
-    }
   }
 }
 
@@ -60,38 +61,42 @@ export function tlvValueBytes(value: ResourceValue): Uint8Array {
 }
 
 /** 1, 2, 4 or 8 bytes, two's complement, big-endian; no other length is an integer. */
-function signed(bytes: Uint8Array, type: ResourceType): bigint {
-  const reader = fixed(bytes, type, [1, 2, 4, 8]);
-  switch (bytes.length) {
+function signed(reader: ByteReader, length: number, type: ResourceType): number | bigint {
+  switch (length) {
     case 1:
-      return BigInt(reader.i8());
+      return reader.i8();
     case 2:
-      return BigInt(reader.i16());
+      return reader.i16();
     case 4:
-      return BigInt(reader.i32());
-    default:
+      return reader.i32();
+    case 8:
       return reader.i64();
+    default:
+      throw wrongLength(type, "1, 2, 4, 8", length);
   }
 }
 
-function float(bytes: Uint8Array): number {
-  const reader = fixed(bytes, "float", [4, 8]);
-  return bytes.length === 4 ? reader.f32() : reader.f64();
+function float(reader: ByteReader, length: number): number {
+  switch (length) {
+    case 4:
+      return reader.f32();
+    case 8:
+      return reader.f64();
+    default:
+      throw wrongLength("float", "4, 8", length);
+  }
 }
 
 /** One byte, 0 or 1. Some devices send an Integer in its place (eclipse-leshan/leshan#1613): taken when it is 0 or 1. */
-function truth(bytes: Uint8Array, context: ToleranceSwitch): boolean {
-  const value = signed(bytes, "boolean");
+function truth(reader: ByteReader, length: number, context: ToleranceSwitch): boolean {
+  const value = BigInt(signed(reader, length, "boolean"));
   if (value !== 0n && value !== 1n) throw new Lwm2mFormatError("value", `expected boolean 0 or 1, got ${value}`);
-  if (bytes.length !== 1) tolerate(context, "tlv-boolean-length");
+  if (length !== 1) tolerate(context, "tlv-boolean-length");
   return value === 1n;
 }
 
-function fixed(bytes: Uint8Array, type: ResourceType, lengths: readonly number[]): ByteReader {
-  if (!lengths.includes(bytes.length)) {
-    throw new Lwm2mFormatError("value", `expected ${type} in ${lengths.join(", ")} bytes, got ${bytes.length}`);
-  }
-  return new ByteReader(bytes, (message) => new Lwm2mFormatError("tlv", message));
+function wrongLength(type: ResourceType, lengths: string, length: number): Lwm2mFormatError {
+  return new Lwm2mFormatError("value", `expected ${type} in ${lengths} bytes, got ${length}`);
 }
 
 function signedBytes(value: bigint): Uint8Array {
