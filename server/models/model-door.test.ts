@@ -73,3 +73,15 @@ test("own models have a bound: versions and resources together; a replacement co
   assert.equal(await upload(33_000, 2), "taken");
   assert.equal(await upload(33_000, 3), "full");
 });
+
+test("an upload the store could not keep is refused and not in force; the next one is taken", async (t) => {
+  const { world } = await modelDoor(t);
+  const { models } = world.server;
+  const file = new TextEncoder().encode(aDdf());
+  world.store.fail(new Error("the disk is full"));
+  await assert.rejects(models.upload(file, "tester"), /the disk is full/);
+  assert.deepEqual([models.registry.versionsOf(33_000), models.find(33_000, "1.0")], [[], undefined]);
+  world.store.fail(undefined);
+  assert.equal((await models.upload(file, "tester")).ok, true);
+  assert.deepEqual(models.registry.versionsOf(33_000), ["1.0"]);
+});

@@ -24,7 +24,7 @@ export type ModelSource = "catalogue" | "own";
 export const modelLimits = {
   /** Bytes of an uploaded file: what the parser reads (500,000 characters), each of them up to three bytes of UTF-8 in a name. */
   fileBytes: 1_500_000,
-  /** Own object versions: the catalogue has about 750, and this many are looked through for every page of the list. */
+  /** Own object versions: about five times the catalogue; this many are looked through for every page of the list. */
   versions: 2_000,
   /** Resources of all own versions together, all kept in memory: about 30 MB. */
   resources: 100_000,
