@@ -22,7 +22,7 @@ test("RFC 7252 §3, §4: 30,000 random or mutated datagrams of 50 peers: nothing
     assert.ok(report.counters[name] > 10, `${name}: ${report.counters[name]}`);
   }
   assert.equal(report.ownRequests, 300);
-  assert.ok(report.notifications > 20, `${report.notifications} notifications`);
+  assert.ok(report.notifications > 10, `${report.notifications} notifications`);
   assert.equal(report.counters.bugs, 0);
 });
 
