@@ -12,6 +12,7 @@ import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Store } from "../storage/store.ts";
 import { definitionOf, type ModelSource, modelKey, modelLimits, type StoredModel, storedModel } from "./model.ts";
 import { ModelStore } from "./model-store.ts";
+import { nameWarnings } from "./name-changes.ts";
 
 export interface ModelServiceDeps {
   readonly store: Store;
@@ -167,7 +168,15 @@ export class ModelService {
       return { model: { source: "own", definition, stored: model }, change: before === undefined ? "added" : "replaced" };
     });
     const detail = this.#overflow(changes);
-    return detail === undefined ? { ok: true, changes, warnings } : { ok: false, reason: "full", detail };
+    if (detail !== undefined) return { ok: false, reason: "full", detail };
+    const after = composeRegistries(registryOf([...this.#definitions(), ...definitions]), this.#deps.catalogue);
+    return { ok: true, changes, warnings: [...warnings, ...nameWarnings(this.registry, after)] };
+  }
+
+  #definitions(): readonly ObjectDefinition[] {
+    return [...this.#stored.values()]
+      .map(({ objectId, version }) => this.#own.find(objectId, version))
+      .filter((found) => found !== undefined);
   }
 
   #overflow(changes: readonly ModelChange[]): string | undefined {

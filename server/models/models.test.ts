@@ -160,6 +160,17 @@ describe("POST /models", () => {
     assert.equal(at((await post(xml, "/models:validate")).body, "models", 0, "change"), "replaced");
   });
 
+  test("a name that an object loses to an own model is a warning, and the path by id goes on", async () => {
+    const { body } = await post(aDdf([anObject({ id: "30", name: "Temperature" })]));
+    assert.equal(
+      at(body, "warnings", 0, "detail"),
+      "paths of object 3303 that begin with temperature begin with temperature_3303 from then on",
+    );
+    assert.equal(at((await rest("GET", "/models/3303/1.0")).body, "pathName"), "temperature_3303");
+    assert.equal((await rest("DELETE", "/models/30/1.0")).status, 204);
+    assert.equal(at((await rest("GET", "/models/3303/1.0")).body, "pathName"), "temperature");
+  });
+
   test("concurrent uploads: every one is durable, of one version the last one asked for counts", async () => {
     const named = (name: string): string => aDdf([tank("1.0", { name }), anObject({ id: "32990", name })]);
     const others = Array.from({ length: 20 }, (_, index) => aDdf([anObject({ id: String(33_100 + index) })]));
