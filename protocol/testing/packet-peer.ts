@@ -13,6 +13,13 @@ export interface PacketRequest {
   readonly payload?: Uint8Array | string;
 }
 
+export interface PacketResponse {
+  readonly code: string;
+  readonly type?: "CON" | "NON" | "ACK";
+  readonly options?: readonly (readonly [name: string, value: Uint8Array])[];
+  readonly payload?: Uint8Array | string;
+}
+
 export interface PacketAnswer {
   readonly type: "CON" | "NON" | "ACK" | "RST";
   readonly code: string;
@@ -77,6 +84,23 @@ export class PacketPeer {
 
   reset(answer: PacketAnswer): void {
     this.#peer.send(`7000${answer.messageId.toString(16).padStart(4, "0")}`);
+  }
+
+  /** Answers a request that was heard: piggybacked unless `type` says otherwise. Returns the hex, for sending it again. */
+  respond(request: PacketAnswer, { code, type = "ACK", options = [], payload = "" }: PacketResponse): string {
+    const hex = coapPacket
+      .generate({
+        code,
+        confirmable: type === "CON",
+        ack: type === "ACK",
+        messageId: type === "ACK" ? request.messageId : this.#messageId++,
+        token: Buffer.from(request.token, "hex"),
+        options: options.map(([name, value]) => ({ name, value: Buffer.from(value) })),
+        payload: Buffer.from(payload),
+      })
+      .toString("hex");
+    this.#peer.send(hex);
+    return hex;
   }
 
   sendAgain(hex: string): void {
