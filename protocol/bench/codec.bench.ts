@@ -1,8 +1,12 @@
-/** Nanoseconds to decode and encode a message, against npm `coap-packet` (listed as `npm-coap`, whose codec it is). */
+/** Nanoseconds to decode and encode a message, against npm `coap-packet` (listed as `npm-coap`, whose codec it is), and each LwM2M format. */
 import coapPacket from "coap-packet";
 import { MessageView } from "../coap/message-view.ts";
 import { MessageWriter } from "../coap/message-writer.ts";
-import { type BenchOptions, type Figure, rounded } from "./figure.ts";
+import { type BenchOptions, type Figure, nanosecondsOf, rounded } from "./figure.ts";
+import { formatFigures } from "./lwm2m-formats.ts";
+
+/** The rest of the time goes to the LwM2M formats. */
+const messageShare = 0.3;
 
 interface Sample {
   readonly name: string;
@@ -46,8 +50,9 @@ const samples: readonly Sample[] = [
 ];
 
 export async function bench(options: BenchOptions): Promise<Figure[]> {
-  const pieceSeconds = options.seconds / (samples.length * 4);
-  return samples.flatMap((sample) => measure(sample, pieceSeconds));
+  const messageSeconds = options.seconds * messageShare;
+  const pieceSeconds = messageSeconds / (samples.length * 4);
+  return [...samples.flatMap((sample) => measure(sample, pieceSeconds)), ...formatFigures(options.seconds - messageSeconds)];
 }
 
 function measure(sample: Sample, seconds: number): Figure[] {
@@ -63,22 +68,6 @@ function measure(sample: Sample, seconds: number): Figure[] {
 
 function figureOf(figure: string, oursNs: number, theirsNs: number): Figure {
   return { bench: "codec", figure, value: rounded(oursNs), unit: "ns", against: "npm-coap", ratio: rounded(theirsNs / oursNs) };
-}
-
-const callsPerRound = 2_000;
-const nanosecondsPerSecond = 1e9;
-
-/** The fastest round: what the code costs when nothing else runs. */
-function nanosecondsOf(seconds: number, call: () => unknown): number {
-  const end = process.hrtime.bigint() + BigInt(Math.round(seconds * nanosecondsPerSecond));
-  let fastest = Number.POSITIVE_INFINITY;
-  for (let now = process.hrtime.bigint(); now < end; ) {
-    for (let i = 0; i < callsPerRound; i++) call();
-    const after = process.hrtime.bigint();
-    fastest = Math.min(fastest, Number(after - now) / callsPerRound);
-    now = after;
-  }
-  return fastest;
 }
 
 function sampleOf(name: string, encode: Sample["encode"]): Sample {
