@@ -77,6 +77,28 @@ test("RFC 8516 §4: a block refused in mid-transfer with 4.29 is sent again when
   await world.end();
 });
 
+test("RFC 8516 §4: a later block of a response refused with 5.03 and Max-Age is asked for again, four times at most", async () => {
+  const world = openWorld();
+  const endpoint = world.endpoint();
+  const peer = world.scripted();
+  for (const refusals of [1, 5]) {
+    const outcome = watch(endpoint.request(endpoint.peerAt(deviceAddress), get));
+    const [first = ""] = await peer.listen();
+    let [next = ""] = await peer.ask(answer(first, "45", `d10a08ff${"61".repeat(16)}`));
+    for (let i = 0; i < refusals; i++) {
+      assert.match(next, /b161c110$/, "Block2 1");
+      [next = ""] = await peer.ask(answer(next, "a3", "d10101"), 1_100);
+    }
+    if (next !== "") await peer.ask(answer(next, "45", "d10a10ff62"));
+    const end = outcome();
+    assert.ok(end?.ok);
+    assert.equal(end.response.code, refusals === 1 ? 0x45 : 0xa3);
+    assert.equal(end.response.payload.length, refusals === 1 ? 17 : 0);
+    await world.clock.advance(1_000);
+  }
+  await world.end();
+});
+
 test("RFC 7959 §2.5: a transfer that broke off goes on from the last acknowledged block; 4.08 makes it start over", async () => {
   const world = openWorld();
   const parameters = { ...defaultParameters, blockSizeBytes: 16, maxRetransmit: 0 };

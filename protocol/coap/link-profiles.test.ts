@@ -94,3 +94,26 @@ test("a body in blocks whose pieces come an exchange of a slow link apart is put
   endpoint.setParameters(endpoint.peerAt(deviceAddress), undefined);
   await world.end();
 });
+
+for (const { omitsFetchBodyInLaterBlocks, tail } of [
+  { omitsFetchBodyInLaterBlocks: false, tail: "113cb110ff5b5d" },
+  { omitsFetchBodyInLaterBlocks: true, tail: "c110" },
+]) {
+  test(`RFC 8132 §2.3: a FETCH ${omitsFetchBodyInLaterBlocks ? "leaves out" : "repeats"} its body when it asks for later blocks of the answer`, async () => {
+    const world = openWorld();
+    const endpoint = world.endpoint();
+    const peer = world.scripted();
+    const to = endpoint.peerAt(deviceAddress);
+    endpoint.setParameters(to, { ...linkProfiles.default, omitsFetchBodyInLaterBlocks });
+    const fetch = { method: Method.fetch, path: ["a"], contentFormat: 60, payload: Buffer.from("[]") } as const;
+    const outcome = watch(endpoint.request(to, fetch));
+    const [first = ""] = await peer.listen();
+    assert.ok(first.endsWith("b161113cff5b5d"), first);
+    const [later = ""] = await peer.ask(`6845${messageIdOf(first)}${tokenOf(first)}d10a08ff${"61".repeat(16)}`);
+    assert.ok(later.endsWith(`b161${tail}`), later);
+    await peer.ask(`6845${messageIdOf(later)}${tokenOf(later)}d10a10ff62`);
+    assert.equal(outcome()?.ok, true);
+    endpoint.setParameters(to, undefined);
+    await world.end();
+  });
+}
