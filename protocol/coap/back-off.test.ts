@@ -143,7 +143,9 @@ test("RFC 7252 §4.4: no message id is used again within EXCHANGE_LIFETIME, what
 
 test("RFC 7252 §4.4: a request waits until an id is free, or until its deadline", async () => {
   const world = openWorld();
-  const endpoint = world.endpoint(serverAddress, { parameters: { ...defaultParameters, maxLatencyMs: 10_000 } });
+  const endpoint = world.endpoint(serverAddress, {
+    parameters: { ...defaultParameters, maxLatencyMs: 10_000, probingRateBytesPerSecond: 1_000_000 },
+  });
   const peer = world.scripted();
   const to = endpoint.peerAt(deviceAddress);
   for (let i = 0; i < 65_536; i++) {
@@ -162,5 +164,27 @@ test("RFC 7252 §4.4: a request waits until an id is free, or until its deadline
   const request = peer.heard.at(-1)?.hex ?? "";
   await peer.ask(answer(request, "45"));
   assert.equal(patient()?.ok, true);
+  await world.end();
+});
+
+test("RFC 7252 §4.7: non-confirmable requests to a silent peer stay below PROBING_RATE; heard from, it gets the next at once", async () => {
+  const world = openWorld();
+  const endpoint = world.endpoint();
+  const peer = world.scripted();
+  const outcomes = Array.from({ length: 40 }, () =>
+    watch(endpoint.request(endpoint.peerAt(deviceAddress), { ...get, confirmable: false }, { timeoutMs: 2_000_000 })),
+  );
+  const sizeBytes = 14;
+  const burst = Math.floor(exchangeLifetimeMs(defaultParameters) / 1_000 / sizeBytes) + 1;
+  assert.equal((await peer.listen()).length, burst);
+  const later = await peer.listen(140_000);
+  assert.equal(later.length, 10, "140 bytes in 140 s");
+  const [pong, next = "", ...more] = await peer.ask("40000001", 1_100);
+  assert.equal(pong, "70000001");
+  assert.equal(1 + more.length, 40 - burst - 10, "the rest fits what is free again");
+  await peer.ask(`58450002${tokenOf(next)}`, 2_000);
+  assert.equal(outcomes.filter((outcome) => outcome()?.ok).length, 1);
+  await world.clock.advance(2_000_000);
+  assert.ok(outcomes.every((outcome) => outcome() !== undefined));
   await world.end();
 });

@@ -85,7 +85,7 @@ export class ClientExchange implements TokenOwner {
     writer.payload(message.payload);
     const bytes = writer.finish();
     if (!message.confirmable) {
-      this.#layer.send(record, bytes);
+      this.#layer.probe(record, bytes);
       this.#hooks.onDatagram(bytes.length);
       this.#stopTransmission = this.#layer.expectReset(record, this.messageId, () => this.#end({ kind: "failed", reason: "reset" }, 0));
       return;

@@ -18,6 +18,7 @@ import { MessageType, MessageView } from "./message-view.ts";
 import { MessageWriter } from "./message-writer.ts";
 import { exchangeLifetimeMs, nonLifetimeMs, type TransmissionParameters } from "./parameters.ts";
 import { type Lifetimes, type PeerRecord, PeerTable, peerKeyOf } from "./peer-table.ts";
+import { noteProbe, probeWaitMs } from "./probing.ts";
 import { expectReset, transmit } from "./transmission.ts";
 
 /** Deduplication counts time in tenths of a second from the start: 31 bits last six years. */
@@ -105,9 +106,18 @@ export class MessageLayer {
     return takeMessageId(record, this.deadlines.now());
   }
 
-  /** How long a new request must wait so that its message id is none of the last EXCHANGE_LIFETIME, milliseconds. */
-  messageIdWaitMs(record: PeerRecord): number {
-    return messageIdWaitMs(record, this.deadlines.now(), exchangeLifetimeMs(this.parametersOf(record)));
+  /** How long a new request must wait, milliseconds: for a message id that is free again, and for PROBING_RATE if it is non-confirmable. */
+  requestWaitMs(record: PeerRecord, confirmable: boolean): number {
+    const now = this.deadlines.now();
+    const parameters = this.parametersOf(record);
+    const idMs = messageIdWaitMs(record, now, exchangeLifetimeMs(parameters));
+    return confirmable ? idMs : Math.max(idMs, probeWaitMs(record, parameters, now));
+  }
+
+  /** Sends a request that nobody acknowledges. */
+  probe(record: PeerRecord, bytes: Uint8Array): void {
+    noteProbe(record, this.parametersOf(record), bytes.length, this.deadlines.now());
+    this.send(record, bytes);
   }
 
   /** How long an unfinished body of this peer is kept: two blocks may lie an exchange of its link apart. */
@@ -200,6 +210,7 @@ export class MessageLayer {
     }
     const record = this.#peers.at(from, now, now - this.#idleMs);
     record.lastSeenAt = now;
+    record.probesPaidUntil = undefined;
     if (view.code === 0) this.#receiveEmpty(record, view, events);
     else if (view.code < 0x20) this.#receiveRequest(record, view, events, now);
     else this.#receiveResponse(record, view, events, now);

@@ -11,6 +11,8 @@ export interface TransmissionParameters {
   readonly maxLatencyMs: number;
   /** PROCESSING_DELAY, milliseconds. */
   readonly processingDelayMs: number;
+  /** PROBING_RATE, bytes per second. */
+  readonly probingRateBytesPerSecond: number;
   /** How long a handler may think before an empty ACK leaves and the response follows separately (RFC 7252 §5.2.2). */
   readonly piggybackMs: number;
   /** Preferred block size: 16, 32, 64, 128, 256, 512 or 1024 bytes (RFC 7959 §2.2). */
@@ -28,6 +30,7 @@ export const defaultParameters: TransmissionParameters = {
   maxRetransmit: 4,
   maxLatencyMs: 100_000,
   processingDelayMs: 2_000,
+  probingRateBytesPerSecond: 1,
   piggybackMs: 1_000,
   blockSizeBytes: 1_024,
 };

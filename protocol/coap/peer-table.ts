@@ -35,6 +35,7 @@ export class PeerRecord implements DedupChain {
   proof: Uint8Array | "given" | undefined = undefined;
   /** Requests taken in so far are paid for until then, milliseconds since the endpoint opened (`admission.ts`). */
   paidUntil = 0;
+  probesPaidUntil: number | undefined = undefined;
   lastSeenAt = 0;
   servedRequests = 0;
   parameters: TransmissionParameters | undefined = undefined;

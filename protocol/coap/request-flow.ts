@@ -46,7 +46,7 @@ export class RequestFlow {
   #endWaiting: ((end: ExchangeEnd) => void) | undefined;
   #failure: Failed | undefined;
   #deadline: Timer | undefined;
-  /** Runs while the next message id is still taken. */
+  /** Runs while a message must not leave yet. */
   #pause: Timer | undefined;
   #datagramsSent = 0;
   #bytesSent = 0;
@@ -108,7 +108,7 @@ export class RequestFlow {
       this.#endWaiting = resolve;
       // Another flow may be the one that hands over the turn: an error must not end up there.
       const start = (): void => {
-        const waitMs = this.#context.layer.messageIdWaitMs(this.record);
+        const waitMs = this.#context.layer.requestWaitMs(this.record, this.request.confirmable ?? true);
         if (waitMs > 0) {
           this.#pause = this.#context.layer.deadlines.after(waitMs, start);
           return;
