@@ -1,15 +1,20 @@
 /** CBOR for devices (RFC 8949): definite lengths, shortest integers (§4.1), floats as single where that loses nothing, else double. */
 import { ByteWriter } from "../bytes/byte-writer.ts";
+import { narrowed } from "./cbor-scalar.ts";
+
+/** Most payloads fit: growing costs more than the bytes. */
+const initialCapacityBytes = 256;
 
 const utf8 = new TextEncoder();
 
 export class CborWriter {
-  readonly #writer = new ByteWriter();
+  readonly #writer = new ByteWriter(initialCapacityBytes);
 
   /** −2^64 to 2^64−1; anything else is a bug of the caller. */
   integer(value: bigint | number): void {
-    if (value < 0) this.#head(1, typeof value === "bigint" ? -1n - value : -1 - value);
-    else this.#head(0, value);
+    const exact = typeof value === "bigint" ? narrowed(value) : value;
+    if (exact >= 0) this.#head(0, exact);
+    else this.#head(1, typeof exact === "bigint" ? -1n - exact : -1 - exact);
   }
 
   /** Never half precision: small decoders lack it. */
@@ -63,20 +68,20 @@ export class CborWriter {
 
   #head(major: number, argument: number | bigint): void {
     const high = major << 5;
-    if (argument < 24) {
-      this.#writer.u8(high | Number(argument));
-    } else if (argument <= 0xff) {
-      this.#writer.u8(high | 24);
-      this.#writer.u8(Number(argument));
-    } else if (argument <= 0xffff) {
-      this.#writer.u8(high | 25);
-      this.#writer.u16(Number(argument));
-    } else if (argument <= 0xffffffff) {
-      this.#writer.u8(high | 26);
-      this.#writer.u32(Number(argument));
-    } else {
+    if (typeof argument === "bigint" || argument > 0xffffffff) {
       this.#writer.u8(high | 27);
       this.#writer.u64(BigInt(argument));
+    } else if (argument < 24) {
+      this.#writer.u8(high | argument);
+    } else if (argument <= 0xff) {
+      this.#writer.u8(high | 24);
+      this.#writer.u8(argument);
+    } else if (argument <= 0xffff) {
+      this.#writer.u8(high | 25);
+      this.#writer.u16(argument);
+    } else {
+      this.#writer.u8(high | 26);
+      this.#writer.u32(argument);
     }
   }
 }

@@ -39,21 +39,27 @@ export function parsePath(text: string): Lwm2mPath {
 export function pathOf(ids: readonly number[]): Lwm2mPath {
   const [objectId, instanceId, resourceId, resourceInstanceId] = ids;
   if (objectId === undefined || ids.length > 4) throw new Error(`a path has 1 to 4 identifiers, got ${ids.length}`);
-  return {
-    objectId,
-    ...(instanceId === undefined ? {} : { instanceId }),
-    ...(resourceId === undefined ? {} : { resourceId }),
-    ...(resourceInstanceId === undefined ? {} : { resourceInstanceId }),
-  };
+  if (instanceId === undefined) return { objectId };
+  if (resourceId === undefined) return { objectId, instanceId };
+  if (resourceInstanceId === undefined) return { objectId, instanceId, resourceId };
+  return { objectId, instanceId, resourceId, resourceInstanceId };
 }
 
 /** The identifiers of a path, outermost first. */
 export function pathIds(path: Lwm2mPath): readonly number[] {
-  return [path.objectId, path.instanceId, path.resourceId, path.resourceInstanceId].filter((id) => id !== undefined);
+  const { objectId, instanceId, resourceId, resourceInstanceId } = path;
+  if (instanceId === undefined) return [objectId];
+  if (resourceId === undefined) return [objectId, instanceId];
+  if (resourceInstanceId === undefined) return [objectId, instanceId, resourceId];
+  return [objectId, instanceId, resourceId, resourceInstanceId];
 }
 
 export function formatPath(path: Lwm2mPath): string {
-  return `/${pathIds(path).join("/")}`;
+  const { objectId, instanceId, resourceId, resourceInstanceId } = path;
+  if (instanceId === undefined) return `/${objectId}`;
+  if (resourceId === undefined) return `/${objectId}/${instanceId}`;
+  if (resourceInstanceId === undefined) return `/${objectId}/${instanceId}/${resourceId}`;
+  return `/${objectId}/${instanceId}/${resourceId}/${resourceInstanceId}`;
 }
 
 /** `outer` is `inner` itself or an ancestor of it. */

@@ -187,8 +187,13 @@ function booleanOf(reader: CborReader): Scalar {
 }
 
 function writeRecord(writer: CborWriter, record: OutgoingRecord): void {
-  const fields = [record.baseName, record.baseTime, record.name, record.time, record.value];
-  writer.map(fields.filter((field) => field !== undefined).length);
+  writer.map(
+    one(record.baseName !== undefined) +
+      one(record.baseTime !== undefined) +
+      one(record.name !== undefined) +
+      one(record.time !== undefined) +
+      one(record.value !== undefined),
+  );
   if (record.baseName !== undefined) {
     writer.integer(Label.baseName);
     writer.text(record.baseName);
@@ -206,6 +211,10 @@ function writeRecord(writer: CborWriter, record: OutgoingRecord): void {
     writeSeconds(writer, record.time);
   }
   if (record.value !== undefined) writeValue(writer, record.value);
+}
+
+function one(isThere: boolean): number {
+  return isThere ? 1 : 0;
 }
 
 function writeSeconds(writer: CborWriter, seconds: number): void {

@@ -43,7 +43,13 @@ export function encodePathList(
 ): Uint8Array {
   const root = context.rootPath ?? "";
   const records = paths.map(
-    (path): OutgoingRecord => ({ name: path === "/" ? root || "/" : `${root}${formatPath(path)}`, value: undefined }),
+    (path): OutgoingRecord => ({
+      baseName: undefined,
+      baseTime: undefined,
+      name: path === "/" ? root || "/" : `${root}${formatPath(path)}`,
+      time: undefined,
+      value: undefined,
+    }),
   );
   return writeRecords(contentFormat, records);
 }

@@ -24,10 +24,12 @@ export interface SenmlRecord {
 
 /** What of a node is written: value undefined for an empty node, null where there was no value at that time. */
 export interface OutgoingRecord {
-  readonly baseName?: string;
-  readonly baseTime?: number;
-  readonly name?: string;
-  readonly time?: number;
+  readonly baseName: string | undefined;
+  /** Seconds. */
+  readonly baseTime: number | undefined;
+  readonly name: string | undefined;
+  /** Seconds. */
+  readonly time: number | undefined;
   readonly value: ResourceValue | null | undefined;
 }
 
@@ -68,23 +70,32 @@ export function resolveRecords(
 /** Records for nodes, the longest common path as base name, the first time as base time. Throws `value` for what SenML cannot say. */
 export function toRecords(values: readonly PathValue[], context: EncodeContext): readonly OutgoingRecord[] {
   const root = context.rootPath ?? "";
-  const common = commonIds(values.map((node) => node.path));
-  const allAtBase = values.every((node) => pathIds(node.path).length === common.length);
-  const base = common.length === 0 ? `${root}/` : `${root}${formatPath(pathOf(common))}${allAtBase ? "" : "/"}`;
-  const baseTime = values.every((node) => node.timeMs !== undefined) ? values[0]?.timeMs : undefined;
+  const paths = values.map((node) => pathIds(node.path));
+  const common = commonLength(paths);
+  const allAtBase = paths.every((ids) => ids.length === common);
+  const shared = (paths[0] ?? []).slice(0, common);
+  const baseName = common === 0 ? `${root}/` : `${root}${formatPath(pathOf(shared))}${allAtBase ? "" : "/"}`;
+  const baseTimeMs = values.every((node) => node.timeMs !== undefined) ? values[0]?.timeMs : undefined;
+  const baseTime = baseTimeMs === undefined ? undefined : absoluteSeconds(baseTimeMs);
   return values.map((node, index) => {
-    const rest = pathIds(node.path).slice(common.length).join("/");
     if (node.path.instanceId === unassignedInstanceId)
       throw new Lwm2mFormatError("value", "SenML carries no instance without an identifier");
-    const time = outgoingTime(node.timeMs, baseTime);
     return {
-      ...(index === 0 ? { baseName: base } : {}),
-      ...(index === 0 && baseTime !== undefined ? { baseTime: absoluteSeconds(baseTime) } : {}),
-      ...(rest === "" ? {} : { name: rest }),
-      ...(time === undefined ? {} : { time }),
+      baseName: index === 0 ? baseName : undefined,
+      baseTime: index === 0 ? baseTime : undefined,
+      name: nameBelow(paths[index] ?? [], common),
+      time: outgoingTime(node.timeMs, baseTimeMs),
       value: node.value ?? (node.timeMs === undefined ? undefined : null),
     };
   });
+}
+
+/** Undefined where the base name says all. */
+function nameBelow(ids: readonly number[], common: number): string | undefined {
+  if (ids.length === common) return undefined;
+  let name = String(ids[common]);
+  for (let level = common + 1; level < ids.length; level++) name += `/${ids[level]}`;
+  return name;
 }
 
 /**
@@ -170,14 +181,14 @@ function absoluteSeconds(timeMs: number): number {
   return seconds;
 }
 
-/** The identifiers all paths begin with. */
-function commonIds(paths: readonly Lwm2mPath[]): readonly number[] {
-  const [first = [], ...others] = paths.map(pathIds);
+/** How many identifiers all paths begin with. */
+function commonLength(paths: readonly (readonly number[])[]): number {
+  const first = paths[0] ?? [];
   let length = first.length;
-  for (const ids of others) {
+  for (const ids of paths) {
     let same = 0;
     while (same < length && ids[same] === first[same]) same++;
     length = same;
   }
-  return first.slice(0, length);
+  return length;
 }
