@@ -6,12 +6,12 @@ import { CborReader } from "../cbor/cbor-reader.ts";
 import { CborWriter } from "../cbor/cbor-writer.ts";
 import { readCborScalar, writeCborValue } from "./cbor-value.ts";
 import { Lwm2mFormatError } from "./format-error.ts";
-import { assertRecordCount, reportUnreadable, typeAt, valuePath } from "./node.ts";
+import { assertRecordCount, reportUnreadable, resourceAt, valuePath } from "./node.ts";
 import { formatPath, type Lwm2mPath, maxIdentifier, pathIds, pathOf } from "./path.ts";
 import { type DecodeContext, unassignedInstanceId } from "./payload-contract.ts";
 import { type Scalar, scalarOfCbor } from "./scalar.ts";
 import { tolerate } from "./tolerance.ts";
-import type { PathValue, ResourceValue } from "./value.ts";
+import type { PathValue, ResourceType, ResourceValue } from "./value.ts";
 
 const maxLevels = 4;
 
@@ -22,15 +22,18 @@ export function decodeLwm2mCbor(payload: Uint8Array, context: DecodeContext): re
   reader.finish();
   const prefix = prefixOf(leaves, context);
   const seen = new Set<string>();
-  return leaves.flatMap((leaf) => {
-    const path = pathFrom([...prefix, ...leaf.ids]);
-    const isEmpty = leaf.scalar === undefined || leaf.scalar === null;
-    const at = isEmpty ? path : valuePath(path, context);
+  const nodes: PathValue[] = [];
+  for (const { ids, scalar } of leaves) {
+    const path = pathFrom(prefix.length === 0 ? ids : prefix.concat(ids));
+    const resource = resourceAt(path, context);
+    const at = scalar === undefined || scalar === null ? path : valuePath(path, context, resource);
     const text = formatPath(at);
     if (seen.has(text)) throw new Lwm2mFormatError("cbor", `${text} appears twice`);
     seen.add(text);
-    return nodesOf(at, leaf.scalar, context);
-  });
+    if (scalar === undefined || scalar === null) nodes.push({ path: at });
+    else addValue(nodes, at, scalar, { context, type: resource?.type });
+  }
+  return nodes;
 }
 
 /** Keys are single identifiers, from the object on (required since 1.2.1). */
@@ -57,7 +60,7 @@ function readMap(reading: Reading, above: readonly number[]): void {
   let entries = 0;
   reader.eachEntry(() => {
     entries++;
-    const ids = [...above, ...readKey(reader)];
+    const ids = above.concat(readKey(reader));
     if (ids.length > maxLevels) throw new Lwm2mFormatError("path", `keys /${ids.join("/")} are more than ${maxLevels} levels`);
     if (reader.kind() === "map") readMap(reading, ids);
     else leaves.push({ ids, scalar: scalarOfCbor(reader.readScalar()) });
@@ -103,13 +106,17 @@ function pathFrom(ids: readonly number[]): Lwm2mPath {
   return pathOf(ids);
 }
 
-function nodesOf(path: Lwm2mPath, scalar: Scalar | null | undefined, context: DecodeContext): readonly PathValue[] {
-  if (scalar === undefined || scalar === null) return [{ path }];
+interface Typed {
+  readonly context: DecodeContext;
+  readonly type: ResourceType | undefined;
+}
+
+/** None where the value cannot be read and the caller is told of it. */
+function addValue(nodes: PathValue[], path: Lwm2mPath, scalar: Scalar, { context, type }: Typed): void {
   try {
-    return [{ path, value: readCborScalar(scalar, typeAt(path, context), context) }];
+    nodes.push({ path, value: readCborScalar(scalar, type, context) });
   } catch (error) {
     reportUnreadable(error, path, context);
-    return [];
   }
 }
 

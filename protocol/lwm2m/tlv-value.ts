@@ -6,6 +6,8 @@ import { requireBounds } from "./scalar.ts";
 import { type ToleranceSwitch, tolerate } from "./tolerance.ts";
 import type { ResourceType, ResourceValue } from "./value.ts";
 
+const utf8 = new TextEncoder();
+
 /** Two identifiers of 16 bits. */
 const linkBytes = 4;
 
@@ -39,7 +41,7 @@ export function tlvValueBytes(value: ResourceValue): Uint8Array {
   switch (value.type) {
     case "string":
     case "corelnk":
-      return new TextEncoder().encode(value.value);
+      return utf8.encode(value.value);
     case "integer":
     case "time":
       return signedBytes(requireBounds(value.value, value.type));
