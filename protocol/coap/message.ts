@@ -1,5 +1,5 @@
 /** Requests and responses as the layers above the endpoint see them: whole bodies, no message ids, no blocks (RFC 7252 §5). */
-import type { SocketAddress } from "../ports/datagram-socket.ts";
+import type { SecureIdentity, SocketAddress } from "../ports/datagram-socket.ts";
 import type { Method, ResponseCode } from "./codes.ts";
 
 /**
@@ -12,8 +12,8 @@ export interface Peer {
   readonly identity: PeerIdentity;
 }
 
-/** Plain UDP proves nothing but the address; the secured transports add their kinds here. */
-export type PeerIdentity = { readonly kind: "none" };
+/** Plain UDP proves nothing but the address. */
+export type PeerIdentity = { readonly kind: "none" } | SecureIdentity;
 
 export interface CoapOption {
   readonly number: number;

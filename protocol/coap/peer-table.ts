@@ -25,7 +25,7 @@ export interface Lifetimes {
 /** Mutable and flat on purpose: there is one per device, and every datagram touches it. */
 export class PeerRecord implements DedupChain {
   readonly key: string | number;
-  readonly address: SocketAddress;
+  address: SocketAddress;
   dedupHead = endOfChain;
   dedupCount = 0;
   nextMessageId: number;
@@ -54,7 +54,7 @@ export class PeerRecord implements DedupChain {
 
   /** What the layers above see. */
   get peer(): Peer {
-    return { key: this.key, address: this.address, identity: noIdentity };
+    return { key: this.key, address: this.address, identity: this.address.association?.identity ?? noIdentity };
   }
 
   get busy(): boolean {
@@ -86,11 +86,16 @@ export class PeerTable {
 
   /** The record of an address, made if there is none; `idleBefore` is when a peer must have been heard from to be kept for sure. */
   at(address: SocketAddress, now: number, idleBefore: number): PeerRecord {
-    const key = peerKeyOf(address);
+    const key = address.association === undefined ? peerKeyOf(address) : address.association.key;
     const known = this.#records.get(key);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      // A secured peer may be heard from elsewhere than before (RFC 9146 §6); the layer below has proved that it is the same.
+      if (address.association !== undefined && known.address !== address) known.address = address;
+      return known;
+    }
     this.#makeRoom(idleBefore);
-    const record = new PeerRecord(key, { address: address.address, port: address.port }, this.#firstMessageId());
+    const own = address.association === undefined ? { address: address.address, port: address.port } : address;
+    const record = new PeerRecord(key, own, this.#firstMessageId());
     record.lastSeenAt = now;
     this.#records.set(key, record);
     return record;
@@ -118,7 +123,7 @@ const portSteps = 65_536;
 const dot = 0x2e;
 const digitZero = 0x30;
 
-/** Equal for equal addresses: `address × 65,536 + port` for dotted IPv4, `[address]:port` otherwise. */
+/** Equal for equal addresses without an association: `address × 65,536 + port` for dotted IPv4, `[address]:port` otherwise. */
 export function peerKeyOf(address: SocketAddress): string | number {
   const text = address.address;
   let octet = 0;
