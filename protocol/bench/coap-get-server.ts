@@ -5,13 +5,12 @@ import { openCoapEndpoint } from "../coap/endpoint.ts";
 import { systemClock } from "../platform/system-clock.ts";
 import { systemRandom } from "../platform/system-random.ts";
 import { openUdpSocket } from "../platform/udp-socket.ts";
+import { answerUsage, loopback } from "./server-under-load.ts";
 
-const loopback = "127.0.0.1";
 const answer = Buffer.alloc(64, 0x61);
 
 const [kind = "", port = "0"] = process.argv.slice(2);
-process.on("message", () => process.send?.({ cpuUs: cpuMicroseconds() }));
-process.on("disconnect", () => process.exit(0));
+answerUsage();
 
 if (kind === "ours") {
   const socket = await openUdpSocket({ address: loopback, port: Number(port) });
@@ -21,9 +20,4 @@ if (kind === "ours") {
 } else {
   const server = coap.createServer({ type: "udp4" }, (_request, response) => void response.end(answer));
   server.listen(Number(port), loopback, () => process.send?.({ ready: true }));
-}
-
-function cpuMicroseconds(): number {
-  const { system, user } = process.cpuUsage();
-  return system + user;
 }

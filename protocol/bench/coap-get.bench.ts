@@ -2,9 +2,10 @@
  * CON GET answered with 64 B, deduplication on: CPU time of the server process per request, ours against npm `coap` and libcoap's
  * example server (which stores no answers for duplicates).
  */
+import { type Contestant, compareServers } from "./contest.ts";
 import type { BenchOptions, Figure } from "./figure.ts";
-import { cpuMicrosecondsOf, isLibcoapInstalled, startLibcoap } from "./libcoap-server.ts";
-import { type Contest, compareServers, freePort, type ServerUnderLoad, startServer } from "./server-load.ts";
+import { isLibcoapInstalled, startLibcoap } from "./libcoap-server.ts";
+import { startServer } from "./server-under-load.ts";
 
 const answerBytes = 64;
 /** CON GET /e. */
@@ -13,14 +14,9 @@ const content = 0x45;
 const serverFile = new URL("./coap-get-server.js", import.meta.url);
 
 export async function bench({ seconds }: BenchOptions): Promise<Figure[]> {
+  const body = new Uint8Array(answerBytes).fill(0x61);
   const ours = await startServer(serverFile, "ours");
-  const theirs: Contest["theirs"][number][] = [["npm-coap", await startServer(serverFile, "npm-coap")]];
-  if (isLibcoapInstalled("coap-get")) theirs.push(["libcoap", await startTheirs()]);
+  const theirs: Contestant[] = [{ against: "npm-coap", server: await startServer(serverFile, "npm-coap") }];
+  if (isLibcoapInstalled("coap-get")) theirs.push({ against: "libcoap", server: await startLibcoap(body) });
   return compareServers({ bench: "coap-get", ours, theirs, request, code: content, seconds });
-}
-
-async function startTheirs(): Promise<ServerUnderLoad> {
-  const port = await freePort();
-  const child = await startLibcoap(port, new Uint8Array(answerBytes).fill(0x61));
-  return { process: child, port, cpuUs: () => cpuMicrosecondsOf(child) };
 }

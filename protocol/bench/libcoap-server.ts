@@ -1,16 +1,12 @@
-/** libcoap's example server as a peer of benchmarks: started on a free port, given one resource, its CPU time read from /proc. */
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+/** libcoap's example server as a peer of benchmarks: started on a free port, given one resource. */
+import { spawn, spawnSync } from "node:child_process";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { onCoresOf } from "./cores.ts";
+import { foreignServer, freePort, loopback, type ServerUnderLoad } from "./server-under-load.ts";
 
 const program = "coap-server-notls";
-const loopback = "127.0.0.1";
-/** USER_HZ, which Linux fixes at 100 for what it shows in /proc. */
-const microsecondsPerTick = 10_000;
-/** proc(5): utime and stime are fields 14 and 15, counted from 1; the name in brackets before them may contain blanks. */
-const userTimeAfterName = 11;
 const attempts = 50;
 const attemptMs = 100;
 
@@ -23,21 +19,17 @@ export function isLibcoapInstalled(bench: string): boolean {
 }
 
 /** Serves GET /e with `body`. */
-export async function startLibcoap(port: number, body: Uint8Array): Promise<ChildProcess> {
-  const child = spawn(program, ["-A", loopback, "-p", String(port), "-d", "1", "-v", "0"], { stdio: "ignore" });
+export async function startLibcoap(body: Uint8Array): Promise<ServerUnderLoad> {
+  const port = await freePort();
+  const command = onCoresOf("server", { program, args: ["-A", loopback, "-p", String(port), "-d", "1", "-v", "0"] });
+  const child = spawn(command.program, command.args, { stdio: "ignore" });
   try {
     await putResource(port, body);
   } catch (error) {
     child.kill();
     throw error;
   }
-  return child;
-}
-
-export async function cpuMicrosecondsOf(child: ChildProcess): Promise<number> {
-  const line = await readFile(`/proc/${child.pid}/stat`, "utf8");
-  const fields = line.slice(line.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[userTimeAfterName]) + Number(fields[userTimeAfterName + 1])) * microsecondsPerTick;
+  return foreignServer(child, port);
 }
 
 /** CON PUT /e until it is answered 2.01: the server needs a moment to open its port. */

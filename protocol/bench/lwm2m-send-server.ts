@@ -8,14 +8,13 @@ import { systemClock } from "../platform/system-clock.ts";
 import { systemRandom } from "../platform/system-random.ts";
 import { openUdpSocket } from "../platform/udp-socket.ts";
 import { measurementTypes } from "./measurement-pack.ts";
+import { answerUsage, loopback } from "./server-under-load.ts";
 
-const loopback = "127.0.0.1";
 const records = 10;
 const cbor = new Encoder({ useRecords: false, mapsAsObjects: false });
 
 const [kind = "", port = "0"] = process.argv.slice(2);
-process.on("message", () => process.send?.({ cpuUs: cpuMicroseconds() }));
-process.on("disconnect", () => process.exit(0));
+answerUsage();
 
 if (kind === "ours") {
   const socket = await openUdpSocket({ address: loopback, port: Number(port) });
@@ -32,9 +31,4 @@ if (kind === "ours") {
     response.end();
   });
   server.listen(Number(port), loopback, () => process.send?.({ ready: true }));
-}
-
-function cpuMicroseconds(): number {
-  const { system, user } = process.cpuUsage();
-  return system + user;
 }

@@ -3,16 +3,17 @@
  * process per request, ours against npm `coap` with cbor-x, which decodes to untyped maps.
  */
 import { MessageWriter } from "../coap/message-writer.ts";
+import { compareServers } from "./contest.ts";
 import type { BenchOptions, Figure } from "./figure.ts";
 import { measurementPack } from "./measurement-pack.ts";
-import { compareServers, startServer } from "./server-load.ts";
+import { startServer } from "./server-under-load.ts";
 
 const changed = 0x44;
 const serverFile = new URL("./lwm2m-send-server.js", import.meta.url);
 
 export async function bench({ seconds }: BenchOptions): Promise<Figure[]> {
   const ours = await startServer(serverFile, "ours");
-  const theirs = [["npm-coap", await startServer(serverFile, "npm-coap")]] as const;
+  const theirs = [{ against: "npm-coap", server: await startServer(serverFile, "npm-coap") }] as const;
   return compareServers({ bench: "lwm2m-send", ours, theirs, request: sendRequest(), code: changed, seconds });
 }
 
