@@ -66,7 +66,7 @@ export function registrationView(registration: Registration): { readonly [field:
     queueMode,
     ...(smsNumber === undefined ? {} : { smsNumber }),
     address: { address: address.address, port: address.port },
-    identity: { ...identity },
+    identity: { kind: identity.kind },
     rootPath: `/${rootPath}`,
     contentFormats: [...registration.contentFormats],
     objects: registration.objects.map(({ id, version, instances }) => ({ id, version, instances: [...instances] })),
