@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ContentFormat } from "../coap/content-formats.ts";
+import { chooseFormat } from "./format-choice.ts";
 import { Lwm2mFormatError } from "./format-error.ts";
 import { formatPath, type Lwm2mPath, parsePath } from "./path.ts";
-import { chooseFormat, decodePayload, encodePayload, supportedFormats } from "./payload.ts";
+import { decodePayload, encodePayload, supportedFormats } from "./payload.ts";
 import { type DecodeContext, type PayloadTolerance, unassignedInstanceId } from "./payload-contract.ts";
 import {
   float,
@@ -313,13 +314,7 @@ test("payload: what a format cannot carry is refused on the way out", () => {
   assert.throws(() => encodePayload(ContentFormat.senmlJson, [node("/3/0/9", integer(1n), 1_000)], contextOf("/3/0/9")), { code: "value" });
 });
 
-test("LwM2M Core 1.1 §7.4: the format follows version and advertisement", () => {
-  assert.equal(chooseFormat({ lwm2mVersion: "1.0", clientFormats: [112] }), ContentFormat.tlv);
-  assert.equal(chooseFormat({ lwm2mVersion: "1.1", clientFormats: [] }), ContentFormat.tlv);
-  assert.equal(chooseFormat({ lwm2mVersion: "1.1", clientFormats: [60, 110] }), ContentFormat.senmlJson);
-  assert.equal(chooseFormat({ lwm2mVersion: "1.2", clientFormats: [110, 112] }), ContentFormat.senmlCbor);
-  assert.equal(chooseFormat({ lwm2mVersion: "1.2", clientFormats: [60, 11_544] }), ContentFormat.lwm2mCbor);
-  assert.equal(chooseFormat({ lwm2mVersion: "1.1", clientFormats: [], composite: true }), ContentFormat.senmlCbor);
+test("LwM2M Core 1.1 §7.4: every format of values has a codec", () => {
   assert.deepEqual(
     supportedFormats.toSorted((a, b) => a - b),
     [0, 42, 60, 110, 112, 11_542, 11_543, 11_544],

@@ -1,4 +1,4 @@
-/** Payloads by Content-Format: which codec, and which format for which client (LwM2M Core 1.1 §7.4). */
+/** Payloads by Content-Format: which codec (LwM2M Core 1.1 §7.4). Which format for which client: `format-choice.ts`. */
 import { ContentFormat } from "../coap/content-formats.ts";
 import { decodeCborValue, encodeCborValue } from "./cbor-value.ts";
 import { Lwm2mFormatError } from "./format-error.ts";
@@ -6,13 +6,7 @@ import { decodeLwm2mCbor, encodeLwm2mCbor } from "./lwm2m-cbor.ts";
 import { decodeLwm2mJson, encodeLwm2mJson } from "./lwm2m-json.ts";
 import { assertUnder } from "./node.ts";
 import { decodeOpaque, encodeOpaque } from "./opaque.ts";
-import {
-  type DecodeContext,
-  type DecodePayload,
-  type EncodeContext,
-  type EncodePayload,
-  unassignedInstanceId,
-} from "./payload-contract.ts";
+import type { DecodeContext, DecodePayload, EncodeContext, EncodePayload } from "./payload-contract.ts";
 import { decodeSenmlCbor, encodeSenmlCbor } from "./senml-cbor.ts";
 import { decodePatch, encodePatch } from "./senml-etch.ts";
 import { decodeSenmlJson, encodeSenmlJson } from "./senml-json.ts";
@@ -75,32 +69,6 @@ export const encodePayload: EncodePayload = (contentFormat, values, context) => 
   if (codec === undefined) throw unsupported(contentFormat);
   return codec.encode(values, context);
 };
-
-export interface FormatChoice {
-  /** `major.minor` of the client's registration. */
-  readonly lwm2mVersion: string;
-  /** `ct` of the client's root link; empty when it said nothing. */
-  readonly clientFormats: readonly number[];
-  /** The body names absolute paths: composite operations. TLV cannot. */
-  readonly composite?: boolean;
-  /** What will be written, where that limits the choice. */
-  readonly values?: readonly PathValue[];
-}
-
-/** Best first: SenML carries times, and CBOR is the smaller of the two; LwM2M CBOR where a client offers only that. */
-const preferred: readonly number[] = [ContentFormat.senmlCbor, ContentFormat.senmlJson, ContentFormat.lwm2mCbor];
-
-/**
- * The format for a request to a client: TLV for LwM2M 1.0; later the best it advertised, and TLV where it advertised none of ours,
- * because every client that reads several values at once reads TLV (LwM2M Core 1.1 §7.4).
- */
-export function chooseFormat(choice: FormatChoice): number {
-  const advertised = preferred.find((format) => choice.clientFormats.includes(format));
-  if (choice.composite === true) return advertised ?? ContentFormat.senmlCbor;
-  const unassigned = choice.values?.some((node) => node.path.instanceId === unassignedInstanceId) ?? false;
-  if (choice.lwm2mVersion === "1.0" || unassigned) return ContentFormat.tlv;
-  return advertised ?? ContentFormat.tlv;
-}
 
 function unsupported(contentFormat: number): Lwm2mFormatError {
   return new Lwm2mFormatError("unsupported-format", `content format ${contentFormat} is not supported`);
