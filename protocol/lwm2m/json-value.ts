@@ -1,6 +1,7 @@
 /** Values as the REST API writes them: one JSON form for each resource type, both ways, nothing lost. */
+
+import { findEpochSeconds, formatEpochSeconds } from "../bytes/civil-time.ts";
 import { encodeBase64, findBase64 } from "./base64.ts";
-import { findEpochSeconds, formatEpochSeconds } from "./civil-time.ts";
 import { integerBounds, unsignedBounds } from "./scalar.ts";
 import type { ResourceType, ResourceValue } from "./value.ts";
 

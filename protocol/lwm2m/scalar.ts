@@ -1,7 +1,8 @@
 /** Values as the self-describing formats write them, and how a resource type reads them (LwM2M Core 1.1 appendix C). */
+
+import { findEpochSeconds } from "../bytes/civil-time.ts";
 import type { CborScalar } from "../cbor/cbor-scalar.ts";
 import { findBase64 } from "./base64.ts";
-import { findEpochSeconds } from "./civil-time.ts";
 import { Lwm2mFormatError } from "./format-error.ts";
 import { decimalOf, type ScalarNumber } from "./number-text.ts";
 import { type ToleranceSwitch, tolerate } from "./tolerance.ts";

@@ -1,8 +1,9 @@
 /** application/senml+cbor, content format 112 (RFC 8428 §6; LwM2M Core 1.1 §7.4.4). */
+
+import { findEpochSeconds } from "../bytes/civil-time.ts";
 import { CborReader } from "../cbor/cbor-reader.ts";
 import { CborWriter } from "../cbor/cbor-writer.ts";
 import { writeCborValue } from "./cbor-value.ts";
-import { findEpochSeconds } from "./civil-time.ts";
 import { Lwm2mFormatError } from "./format-error.ts";
 import { assertRecordCount } from "./node.ts";
 import type { DecodeContext, EncodeContext } from "./payload-contract.ts";
