@@ -8,7 +8,9 @@ import { type Load, startLoad } from "./load.ts";
 import type { ServerUnderLoad } from "./server-under-load.ts";
 
 const clients = 64;
-const rounds = 5;
+/** Long enough for a CPU time told to 10 ms, short enough for many of them. */
+const roundMs = 500;
+const fewestRounds = 5;
 
 export interface Contestant {
   readonly against: "npm-coap" | "libcoap" | "californium";
@@ -42,14 +44,15 @@ const warmUpSeconds = { ours: 1, "npm-coap": 1, libcoap: 0.2, californium: 6 } a
 export async function compareServers(contest: Contest): Promise<Figure[]> {
   const load = await startLoad();
   const entrants = [{ against: "ours" as const, server: contest.ours }, ...contest.theirs];
-  const roundMs = (contest.seconds * 1_000) / (entrants.length * rounds);
+  const turnsMs = (contest.seconds * 1_000) / entrants.length;
+  const rounds = Math.max(fewestRounds, Math.round(turnsMs / roundMs));
   try {
     for (const { against, server } of entrants) {
       await runRound(load, server, contest, Math.min(contest.seconds, warmUpSeconds[against]) * 1_000);
     }
     const results = entrants.map((): Round[] => []);
     for (let round = 0; round < rounds; round++) {
-      for (const [i, { server }] of entrants.entries()) results[i]?.push(await runRound(load, server, contest, roundMs));
+      for (const [i, { server }] of entrants.entries()) results[i]?.push(await runRound(load, server, contest, turnsMs / rounds));
     }
     for (const [i, { against }] of entrants.entries()) note(contest.bench, against, results[i] ?? []);
     const [ours = [], ...theirs] = results;
