@@ -17,7 +17,8 @@ export type HandshakeInput =
 
 export type Question =
   | { readonly kind: "psk"; readonly realm: ServerRealm; readonly identity: Uint8Array }
-  | { readonly kind: "verify"; readonly presented: Presented }
+  /** `realm` is the server's; undefined asks `verifyServer` of the client's own credentials. */
+  | { readonly kind: "verify"; readonly realm: ServerRealm | undefined; readonly presented: Presented }
   | { readonly kind: "still-welcome"; readonly realm: ServerRealm; readonly identity: SecureIdentity };
 
 export type Answer =
@@ -105,10 +106,14 @@ export interface ConnectionFacts {
 }
 
 export interface HandshakeMachine {
+  /** Once, before any `step`: the first flight, for a server the answer to the hello it was built with. */
+  start(nowMs: number): readonly HandshakeEffect[];
   /** Effects in order. Never throws for anything a peer can send. */
   step(input: HandshakeInput, nowMs: number): readonly HandshakeEffect[];
   /** Bytes it holds for reassembly and flights, for the bound over all handshakes. */
   readonly heldBytes: number;
+  /** Overwrites the secrets it holds. After `done` and `failed` it has done so itself. */
+  close(): void;
 }
 
 /** Timers of the flights (RFC 6347 §4.2.4) and the bounds of one handshake; per listener, or per client. */
