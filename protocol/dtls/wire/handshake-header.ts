@@ -1,0 +1,51 @@
+/** The 12 bytes in front of every handshake fragment (RFC 6347 §4.2.2); several fragments may share one record. */
+import { ByteWriter } from "../../bytes/byte-writer.ts";
+import { DtlsFormatError } from "./format-error.ts";
+import { readerOf } from "./vector-codec.ts";
+
+export const handshakeHeaderBytes = 12;
+
+export interface HandshakeFragment {
+  readonly type: number;
+  /** Of the whole message, without its header. */
+  readonly length: number;
+  /** message_seq. */
+  readonly sequence: number;
+  readonly fragmentOffset: number;
+  /** The fragment_length bytes; a view of what was read. */
+  readonly bytes: Uint8Array;
+}
+
+/** The fragments of one record, in order. A fragment that leaves its message or its record spoils the record. */
+export function readHandshakeFragments(record: Uint8Array): HandshakeFragment[] {
+  const reader = readerOf(record);
+  const fragments: HandshakeFragment[] = [];
+  do {
+    const type = reader.u8();
+    const length = reader.u24();
+    const sequence = reader.u16();
+    const fragmentOffset = reader.u24();
+    const fragmentLength = reader.u24();
+    if (fragmentOffset + fragmentLength > length) {
+      throw new DtlsFormatError("length", `fragment ${fragmentOffset}+${fragmentLength} of a message of ${length} bytes`);
+    }
+    fragments.push({ type, length, sequence, fragmentOffset, bytes: reader.bytes(fragmentLength) });
+  } while (reader.remaining > 0);
+  return fragments;
+}
+
+/** Whole, as one fragment: what the transcript hashes, however it travelled (RFC 6347 §4.2.6). */
+export function encodeHandshakeMessage(type: number, sequence: number, body: Uint8Array): Uint8Array {
+  return encodeHandshakeFragment({ type, length: body.length, sequence, fragmentOffset: 0, bytes: body });
+}
+
+export function encodeHandshakeFragment(fragment: HandshakeFragment): Uint8Array {
+  const writer = new ByteWriter(handshakeHeaderBytes + fragment.bytes.length);
+  writer.u8(fragment.type);
+  writer.u24(fragment.length);
+  writer.u16(fragment.sequence);
+  writer.u24(fragment.fragmentOffset);
+  writer.u24(fragment.bytes.length);
+  writer.bytes(fragment.bytes);
+  return writer.toBytes();
+}
