@@ -15,6 +15,9 @@ export interface BenchOptions {
   readonly seconds: number;
 }
 
+/** From here on a bench also runs what only says something over time. */
+export const longFromSeconds = 10;
+
 /** Three significant digits: what a noisy machine can tell. */
 export function rounded(value: number): number {
   return Number(value.toPrecision(3));

@@ -1,12 +1,17 @@
 /** The source ports load comes from: opened once for each server, so that it meets the same devices in every round. */
 import { createSocket, type Socket } from "node:dgram";
-import type { Target } from "./load-contract.ts";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Introduction, Target } from "./load-contract.ts";
 
 const loopback = "127.0.0.1";
 const messageIdAt = 2;
 /** The token: the server's port, so that no other server's answer counts, then the request's number. */
 export const tokenAt = 4;
 export const numberAt = 8;
+const placeOfNumber = "00000";
+const introductions = 10;
+const introductionMs = 1_000;
 /** A burst of answers waits for the load rather than being lost. */
 const receiveBufferBytes = 1_048_576;
 
@@ -25,13 +30,14 @@ const open = new Map<number, Promise<readonly LoadClient[]>>();
 export function clientsOf(target: Target): Promise<readonly LoadClient[]> {
   const known = open.get(target.port);
   if (known !== undefined) return known;
-  const opened = Promise.all(Array.from({ length: target.clients }, () => openClient(target)));
+  const opened = Promise.all(Array.from({ length: target.clients }, (_, index) => openClient(target, index)));
   open.set(target.port, opened);
   return opened;
 }
 
-async function openClient(target: Target): Promise<LoadClient> {
+async function openClient(target: Target, index: number): Promise<LoadClient> {
   const socket = await connect(target.port);
+  if (target.introduction !== undefined) await introduce(socket, target.introduction, index);
   const request = Buffer.from(target.request, "hex");
   request.writeUInt32BE(target.port, tokenAt);
   let messageId = socket.address().port;
@@ -53,6 +59,22 @@ async function openClient(target: Target): Promise<LoadClient> {
     client.onAnswer(bytes.readUInt32BE(numberAt));
   });
   return client;
+}
+
+/** Until it is answered: a server that starts, or many who come at once, may lose some. */
+async function introduce(socket: Socket, { request, code }: Introduction, index: number): Promise<void> {
+  const bytes = Buffer.from(request, "hex");
+  bytes.write(String(index).padStart(placeOfNumber.length, "0"), bytes.indexOf(placeOfNumber));
+  const answered = once(socket, "message");
+  for (let attempt = 0; attempt < introductions; attempt++) {
+    socket.send(bytes);
+    const answer = await Promise.race([answered, sleep(introductionMs)]);
+    if (answer === undefined) continue;
+    const [message]: Buffer[] = answer;
+    if (message?.[1] === code) return;
+    throw new Error(`the introduction was answered ${message?.toString("hex")}`);
+  }
+  throw new Error("the introduction was not answered");
 }
 
 function connect(port: number): Promise<Socket> {

@@ -8,6 +8,14 @@ export interface Target {
   readonly request: string;
   /** The code byte of an answer that counts. */
   readonly code: number;
+  /** Sent once by each client before anything else: a registration. */
+  readonly introduction?: Introduction;
+}
+
+export interface Introduction {
+  /** In hex; where it reads `00000`, the client's number is put. */
+  readonly request: string;
+  readonly code: number;
 }
 
 export type LoadOrder =

@@ -1,0 +1,97 @@
+/** What a server does under load that lasts: requests at a fixed rate that get lost or late, and the memory it has after minutes. */
+import { type Figure, rounded } from "./figure.ts";
+import { startLoad } from "./load.ts";
+import type { LoadReport, Target } from "./load-contract.ts";
+import type { ServerUnderLoad } from "./server-under-load.ts";
+
+export interface Endurance {
+  readonly bench: string;
+  /** What a request is called in the figures. */
+  readonly what: string;
+  readonly target: Target;
+  readonly perSecond: number;
+  readonly seconds: number;
+}
+
+/** The compiler's time, seconds, not counted. */
+const warmUpSeconds = 2;
+const sampleMs = 1_000;
+const samplesPerMinute = 60;
+const mebibyte = 1_048_576;
+
+/** Requests lost, and how late the answer of the slowest hundredth was. Latency counts from the instant a request was due. */
+export async function pacedFigures({ bench, what, target, perSecond, seconds }: Endurance): Promise<Figure[]> {
+  const load = await startLoad();
+  try {
+    const paced = { kind: "paced", target, perSecond, watchful: true } as const;
+    await load.run({ ...paced, ms: Math.min(seconds, warmUpSeconds) * 1_000 });
+    const report = await load.run({ ...paced, ms: seconds * 1_000 });
+    const figure = `${perSecond.toLocaleString("en")} ${what}/s for ${seconds} s`;
+    console.error(`${bench} ${figure}: ${spread(report)}`);
+    const rest = { against: null, ratio: null };
+    return [
+      { bench, figure: `${figure}: lost`, value: report.sent - report.answered, unit: "requests", ...rest },
+      { bench, figure: `${figure}: p99`, value: rounded(report.latencyMs?.p99 ?? Number.NaN), unit: "ms", ...rest },
+    ];
+  } finally {
+    load.stop();
+  }
+}
+
+/** The process's resident memory after a minute, at the end, and how it grew in the second half of the time. */
+export async function memoryFigures(server: ServerUnderLoad, { bench, what, target, perSecond, seconds }: Endurance): Promise<Figure[]> {
+  const load = await startLoad();
+  const samples: number[] = [];
+  let sampled: Promise<unknown> = Promise.resolve();
+  const sample = async (): Promise<void> => void samples.push((await server.usage()).rssBytes / mebibyte);
+  const timer = setInterval(() => {
+    sampled = sampled.then(sample);
+  }, sampleMs);
+  try {
+    const { sent, answered } = await load.run({ kind: "paced", target, perSecond, watchful: false, ms: seconds * 1_000 });
+    clearInterval(timer);
+    await sampled;
+    if (answered === 0) throw new Error(`the server on port ${target.port} answered nothing`);
+    console.error(
+      `${bench} RSS: ${samples.length} samples, at most ${rounded(Math.max(...samples))} MB, ${sent - answered} of ${sent} lost`,
+    );
+    return rssFigures(bench, `${perSecond.toLocaleString("en")} ${what}/s`, samples);
+  } finally {
+    clearInterval(timer);
+    load.stop();
+  }
+}
+
+function rssFigures(bench: string, rate: string, samples: readonly number[]): Figure[] {
+  const mb = (name: string, value: number | undefined, unit = "MB"): Figure[] =>
+    value === undefined ? [] : [{ bench, figure: `${name} at ${rate}`, value: rounded(value), unit, against: null, ratio: null }];
+  return [
+    ...(samples.length > samplesPerMinute ? mb("RSS after 1 min", samples[samplesPerMinute - 1]) : []),
+    ...mb(`RSS after ${lengthOf(samples.length)}`, samples.at(-1)),
+    ...mb("RSS growth in the second half", slopeOf(samples.slice(Math.floor(samples.length / 2))) * samplesPerMinute, "MB/min"),
+  ];
+}
+
+function lengthOf(seconds: number): string {
+  return seconds % samplesPerMinute === 0 ? `${seconds / samplesPerMinute} min` : `${seconds} s`;
+}
+
+/** Least squares, per sample. */
+function slopeOf(values: readonly number[]): number {
+  const middle = (values.length - 1) / 2;
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  let covariance = 0;
+  let variance = 0;
+  for (const [i, value] of values.entries()) {
+    covariance += (i - middle) * (value - mean);
+    variance += (i - middle) ** 2;
+  }
+  return variance === 0 ? 0 : covariance / variance;
+}
+
+function spread({ sent, answered, latencyMs, latenessMs, cpuSeconds, seconds }: LoadReport): string {
+  const shown = (value: number | undefined): number => rounded(value ?? Number.NaN);
+  const latency = `p50 ${shown(latencyMs?.p50)}, p99 ${shown(latencyMs?.p99)}, p99.9 ${shown(latencyMs?.p999)}, max ${shown(latencyMs?.max)} ms`;
+  const own = `the load's own lateness p99 ${shown(latenessMs?.p99)}, max ${shown(latenessMs?.max)} ms`;
+  return `${answered} of ${sent} answered, ${latency}; ${own}; load ${Math.round((cpuSeconds / seconds) * 100)} % busy`;
+}
