@@ -5,9 +5,9 @@
  */
 import type { DatagramSocket, SocketAddress } from "../ports/datagram-socket.ts";
 import type { Random } from "../ports/random.ts";
+import { DeadlineQueue } from "../timing/deadline-queue.ts";
 import { Admission, type Verdict } from "./admission.ts";
 import type { CoapCounters } from "./counters.ts";
-import { DeadlineQueue } from "./deadline-queue.ts";
 import { DedupTable, hashOfDatagram } from "./dedup-table.ts";
 import { CoapFormatError } from "./format-error.ts";
 import type { CoapLimits } from "./limits.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { seededRandom } from "../testing/seeded-random.ts";
 import { VirtualClock } from "../testing/virtual-clock.ts";
-import { DeadlineQueue } from "./deadline-queue.ts";
+import { DeadlineQueue } from "../timing/deadline-queue.ts";
 import { DedupTable, endOfChain, hashOfDatagram } from "./dedup-table.ts";
 import { type PeerRecord, PeerTable, peerKeyOf } from "./peer-table.ts";
 import { ReplySlab } from "./reply-slab.ts";
