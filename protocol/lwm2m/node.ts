@@ -16,8 +16,12 @@ export function assertUnder(path: Lwm2mPath, values: readonly PathValue[]): void
   }
 }
 
+export function maxRecordsOf(context: Pick<DecodeContext, "limits">): number {
+  return context.limits?.maxRecords ?? defaultMaxRecords;
+}
+
 export function assertRecordCount(count: number, context: Pick<DecodeContext, "limits">): void {
-  const maxRecords = context.limits?.maxRecords ?? defaultMaxRecords;
+  const maxRecords = maxRecordsOf(context);
   if (count > maxRecords) throw new Lwm2mFormatError("limit", `more than ${maxRecords} records`);
 }
 

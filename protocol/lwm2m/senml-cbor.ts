@@ -7,6 +7,7 @@ import { writeCborValue } from "./cbor-value.ts";
 import { Lwm2mFormatError } from "./format-error.ts";
 import { assertRecordCount } from "./node.ts";
 import type { DecodeContext, EncodeContext } from "./payload-contract.ts";
+import { findPlainPack } from "./plain-senml-cbor.ts";
 import { floatOf, type Scalar, scalarOfCbor } from "./scalar.ts";
 import { emptyRecord, type OutgoingRecord, resolveRecords, type SenmlRecord, toRecords } from "./senml.ts";
 import { requireIgnorable, requireKnownVersion, setOnlyValue } from "./senml-json.ts";
@@ -51,6 +52,11 @@ const greatestLabel = 15;
 const cborFailure = (message: string): Lwm2mFormatError => new Lwm2mFormatError("cbor", message);
 
 export function decodeSenmlCbor(payload: Uint8Array, context: DecodeContext): readonly PathValue[] {
+  return findPlainPack(payload, context) ?? decodeAnySenmlCbor(payload, context);
+}
+
+/** The whole rule, with what is tolerated and what is thrown. */
+export function decodeAnySenmlCbor(payload: Uint8Array, context: DecodeContext): readonly PathValue[] {
   return resolveRecords(readSenmlCborRecords(payload, context), context);
 }
 

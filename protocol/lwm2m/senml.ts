@@ -67,6 +67,12 @@ export function resolveRecords(
   return nodes;
 }
 
+/** The sum of base time and time as milliseconds since the Unix epoch; undefined where no calendar goes. */
+export function findInstant(seconds: number, context: Pick<DecodeContext, "nowMs">): number | undefined {
+  const timeMs = Math.round(seconds * 1000) + (seconds < leastAbsoluteSeconds ? context.nowMs : 0);
+  return Math.abs(timeMs) <= greatestMs ? timeMs : undefined;
+}
+
 /** Records for nodes, the longest common path as base name, the first time as base time. Throws `value` for what SenML cannot say. */
 export function toRecords(values: readonly PathValue[], context: EncodeContext): readonly OutgoingRecord[] {
   const root = context.rootPath ?? "";
@@ -148,8 +154,8 @@ function addNode(
 function timeOf(baseTime: number | undefined, time: number | undefined, context: DecodeContext): number | undefined {
   if (baseTime === undefined && time === undefined) return undefined;
   const seconds = (baseTime ?? 0) + (time ?? 0);
-  const timeMs = Math.round(seconds * 1000) + (seconds < leastAbsoluteSeconds ? context.nowMs : 0);
-  if (!(Math.abs(timeMs) <= greatestMs)) throw new Lwm2mFormatError("senml", `time ${seconds} s is out of range`);
+  const timeMs = findInstant(seconds, context);
+  if (timeMs === undefined) throw new Lwm2mFormatError("senml", `time ${seconds} s is out of range`);
   return timeMs;
 }
 
