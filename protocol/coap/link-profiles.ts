@@ -40,6 +40,12 @@ export const linkProfiles: { readonly [name in LinkProfileName]: TransmissionPar
   }),
 };
 
+/** A profile with some values of one's own; a datagram size brings its block size along unless that is given too. */
+export function withValues(profile: TransmissionParameters, values: Partial<TransmissionParameters>): TransmissionParameters {
+  const { mtuBytes } = values;
+  return { ...profile, ...(mtuBytes === undefined ? {} : { blockSizeBytes: blockSizeForMtu(mtuBytes) }), ...values };
+}
+
 /** Undefined for a name that is none of the five. */
 export function findLinkProfile(name: string): TransmissionParameters | undefined {
   return Object.entries(linkProfiles).find(([known]) => known === name)?.[1];
