@@ -2,6 +2,7 @@
 import { Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
 import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
 import type { IncomingRequest, OutgoingResponse } from "@lwm2m/protocol/coap/message";
+import type { ResourceLink } from "@lwm2m/protocol/coap/well-known-core";
 
 export interface BootstrapRequest {
   readonly endpointName: string;
@@ -12,6 +13,9 @@ export interface BootstrapRequest {
 export type BootstrapRequestOutcome =
   | ({ readonly ok: true } & BootstrapRequest)
   | { readonly ok: false; readonly code: ResponseCode; readonly detail: string };
+
+/** What `/.well-known/core` lists (RFC 6690 §4). */
+export const bootstrapLinks: readonly ResourceLink[] = [{ path: ["bs"], attributes: { rt: "core.bs" } }];
 
 /** What a client may ask for with `pct`. */
 const preferredFormats: ReadonlySet<number> = new Set([ContentFormat.tlv, ContentFormat.senmlJson, ContentFormat.senmlCbor]);

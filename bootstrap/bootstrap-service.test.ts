@@ -256,3 +256,12 @@ test("no key is ever told: notices of a session with a PSK", () =>
     assert.equal(kinds(notices).at(-1), "finished");
     assert.doesNotMatch(JSON.stringify(notices), /a2V5a2V5|keykey|6b65796b6579/);
   }));
+
+test("RFC 6690 §4: /.well-known/core lists /bs, and is no bootstrap request", () =>
+  inWorld(async ({ clock, notices, device }) => {
+    const dev1 = device(obedient);
+    dev1.get([".well-known", "core"]);
+    await clock.advance(1_000);
+    assert.deepEqual([dev1.seen, dev1.lastReply], [["-> 2.05"], '</bs>;rt="core.bs"']);
+    assert.deepEqual(notices, []);
+  }));

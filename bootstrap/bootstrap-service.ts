@@ -3,9 +3,10 @@ import { ResponseCode } from "@lwm2m/protocol/coap/codes";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import type { IncomingRequest, OutgoingResponse, Peer, RequestOutcome } from "@lwm2m/protocol/coap/message";
 import { defaultParameters, exchangeLifetimeMs } from "@lwm2m/protocol/coap/parameters";
+import { findCoreAnswer } from "@lwm2m/protocol/coap/well-known-core";
 import type { ResourceTypeLookup } from "@lwm2m/protocol/lwm2m/value";
 import type { Clock, Timer } from "@lwm2m/protocol/ports/clock";
-import { type BootstrapRequest, readBootstrapRequest, refusal } from "./bootstrap-coap.ts";
+import { type BootstrapRequest, bootstrapLinks, readBootstrapRequest, refusal } from "./bootstrap-coap.ts";
 import type { BootstrapConfigs } from "./bootstrap-config.ts";
 import { openSession, type SessionEvent, type SessionFailure, type SessionState, step } from "./bootstrap-machine.ts";
 import { type PlanStep, toPlan } from "./bootstrap-plan.ts";
@@ -58,7 +59,7 @@ const sessionDeadlineMs = exchangeLifetimeMs(defaultParameters);
 
 export function openBootstrapService(deps: BootstrapServiceDeps): BootstrapService {
   const service = new Sessions(deps);
-  deps.endpoint.handle((request) => service.accept(request));
+  deps.endpoint.handle((request) => findCoreAnswer(request, bootstrapLinks) ?? service.accept(request));
   return service;
 }
 

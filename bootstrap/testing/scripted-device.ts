@@ -37,6 +37,8 @@ export class ScriptedDevice {
   /** Everything in the order it arrived, repetitions included: requests, and `-> 2.04` for replies to the device's own. */
   readonly seen: string[] = [];
   readonly payloads: Uint8Array[] = [];
+  /** The payload of the last reply, as text. */
+  lastReply = "";
   readonly #socket: DatagramSocket;
   readonly #server: SocketAddress;
   readonly #script: DeviceScript;
@@ -60,6 +62,19 @@ export class ScriptedDevice {
     this.#send({ type, code: 0x02, messageId, token: new Uint8Array([messageId]), options, payload: new Uint8Array() });
   }
 
+  get(path: readonly string[]): void {
+    const options = path.map((segment) => ({ number: option.uriPath, value: text(segment) }));
+    const messageId = this.#nextMessageId++;
+    this.#send({
+      type: messageType.confirmable,
+      code: 0x01,
+      messageId,
+      token: new Uint8Array([messageId]),
+      options,
+      payload: new Uint8Array(),
+    });
+  }
+
   close(): Promise<void> {
     return this.#socket.close();
   }
@@ -68,6 +83,7 @@ export class ScriptedDevice {
     const message = parseMessage(bytes);
     if (message.code >> 5 !== 0) {
       this.seen.push(`-> ${message.code >> 5}.${String(message.code & 31).padStart(2, "0")}`);
+      this.lastReply = new TextDecoder().decode(message.payload);
       return;
     }
     const request = { line: lineOf(message), payload: message.payload };

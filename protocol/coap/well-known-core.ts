@@ -1,4 +1,7 @@
-/** The list of resources at /.well-known/core, whole or filtered, as text (RFC 6690 §2, §4.1; RFC 7252 §7.2). Pure: serving it is the router's. */
+/** The list of resources at /.well-known/core, whole or filtered (RFC 6690 §2, §4, §4.1; RFC 7252 §7.2). Pure. */
+import { Method, ResponseCode } from "./codes.ts";
+import { ContentFormat } from "./content-formats.ts";
+import type { IncomingRequest, OutgoingResponse } from "./message.ts";
 
 export interface ResourceLink {
   readonly path: readonly string[];
@@ -8,6 +11,20 @@ export interface ResourceLink {
 
 /** Attributes whose value is a list with blanks between, any part of which a filter may match (RFC 6690 §4.1). */
 const listed: ReadonlySet<string> = new Set(["rt", "if", "rel", "rev", "ct"]);
+
+const encoder = new TextEncoder();
+
+/** What a server with these resources answers; undefined when the request is for another path. */
+export function findCoreAnswer(
+  { method, path, query, accept }: Pick<IncomingRequest, "method" | "path" | "query" | "accept">,
+  links: readonly ResourceLink[],
+): OutgoingResponse | undefined {
+  if (path.length !== 2 || path[0] !== ".well-known" || path[1] !== "core") return undefined;
+  if (method !== Method.get) return { code: ResponseCode.methodNotAllowed };
+  if (accept !== undefined && accept !== ContentFormat.linkFormat) return { code: ResponseCode.notAcceptable };
+  const payload = encoder.encode(formatResourceLinks(links, query));
+  return { code: ResponseCode.content, contentFormat: ContentFormat.linkFormat, payload };
+}
 
 /** The links that every argument of `query` selects: `rt=Type1`, `if=If*`, `href=/a*`; an argument that is no `name=value` selects nothing. */
 export function formatResourceLinks(links: readonly ResourceLink[], query: readonly string[] = []): string {

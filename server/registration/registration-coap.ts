@@ -16,6 +16,8 @@ const storeRetrySeconds = 30;
 export function registrationCoapRoute(registrations: RegistrationService): CoapRoute {
   return {
     prefix: "rd",
+    // The resource type of a directory (RFC 9176 §4.1), which the registration interface comes from and clients look for.
+    attributes: { rt: "core.rd", ct: ContentFormat.linkFormat },
     handle: async (request) => {
       try {
         return await handle(registrations, request);

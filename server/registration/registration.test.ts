@@ -142,7 +142,7 @@ describe("LwM2M Core 1.1 §6.2.1 Register", () => {
     assert.equal(codeOf(await device.send({ method: Method.delete, path: ["rd", ""] })), "4.05", "an empty last segment is none");
     assert.equal(codeOf(await device.send({ method: Method.get, path: ["nothing"] })), "4.04");
     const core = await device.send({ method: Method.get, path: [".well-known", "core"] });
-    assert.equal(new TextDecoder().decode(core.payload), "</rd>,</dp>,</fw>");
+    assert.equal(new TextDecoder().decode(core.payload), `</rd>;rt="core.rd";ct=40,</dp>;ct="110 112"`);
   });
 });
 

@@ -1,6 +1,7 @@
 /** Send: values a device reports without being asked (LwM2M Core 1.1 §6.4.6): durable before the answer. */
 import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
 import { Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
+import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
 import type { IncomingRequest, OutgoingResponse } from "@lwm2m/protocol/coap/message";
 import { Lwm2mFormatError } from "@lwm2m/protocol/lwm2m/format-error";
 import { decodePayload } from "@lwm2m/protocol/lwm2m/payload";
@@ -24,7 +25,11 @@ export interface SendDeps {
 const storeRetrySeconds = 30;
 
 export function sendCoapRoute(deps: SendDeps): CoapRoute {
-  return { prefix: "dp", handle: (request) => receive(deps, request) };
+  return {
+    prefix: "dp",
+    attributes: { ct: `${ContentFormat.senmlJson} ${ContentFormat.senmlCbor}` },
+    handle: (request) => receive(deps, request),
+  };
 }
 
 async function receive(deps: SendDeps, request: IncomingRequest): Promise<OutgoingResponse> {
