@@ -26,7 +26,7 @@ async function aDirectory(t: TestContext): Promise<string> {
 }
 
 /** The whole server over loopback: every filter must have its index, every reply its schema, and nothing may be logged as a fault. */
-async function anApp(t: TestContext, directory: string) {
+async function anApp(t: TestContext, directory: string, more: { readonly [name: string]: string } = {}) {
   const lines: string[] = [];
   const sink = new Writable({
     write(chunk, _encoding, done) {
@@ -34,7 +34,9 @@ async function anApp(t: TestContext, directory: string) {
       done();
     },
   });
-  const env = { DATA_DIR: directory, API_KEY: key, HTTP_PORT: "0", COAP_HOST: "127.0.0.1", COAP_PORT: "0", BOOTSTRAP_COAP_PORT: "0" };
+  const ports = { HTTP_PORT: "0", COAP_PORT: "0", BOOTSTRAP_COAP_PORT: "0" };
+  // A buffer that every system grants.
+  const env = { DATA_DIR: directory, API_KEY: key, COAP_HOST: "127.0.0.1", COAP_RECEIVE_BUFFER_BYTES: "65536", ...ports, ...more };
   const parsed = parseSettings(env, []);
   const settings = parsed.kind === "settings" ? parsed.settings : assert.fail();
   const log = openLog({ level: "info", pretty: false, sink });
@@ -51,19 +53,46 @@ async function anApp(t: TestContext, directory: string) {
 }
 
 /** A device by hand: it says what it is told to, in bytes written here. */
-async function aDevice(t: TestContext, serverPort: number, answer: (request: IncomingRequest) => { code: number; payload?: string }) {
-  const socket = await openUdpSocket({ address: "127.0.0.1", port: 0 });
+async function aDevice(
+  t: TestContext,
+  serverPort: number,
+  answer: (request: IncomingRequest) => { code: number; payload?: string },
+  address = "127.0.0.1",
+) {
+  const socket = await openUdpSocket({ address, port: 0 });
   const endpoint: CoapEndpoint = openCoapEndpoint({ socket, clock: systemClock, random: systemRandom });
   t.after(() => endpoint.close());
   endpoint.handle((request) => {
     const { code, payload } = answer(request);
     return payload === undefined ? { code } : { code, contentFormat: ContentFormat.text, payload: new TextEncoder().encode(payload) };
   });
-  const server = endpoint.peerAt({ address: "127.0.0.1", port: serverPort });
+  const server = endpoint.peerAt({ address, port: serverPort });
   return async (request: OutgoingRequest) => {
     const outcome = await endpoint.request(server, request);
     return outcome.ok ? outcome.response : assert.fail(outcome.reason);
   };
+}
+
+/** Datagrams in hexadecimal, one answered at a time. */
+async function aRawPeer(t: TestContext, serverPort: number) {
+  const socket = await openUdpSocket({ address: "127.0.0.1", port: 0 });
+  t.after(() => socket.close());
+  const heard: string[] = [];
+  let tell: () => void = () => {};
+  socket.onDatagram((bytes) => {
+    heard.push(Buffer.from(bytes).toString("hex"));
+    tell();
+  });
+  const say = async (hex: string): Promise<readonly string[]> => {
+    const from = heard.length;
+    const told = new Promise<void>((resolve) => {
+      tell = resolve;
+    });
+    socket.send(Buffer.from(hex, "hex"), { address: "127.0.0.1", port: serverPort });
+    await told;
+    return heard.slice(from);
+  };
+  return { port: socket.local.port, heard, say };
 }
 
 function register(endpointName: string, lifetimeSeconds = 300): OutgoingRequest {
@@ -181,4 +210,39 @@ test("STYLE §1.12: a server that was closed holds nothing: the same directory a
   await app.close();
   const again: { app: App } = await anApp(t, directory);
   assert.equal((await fetch(`${again.app.httpOrigin}/health/ready`)).status, 200);
+});
+
+test("RFC 9175 §2.3: with COAP_ECHO=registration a Register from an address nobody knows repeats a value first; an Update does not", async (t) => {
+  const { app, ask, assertNoFaults } = await anApp(t, await aDirectory(t), { COAP_ECHO: "registration" });
+  const { port, heard, say } = await aRawPeer(t, app.coapPort);
+  assert.ok(port > 0);
+  // CON POST /rd?ep=raw&lt=60&lwm2m=1.0&b=U with a payload, by hand.
+  const options = "b27264" + "1128" + "3665703d726177" + "056c743d3630" + "096c776d326d3d312e30" + "03623d55" + "ff3c2f332f303e";
+  const [challenge = ""] = await say(`41020001aa${options}`);
+  assert.match(challenge, /^61810001aa/);
+  const echo = challenge.slice(-16);
+  assert.equal((await ask("/devices/raw")).status, 404);
+  const withEcho = options.replace("ff3c2f", `d8e0${echo}ff3c2f`);
+  const [created = ""] = await say(`41020002ab${withEcho}`);
+  assert.match(created, /^61410002ab/);
+  assert.equal((await ask("/devices/raw")).status, 200);
+  assert.equal(heard.length, 2);
+  assertNoFaults();
+});
+
+test("COAP_HOST=:: hears devices of both families; a device has one address, dotted for IPv4", async (t) => {
+  const { app, ask, assertNoFaults } = await anApp(t, await aDirectory(t), { COAP_HOST: "::" });
+  for (const [address, name] of [
+    ["127.0.0.1", "four"],
+    ["::1", "six"],
+  ] as const) {
+    const send = await aDevice(t, app.coapPort, () => ({ code: ResponseCode.content, payload: name }), address);
+    assert.equal((await send(register(name))).code, ResponseCode.created);
+    const operation = { method: "POST", ...json({ kind: "read", path: "device/0/manufacturer" }) };
+    const read = await bodyOf(await ask(`/devices/${name}/operations`, operation));
+    assert.deepEqual([read["status"], read["coapCode"]], ["succeeded", "2.05"], JSON.stringify(read));
+    const registration = await bodyOf(await ask(`/devices/${name}/registration`));
+    assert.equal(Reflect.get(Object(registration["address"]), "address"), address);
+  }
+  assertNoFaults();
 });

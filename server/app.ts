@@ -125,8 +125,8 @@ async function openStorage({ settings, log, clock, strict = false }: AppDeps, cl
 }
 
 async function bindCoapDoors({ settings, log, clock, random }: AppDeps, closers: Closers) {
-  const { coapHost: host, coapPort, bootstrapCoapPort } = settings;
-  const parts = { clock, random, log, host };
+  const { coapPort, bootstrapCoapPort } = settings;
+  const parts = { clock, random, log, settings };
   const coap = await bindCoapDoor({ ...parts, door: "coap", port: coapPort, portSetting: "COAP_PORT" });
   closers.add("CoAP endpoint", () => coap.endpoint.close());
   const bootstrap = await bindCoapDoor({ ...parts, door: "bootstrap-coap", port: bootstrapCoapPort, portSetting: "BOOTSTRAP_COAP_PORT" });

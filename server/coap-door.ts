@@ -5,15 +5,18 @@ import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { DatagramSocket, SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
 import type { Random } from "@lwm2m/protocol/ports/random";
+import { bufferWarning, coapLimits, echoChallenge, usualLink } from "./coap-settings.ts";
+import type { Settings } from "./config.ts";
+import { parametersOf } from "./devices/link-profile.ts";
 import type { Log } from "./log.ts";
 import { StartError } from "./start-error.ts";
 
 export interface CoapDoorSettings {
   readonly door: "coap" | "bootstrap-coap";
-  readonly host: string;
   readonly port: number;
   /** The setting to change when the port is taken. */
   readonly portSetting: string;
+  readonly settings: Settings;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
@@ -26,16 +29,23 @@ export interface CoapDoor {
 }
 
 /** Rejects with `StartError`. The endpoint is closed by the caller. */
-export async function bindCoapDoor({ door, host, port, portSetting, clock, random, log }: CoapDoorSettings): Promise<CoapDoor> {
-  const socket = await openUdpSocket({ address: host, port }).catch((error: unknown) => {
+export async function bindCoapDoor({ door, port, portSetting, settings, clock, random, log }: CoapDoorSettings): Promise<CoapDoor> {
+  const { coapHost: address, coapReceiveBufferBytes: receiveBufferBytes, coapEcho } = settings;
+  const socket = await openUdpSocket({ address, port, receiveBufferBytes }).catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
     throw new StartError(`${reason}; stop the other program or set ${portSetting} (COAP_HOST for the address)`);
   });
+  const warning = bufferWarning(receiveBufferBytes, socket.receiveBufferBytes);
+  if (warning !== undefined) log.warn(warning, { door });
   const held = heldSocket(socket);
+  const challenge = echoChallenge(coapEcho);
   const endpoint = openCoapEndpoint({
     socket: held.socket,
     clock,
     random,
+    parameters: parametersOf(usualLink(settings)),
+    limits: coapLimits(settings),
+    ...(challenge === undefined ? {} : { challenge }),
     onBug: (error) => log.error("a CoAP handler failed", { door, error }),
   });
   return {

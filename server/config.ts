@@ -3,7 +3,9 @@ import { type SettingDefinition, settingDefinitions } from "./setting-definition
 
 type Definitions = typeof settingDefinitions;
 type ValueOf<D extends SettingDefinition> = D["kind"] extends "integer"
-  ? number
+  ? D extends { readonly default: number }
+    ? number
+    : number | undefined
   : D extends { readonly choices: readonly (infer C)[] }
     ? C
     : D extends { readonly default: string }

@@ -7,11 +7,13 @@ import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Random } from "@lwm2m/protocol/ports/random";
 import { coapRouter } from "./coap-router.ts";
+import { usualLink } from "./coap-settings.ts";
 import type { Settings } from "./config.ts";
 import type { DeviceFacet } from "./devices/device.ts";
 import { deviceRoutes } from "./devices/device-http.ts";
 import { openDeviceService } from "./devices/device-service.ts";
 import { deviceCollection } from "./devices/device-store.ts";
+import { linkProfileCollection, openLinkProfileService } from "./devices/link-profile-service.ts";
 import type { EventLog } from "./events/event.ts";
 import { eventsDefinition } from "./events/event-log.ts";
 import type { OutboxRelay } from "./events/outbox-relay.ts";
@@ -42,6 +44,7 @@ import { findLocalAddressTowards } from "./platform/local-address.ts";
 import { BootstrapConfigStore, bootstrapConfigs } from "./provisioning/bootstrap-config-store.ts";
 import { bootstrapEvent } from "./provisioning/bootstrap-news.ts";
 import { provisioningRoutes } from "./provisioning/provisioning-http.ts";
+import { linkProfileFacet, linkProfileRoutes } from "./registration/link-profile-http.ts";
 import { modelUsers } from "./registration/model-users.ts";
 import { registrationCoapRoute } from "./registration/registration-coap.ts";
 import { registrationFacet, registrationRoutes } from "./registration/registration-http.ts";
@@ -59,6 +62,7 @@ import { twinCollection } from "./twin/twin-store.ts";
 export const collections: readonly CollectionDefinition[] = [
   eventsDefinition,
   deviceCollection,
+  linkProfileCollection,
   registrationCollection,
   operationCollection,
   idempotencyCollection,
@@ -112,7 +116,8 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const models = await openModelService({ store, clock, catalogue: openCatalogue() });
   const { registry } = models;
   const devices = openDeviceService(deps);
-  const registrations = await openRegistrationService({ ...deps, devices, awakeWindowMs: settings.awakeSeconds * 1_000 });
+  const links = await openLinkProfileService({ store, coap, usual: usualLink(settings) });
+  const registrations = await openRegistrationService({ ...deps, devices, links });
   const remembered = await rememberObservations(store, registrations);
   const twins = openTwinService({ ...deps, registry });
   const learn: Learn = (endpoint, news) => twins.learn(endpoint, news);
@@ -140,6 +145,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       describe: async (endpoint) => ({ knownValues: Object.keys((await twins.find(endpoint))?.values ?? {}).length }),
       forget: (endpoint) => twins.forget(endpoint),
     },
+    linkProfileFacet(links),
     registrationFacet(registrations),
   ];
   const isKnownDevice = (endpoint: string): Promise<boolean> => devices.isKnown(endpoint);
@@ -147,6 +153,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
     routes: [
       ...deviceRoutes({ devices, facets }),
       ...registrationRoutes({ registrations, devices, registry }),
+      ...linkProfileRoutes({ links, devices, registrations }),
       ...operationRoutes({ operations, devices, door }),
       ...resourceRoutes(door),
       ...twinRoutes({ twins, devices, registrations, registry, door, clock }),

@@ -1,4 +1,5 @@
 /** Every setting of the server as one row: its name, default, unit, bounds and the reason for them. Environment variables and flags derive from it (`config.ts`). */
+import { coapSettingDefinitions } from "./coap-setting-definitions.ts";
 
 export interface SettingDefinition {
   /** The environment variable; the flag is the same name in lower case with dashes. */
@@ -154,13 +155,13 @@ export const settingDefinitions = {
   awakeSeconds: {
     env: "AWAKE_SECONDS",
     kind: "integer",
-    default: 93,
     unit: "s",
     min: 1,
     max: 86_400,
-    purpose: "how long a device in queue mode listens after its last message",
-    reason: "MAX_TRANSMIT_WAIT, RFC 7252 §4.8.2, as LwM2M Core 1.1 §6.5 says; devices that sleep sooner need less",
+    purpose: "how long a device in queue mode listens after its last message (default: MAX_TRANSMIT_WAIT of COAP_LINK_PROFILE, 93)",
+    reason: "RFC 7252 §4.8.2, as LwM2M Core 1.1 §6.5 says; devices that sleep sooner need less",
   },
+  ...coapSettingDefinitions,
   eventCount: {
     env: "EVENT_COUNT",
     kind: "integer",

@@ -5,10 +5,10 @@ import { AwakeWindows } from "./awake-windows.ts";
 
 const windowMs = 93_000;
 
-function open() {
+function open(windowMsOf: (endpoint: string) => number = () => windowMs) {
   const clock = new VirtualClock(0);
   const changes: string[] = [];
-  const windows = new AwakeWindows(clock, windowMs, (endpoint, awake) => changes.push(`${clock.now()} ${endpoint} ${awake}`));
+  const windows = new AwakeWindows(clock, windowMsOf, (endpoint, awake) => changes.push(`${clock.now()} ${endpoint} ${awake}`));
   return { clock, changes, windows };
 }
 
@@ -58,4 +58,21 @@ test("a change of mode takes effect; a repeated registration keeps the window op
   windows.extend("dev");
   assert.equal(windows.isAwake("dev"), false);
   windows.close();
+});
+
+test("RFC 7252 §4.8.2: windows differ with the links of their devices; each ends in its own time, and no timer stays", async () => {
+  const windowsMs = new Map([["slow", 697_500]]);
+  const { clock, changes, windows } = open((endpoint) => windowsMs.get(endpoint) ?? windowMs);
+  for (const endpoint of ["slow", "fast", "other"]) {
+    windows.add(endpoint, true);
+    windows.extend(endpoint);
+  }
+  changes.length = 0;
+  await clock.advance(50_000);
+  windows.extend("slow");
+  windowsMs.set("other", 10_000);
+  windows.extend("other");
+  await clock.advance(1_000_000);
+  assert.deepEqual(changes, ["60000 other false", "93000 fast false", "747500 slow false"]);
+  assert.equal(clock.pendingTimers(), 0);
 });

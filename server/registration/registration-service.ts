@@ -5,6 +5,7 @@ import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
 import type { Random } from "@lwm2m/protocol/ports/random";
 import type { Devices } from "../devices/device.ts";
+import type { DeviceLinks } from "../devices/link-profile.ts";
 import { type DueLoop, openDueLoop } from "../due-loop.ts";
 import type { EventDraft, EventLog, EventType } from "../events/event.ts";
 import type { OutboxRelay } from "../events/outbox-relay.ts";
@@ -24,8 +25,8 @@ export interface RegistrationServiceDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly supervisor: Supervisor;
-  /** How long a queue-mode device listens after a message; default MAX_TRANSMIT_WAIT, 93 s (LwM2M Core 1.1 §6.5). */
-  readonly awakeWindowMs?: number;
+  /** The links devices hang on; without it all on the same, with a window of MAX_TRANSMIT_WAIT, 93 s (LwM2M Core 1.1 §6.5). */
+  readonly links?: DeviceLinks;
 }
 
 /** Reads what was registered before; a queue-mode device counts as asleep until it says something. */
@@ -60,8 +61,9 @@ export class RegistrationService implements Registrations {
   constructor(deps: RegistrationServiceDeps) {
     this.#deps = deps;
     this.#store = new RegistrationStore(deps.store);
-    const windowMs = deps.awakeWindowMs ?? maxTransmitWaitMs(defaultParameters);
-    this.#windows = new AwakeWindows(deps.clock, windowMs, (endpoint, awake) => this.#tellPresence(endpoint, awake));
+    const usualMs = maxTransmitWaitMs(defaultParameters);
+    const windowMsOf = (endpoint: string): number => deps.links?.awakeWindowMs(endpoint) ?? usualMs;
+    this.#windows = new AwakeWindows(deps.clock, windowMsOf, (endpoint, awake) => this.#tellPresence(endpoint, awake));
   }
 
   async load(): Promise<void> {
@@ -201,6 +203,14 @@ export class RegistrationService implements Registrations {
     await this.#store.remove(endpoint);
   }
 
+  /** The link profile of the device was changed. */
+  async placeAgain(endpoint: string): Promise<void> {
+    const registration = await this.find(endpoint);
+    if (registration !== undefined && this.endpointAt(registration.address) === endpoint) {
+      this.#deps.links?.place(endpoint, registration.address);
+    }
+  }
+
   async close(): Promise<void> {
     this.#windows.close();
     await this.#sweeper?.close();
@@ -224,6 +234,7 @@ export class RegistrationService implements Registrations {
     this.#deps.relay.nudge(registrationCollection.name, registration._id);
     this.#windows.remove(registration._id);
     this.#forgetAddress(registration._id);
+    this.#deps.links?.leave(registration._id);
     for (const listener of this.#goneListeners) listener(registration._id, reason);
     return true;
   }
@@ -231,7 +242,10 @@ export class RegistrationService implements Registrations {
   #remember({ _id, queueMode, address }: Pick<Registration, "_id" | "queueMode" | "address">, ownsAddress = true): void {
     this.#windows.add(_id, queueMode);
     this.#forgetAddress(_id);
-    if (ownsAddress) this.#byAddress.set(keyOf(address), _id);
+    if (ownsAddress) {
+      this.#byAddress.set(keyOf(address), _id);
+      this.#deps.links?.place(_id, address);
+    }
     this.#addressOf.set(_id, keyOf(address));
   }
 

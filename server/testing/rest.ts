@@ -14,6 +14,7 @@ import { IdempotencyKeys } from "../operations/idempotency.ts";
 import { OperationDoor } from "../operations/operation-door.ts";
 import { operationRoutes } from "../operations/operation-http.ts";
 import { resourceRoutes } from "../operations/resource-http.ts";
+import { linkProfileFacet, linkProfileRoutes } from "../registration/link-profile-http.ts";
 import { modelUsers } from "../registration/model-users.ts";
 import { registrationFacet, registrationRoutes } from "../registration/registration-http.ts";
 import type { Json } from "../storage/collection.ts";
@@ -41,13 +42,14 @@ export type Rest = (method: string, address: string, call?: Call) => Promise<Ans
 /** `packages`: in place of the world's own. */
 export function restOf(world: ServerWorld, packages: PackageService = world.server.packages): Rest {
   const { server, registry, clock, store } = world;
-  const { devices, registrations, operations, observations, twins, updates, models } = server;
+  const { devices, links, registrations, operations, observations, twins, updates, models } = server;
   const keys = new IdempotencyKeys(store, clock, openSupervisor({ error: (message) => assert.fail(message) }));
   const door = new OperationDoor({ operations, registrations, registry, keys, clock });
   const facets = [
     { describe: async () => ({}), forget: (endpoint: string) => operations.forget(endpoint) },
     { describe: async () => ({}), forget: (endpoint: string) => observations.forget(endpoint) },
     { describe: async () => ({}), forget: (endpoint: string) => twins.forget(endpoint) },
+    linkProfileFacet(links),
     registrationFacet(registrations),
   ];
   const table = routeTable(
@@ -55,6 +57,7 @@ export function restOf(world: ServerWorld, packages: PackageService = world.serv
     checkedRoutes([
       ...deviceRoutes({ devices, facets }),
       ...registrationRoutes({ registrations, devices, registry }),
+      ...linkProfileRoutes({ links, devices, registrations }),
       ...operationRoutes({ operations, devices, door }),
       ...resourceRoutes(door),
       ...twinRoutes({ twins, devices, registrations, registry, door, clock }),

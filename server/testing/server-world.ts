@@ -12,6 +12,7 @@ import { VirtualClock } from "@lwm2m/protocol/testing/virtual-clock";
 import { coapRouter } from "../coap-router.ts";
 import { type DeviceService, openDeviceService } from "../devices/device-service.ts";
 import { deviceCollection } from "../devices/device-store.ts";
+import { type LinkProfileService, linkProfileCollection, openLinkProfileService } from "../devices/link-profile-service.ts";
 import type { EventLog, LoggedEvent } from "../events/event.ts";
 import { eventsDefinition, openEventLog } from "../events/event-log.ts";
 import type { DocumentWithOutbox } from "../events/outbox-relay.ts";
@@ -52,6 +53,7 @@ export interface RunningServer {
   readonly coap: CoapEndpoint;
   readonly events: EventLog;
   readonly devices: DeviceService;
+  readonly links: LinkProfileService;
   readonly registrations: RegistrationService;
   readonly operations: OperationService;
   readonly observations: ObservationService;
@@ -105,7 +107,7 @@ export class ServerWorld {
 
   async start(limits: Partial<OperationServiceLimits> = {}): Promise<RunningServer> {
     const { clock, random } = this;
-    const collections = [...withOutbox, eventsDefinition, idempotencyCollection, packageCollection, modelCollection];
+    const collections = [...withOutbox, eventsDefinition, idempotencyCollection, packageCollection, modelCollection, linkProfileCollection];
     const store = watchStore(await openEmbeddedStore({ directory: this.directory, collections, strictFilters: true }));
     this.#store = store;
     const failures: string[] = [];
@@ -122,16 +124,17 @@ export class ServerWorld {
     const models = await openModelService({ store, clock, catalogue });
     const { registry } = models;
     const devices = openDeviceService({ store, relay, clock, supervisor });
-    const registrations = await openRegistrationService({ store, relay, events, devices, clock, random, supervisor });
-    const remembered = await rememberObservations(store, registrations);
-    const twins = openTwinService({ store, relay, registry, clock });
-    const learn = twins.learn.bind(twins);
     const coap = openCoapEndpoint({
       socket: this.network.socket(serverAddress),
       clock,
       random,
       onBug: (error) => failures.push(`coap: ${error}`),
     });
+    const links = await openLinkProfileService({ store, coap, usual: { profile: "default" } });
+    const registrations = await openRegistrationService({ store, relay, events, devices, clock, random, supervisor, links });
+    const remembered = await rememberObservations(store, registrations);
+    const twins = openTwinService({ store, relay, registry, clock });
+    const learn = twins.learn.bind(twins);
     const shared = { store, relay, devices, registrations, registry, coap, clock, random, supervisor, learn };
     const operations = openOperationService({ ...shared, limits });
     const observations = openObservationService({ ...shared, operations, remembered });
@@ -147,7 +150,7 @@ export class ServerWorld {
     const send = sendCoapRoute({ registrations, registry, clock, learn });
     coap.handle(coapRouter([registrationCoapRoute(registrations), send, { prefix: "fw", handle: servePackage }]));
     await operations.start();
-    this.#server = { coap, events, devices, registrations, operations, observations, twins, packages, updates, models, failures };
+    this.#server = { coap, events, devices, links, registrations, operations, observations, twins, packages, updates, models, failures };
     this.#closeServer = async (graceful) => {
       await updates.close();
       if (graceful) await operations.close();

@@ -1,0 +1,106 @@
+/** The settings of the CoAP doors, rows of the table in `setting-definitions.ts`. */
+
+import { defaultLimits } from "@lwm2m/protocol/coap/limits";
+import { linkProfiles } from "@lwm2m/protocol/coap/link-profiles";
+import type { SettingDefinition } from "./setting-definitions.ts";
+
+const mebibyte = 1_048_576;
+
+export const coapSettingDefinitions = {
+  coapLinkProfile: {
+    env: "COAP_LINK_PROFILE",
+    kind: "choice",
+    default: "default",
+    choices: Object.keys(linkProfiles) as readonly (keyof typeof linkProfiles)[],
+    purpose: "link of every device that has none of its own (PUT /devices/{endpoint}/link-profile)",
+    reason: "timeouts and block size must fit the radio: a first timeout shorter than its round trip doubles the traffic",
+  },
+  coapEcho: {
+    env: "COAP_ECHO",
+    kind: "choice",
+    default: "off",
+    choices: ["off", "registration", "all"],
+    purpose: "which requests over plain UDP must first prove their address by a value to repeat (RFC 9175 §2.3)",
+    reason: "costs a round trip per new address, and devices without the Echo option are locked out",
+  },
+  coapPeers: {
+    env: "COAP_PEERS",
+    kind: "integer",
+    default: defaultLimits.peers,
+    unit: "peers",
+    min: 100,
+    max: 10_000_000,
+    purpose: "addresses remembered per CoAP door",
+    reason: "a few hundred bytes each; the one heard from longest ago, with nothing open, makes room",
+  },
+  coapPeerRate: {
+    env: "COAP_PEER_RATE",
+    kind: "integer",
+    default: defaultLimits.messagesPerSecondPerPeer,
+    unit: "messages/s",
+    min: 1,
+    max: 1_000_000,
+    purpose: "requests and notifications of one address taken in, on average; above it 4.29",
+    reason: "far above any radio; lower it where one device must not slow the others",
+  },
+  coapPeerBurst: {
+    env: "COAP_PEER_BURST",
+    kind: "integer",
+    default: defaultLimits.messageBurstPerPeer,
+    unit: "messages",
+    min: 1,
+    max: 1_000_000,
+    purpose: "how many of one address may come at once after a pause",
+    reason: "a device that was out of coverage sends what it kept",
+  },
+  coapRate: {
+    env: "COAP_RATE",
+    kind: "integer",
+    default: defaultLimits.messagesPerSecond,
+    unit: "messages/s",
+    min: 1,
+    max: 10_000_000,
+    purpose: "the same over all addresses of a door; above it 5.03 with Max-Age",
+    reason: "more than one core answers; lower it where the machine is shared",
+  },
+  coapBurst: {
+    env: "COAP_BURST",
+    kind: "integer",
+    default: defaultLimits.messageBurst,
+    unit: "messages",
+    min: 1,
+    max: 10_000_000,
+    purpose: "how many of all addresses may come at once after a pause",
+    reason: "a fleet that comes back after an outage, a second's worth",
+  },
+  coapBodyBytes: {
+    env: "COAP_BODY_BYTES",
+    kind: "integer",
+    default: defaultLimits.requestBodyBytes,
+    unit: "bytes",
+    min: 1_024,
+    max: 1_024 * mebibyte,
+    purpose: "largest request body taken in blocks; above it 4.13 with Size1",
+    reason: "a Register or Send of every resource of a device fits many times over; it is held in memory while it arrives",
+  },
+  coapBodiesBytes: {
+    env: "COAP_BODIES_BYTES",
+    kind: "integer",
+    default: defaultLimits.bodyBytes,
+    unit: "bytes",
+    min: mebibyte,
+    max: 16_384 * mebibyte,
+    purpose: "bodies of all devices that are arriving in blocks at one time; above it 5.03",
+    reason: "bounds the memory strangers can take",
+  },
+  coapReceiveBufferBytes: {
+    env: "COAP_RECEIVE_BUFFER_BYTES",
+    kind: "integer",
+    default: 4 * mebibyte,
+    unit: "bytes",
+    min: 65_536,
+    max: 1_024 * mebibyte,
+    purpose: "receive buffer to ask the system for, per CoAP door; a warning says when it grants less",
+    reason: "a burst of 4 MiB is 20,000 messages of a fleet that comes back after an outage",
+  },
+} as const satisfies { readonly [name: string]: SettingDefinition };

@@ -1,0 +1,45 @@
+/** What the settings mean for a CoAP door: limits, link, who has to prove its address, and whether the system gave the buffer asked for. */
+import type { Challenge } from "@lwm2m/protocol/coap/address-proof";
+import { Method } from "@lwm2m/protocol/coap/codes";
+import type { CoapLimits } from "@lwm2m/protocol/coap/limits";
+import type { Settings } from "./config.ts";
+import type { LinkProfile } from "./devices/link-profile.ts";
+
+export function coapLimits(settings: Settings): Partial<CoapLimits> {
+  return {
+    peers: settings.coapPeers,
+    messagesPerSecondPerPeer: settings.coapPeerRate,
+    messageBurstPerPeer: settings.coapPeerBurst,
+    messagesPerSecond: settings.coapRate,
+    messageBurst: settings.coapBurst,
+    requestBodyBytes: settings.coapBodyBytes,
+    bodyBytes: Math.max(settings.coapBodiesBytes, settings.coapBodyBytes),
+  };
+}
+
+/** The link of every device that has none of its own. */
+export function usualLink({ coapLinkProfile, awakeSeconds }: Pick<Settings, "coapLinkProfile" | "awakeSeconds">): LinkProfile {
+  return awakeSeconds === undefined ? { profile: coapLinkProfile } : { profile: coapLinkProfile, awakeSeconds };
+}
+
+/** Where a device introduces itself: Register and Bootstrap-Request (LwM2M Transport 1.1 §6.4). An Update names a secret of its device. */
+const introductions: ReadonlySet<string> = new Set(["rd", "bs"]);
+
+/** A secured peer has proved its address in the handshake (RFC 6347 §4.2.1); undefined: nobody is asked. */
+export function echoChallenge(mode: Settings["coapEcho"]): Challenge | undefined {
+  switch (mode) {
+    case "off":
+      return undefined;
+    case "registration":
+      return ({ peer, method, path }) =>
+        peer.address.association === undefined && method === Method.post && path.length === 1 && introductions.has(path[0] ?? "");
+    case "all":
+      return ({ peer }) => peer.address.association === undefined;
+  }
+}
+
+/** One sentence for the operator; undefined when the system gave what was asked for. It counts its own bookkeeping in. */
+export function bufferWarning(wantedBytes: number, grantedBytes: number): string | undefined {
+  if (grantedBytes >= wantedBytes) return undefined;
+  return `the system gave a receive buffer of ${grantedBytes} bytes in place of ${wantedBytes}: messages of a burst will be lost; raise it with sysctl -w net.core.rmem_max=${wantedBytes} (Linux; kern.ipc.maxsockbuf elsewhere) or lower COAP_RECEIVE_BUFFER_BYTES`;
+}
