@@ -1,6 +1,7 @@
 /** What the layers above CoAP may rely on; `endpoint.ts` implements it over any `DatagramSocket`. */
 import type { SocketAddress } from "../ports/datagram-socket.ts";
 import type { HandlerAbilities, OutgoingRequest, Peer, RequestControl, RequestHandler, RequestOutcome } from "./message.ts";
+import type { TraceTap } from "./message-layer-contract.ts";
 import type { HeldObservation, ObservationKey, ObservationListener, ObserveOutcome } from "./observation.ts";
 import type { TransmissionParameters } from "./parameters.ts";
 
@@ -18,6 +19,8 @@ export interface CoapEndpoint {
   restoreObservation(key: ObservationKey, listener: ObservationListener): HeldObservation;
   /** Link profile of one peer; undefined restores the default. */
   setParameters(peer: Peer, parameters: TransmissionParameters | undefined): void;
+  /** Shows every message, both ways, with peer and time, from now on; replaces an earlier one, undefined ends it. The bytes are valid only during the call. */
+  tap(onTrace: TraceTap | undefined): void;
   /** Fails what is open with `cancelled`, ends relations with `closed`, closes the socket. */
   close(): Promise<void>;
 }

@@ -98,3 +98,29 @@ test("RFC 7641: a relation, its notifications, and the active cancel", async () 
   assert.equal(ended, 1);
   await world.end();
 });
+
+test("trace taps: every message both ways with peer and time while somebody looks, nothing before and after", async () => {
+  const world = openWorld();
+  const server = world.endpoint(serverAddress);
+  server.handle(() => ({ code: ResponseCode.changed }));
+  const peer = world.scripted();
+  await peer.ask("40010001");
+  const seen: string[] = [];
+  const startedAt = world.clock.now();
+  server.tap(({ direction, at, peer: { address, port }, bytes }) => {
+    seen.push(`${direction} ${at - startedAt} ${address}:${port} ${Buffer.from(bytes).toString("hex")}`);
+  });
+  await peer.ask("40010002");
+  // Malformed, and a ping: both are seen, and so is what they are answered.
+  await peer.ask("4001");
+  await peer.ask("40000003");
+  const here = `${peer.address.address}:${peer.address.port}`;
+  assert.deepEqual(
+    seen.map((line) => line.replace(/ \d+ /, " ")),
+    [`in ${here} 40010002`, `out ${here} 60440002`, `in ${here} 4001`, `in ${here} 40000003`, `out ${here} 70000003`],
+  );
+  server.tap(undefined);
+  await peer.ask("40010004");
+  assert.equal(seen.length, 5);
+  await world.end();
+});

@@ -12,7 +12,7 @@ import { HeldRelation } from "./held-observations.ts";
 import { type CoapLimits, defaultLimits } from "./limits.ts";
 import type { HandlerAbilities, OutgoingRequest, Peer, RequestControl, RequestHandler, RequestOutcome } from "./message.ts";
 import { MessageLayer } from "./message-layer.ts";
-import type { TraceEvent } from "./message-layer-contract.ts";
+import type { TraceTap } from "./message-layer-contract.ts";
 import type { HeldObservation, ObservationKey, ObservationListener, ObserveOutcome } from "./observation.ts";
 import { defaultParameters, type TransmissionParameters } from "./parameters.ts";
 import { noIdentity } from "./peer-table.ts";
@@ -28,7 +28,7 @@ export interface EndpointSettings {
   readonly parameters?: TransmissionParameters;
   readonly limits?: Partial<CoapLimits>;
   /** Every message in and out; the bytes are valid only during the call. */
-  readonly onTrace?: (event: TraceEvent) => void;
+  readonly onTrace?: TraceTap;
   /** A handler or listener that threw or rejected: a bug above this endpoint, or in it. */
   readonly onBug?: (error: unknown) => void;
   /**
@@ -117,6 +117,10 @@ class Endpoint implements CoapEndpoint {
 
   setParameters(peer: Peer, parameters: TransmissionParameters | undefined): void {
     this.#layer.setParameters(this.#layer.recordOf(peer), parameters);
+  }
+
+  tap(onTrace: TraceTap | undefined): void {
+    this.#layer.onTrace = onTrace;
   }
 
   async close(): Promise<void> {

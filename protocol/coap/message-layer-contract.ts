@@ -17,6 +17,8 @@ export interface TraceEvent {
   readonly bytes: Uint8Array;
 }
 
+export type TraceTap = (event: TraceEvent) => void;
+
 export interface MessageLayerSettings {
   readonly socket: DatagramSocket;
   readonly clock: Clock;
@@ -24,7 +26,7 @@ export interface MessageLayerSettings {
   readonly parameters: TransmissionParameters;
   readonly limits: CoapLimits;
   readonly counters: CoapCounters;
-  readonly onTrace: ((event: TraceEvent) => void) | undefined;
+  readonly onTrace: TraceTap | undefined;
   readonly onBug: (error: unknown) => void;
 }
 

@@ -13,7 +13,7 @@ import { CoapFormatError } from "./format-error.ts";
 import type { CoapLimits } from "./limits.ts";
 import type { Peer } from "./message.ts";
 import { messageIds, messageIdWaitMs, takeMessageId } from "./message-ids.ts";
-import type { MessageEvents, MessageLayerSettings, Receipt, TransmissionHooks } from "./message-layer-contract.ts";
+import type { MessageEvents, MessageLayerSettings, Receipt, TraceTap, TransmissionHooks } from "./message-layer-contract.ts";
 import { MessageType, MessageView } from "./message-view.ts";
 import { MessageWriter } from "./message-writer.ts";
 import { exchangeLifetimeMs, nonLifetimeMs, type TransmissionParameters } from "./parameters.ts";
@@ -31,6 +31,8 @@ export class MessageLayer {
   readonly counters: CoapCounters;
   readonly limits: CoapLimits;
   readonly random: Random;
+  /** Shown every message, both ways; undefined while nobody looks: then one costs one check each way. */
+  onTrace: TraceTap | undefined;
   readonly #settings: MessageLayerSettings;
   readonly #socket: DatagramSocket;
   readonly #view = new MessageView();
@@ -47,6 +49,7 @@ export class MessageLayer {
     const { clock, counters, limits, parameters, random, socket } = settings;
     this.#settings = settings;
     this.#socket = socket;
+    this.onTrace = settings.onTrace;
     this.counters = counters;
     this.limits = limits;
     this.random = random;
@@ -198,7 +201,7 @@ export class MessageLayer {
     this.counters.datagramsIn++;
     this.counters.bytesIn += bytes.length;
     const now = this.deadlines.now();
-    this.#settings.onTrace?.({ direction: "in", at: now, peer: from, bytes });
+    this.onTrace?.({ direction: "in", at: now, peer: from, bytes });
     const view = this.#view;
     try {
       view.decode(bytes);
@@ -225,7 +228,7 @@ export class MessageLayer {
   #sendTo(peer: SocketAddress, bytes: Uint8Array): void {
     this.counters.datagramsOut++;
     this.counters.bytesOut += bytes.length;
-    this.#settings.onTrace?.({ direction: "out", at: this.deadlines.now(), peer, bytes });
+    this.onTrace?.({ direction: "out", at: this.deadlines.now(), peer, bytes });
     this.#socket.send(bytes, peer);
   }
 
