@@ -38,7 +38,7 @@ interface Round {
 }
 
 /** Time for a compiler, seconds: the Java machine recompiles for several. */
-const warmUpSeconds = { ours: 1, "npm-coap": 1, libcoap: 0.2, californium: 6 } as const;
+const warmUpSeconds = { ours: 1, "npm-coap": 1, libcoap: 0.2, californium: 8 } as const;
 
 /** Ends the servers. */
 export async function compareServers(contest: Contest): Promise<Figure[]> {
@@ -48,7 +48,7 @@ export async function compareServers(contest: Contest): Promise<Figure[]> {
   const rounds = Math.max(fewestRounds, Math.round(turnsMs / roundMs));
   try {
     for (const { against, server } of entrants) {
-      await runRound(load, server, contest, Math.min(contest.seconds, warmUpSeconds[against]) * 1_000);
+      await runRound(load, server, contest, warmUpSeconds[against] * 1_000);
     }
     const results = entrants.map((): Round[] => []);
     for (let round = 0; round < rounds; round++) {

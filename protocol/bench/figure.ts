@@ -23,18 +23,32 @@ export function rounded(value: number): number {
   return Number(value.toPrecision(3));
 }
 
-const callsPerRound = 250;
 const nanosecondsPerSecond = 1e9;
+/** Long enough for the garbage collector to have its share. */
+const roundNanoseconds = 2_000_000;
+const mostCallsPerRound = 1_000_000;
+/** Nothing of this time counts: compilers have their turn. */
+const warmUpShare = 0.4;
 
-/** The fastest round: what the code costs when nothing else runs. */
-export function nanosecondsOf(seconds: number, call: () => unknown): number {
-  const end = process.hrtime.bigint() + BigInt(Math.round(seconds * nanosecondsPerSecond));
-  let fastest = Number.POSITIVE_INFINITY;
-  for (let now = process.hrtime.bigint(); now < end; ) {
-    for (let i = 0; i < callsPerRound; i++) call();
-    const after = process.hrtime.bigint();
-    fastest = Math.min(fastest, Number(after - now) / callsPerRound);
-    now = after;
+/** What each call costs in its fastest round, so when nothing else runs; the calls take turns. */
+export function nanosecondsOf(seconds: number, calls: readonly (() => unknown)[]): number[] {
+  const rounds = calls.map((call) => ({ call, calls: 1, fastest: Number.POSITIVE_INFINITY }));
+  for (const share of [warmUpShare, 1 - warmUpShare]) {
+    for (const round of rounds) round.fastest = Number.POSITIVE_INFINITY;
+    const end = process.hrtime.bigint() + BigInt(Math.round(seconds * share * nanosecondsPerSecond));
+    do {
+      for (const round of rounds) {
+        const spent = nanosecondsOfRound(round.call, round.calls);
+        round.fastest = Math.min(round.fastest, spent / round.calls);
+        round.calls = Math.min(mostCallsPerRound, Math.max(1, Math.round(roundNanoseconds / round.fastest)));
+      }
+    } while (process.hrtime.bigint() < end);
   }
-  return fastest;
+  return rounds.map(({ fastest }) => fastest);
+}
+
+function nanosecondsOfRound(call: () => unknown, calls: number): number {
+  const startedAt = process.hrtime.bigint();
+  for (let i = 0; i < calls; i++) call();
+  return Number(process.hrtime.bigint() - startedAt);
 }
