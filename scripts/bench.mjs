@@ -1,4 +1,5 @@
 // `npm run bench [-- NAME… --seconds N]`: one JSON line per figure; a peer that is not installed is named on stderr.
+// `npm run bench -- --setup`: only fetches and compiles the peers, as the first run would; code 1 when one cannot be measured.
 import { basename, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { files, packages, prepare, root } from "./prepare.mjs";
@@ -19,36 +20,44 @@ const known = [
   "rest",
 ];
 
-const { names, seconds } = readArguments(process.argv.slice(2));
+const { names, seconds, setup } = readArguments(process.argv.slice(2));
 prepare();
-const found = new Map(
-  packages
-    .flatMap((name) => files(join(root, name, "dist"), (file) => file.endsWith(".bench.js"), []))
-    .map((file) => [basename(file, ".bench.js"), file]),
-);
+if (setup) {
+  const peer = (name) => import(pathToFileURL(join(root, "protocol", "dist", "bench", `${name}.js`)));
+  const { isLibcoapInstalled } = await peer("libcoap-server");
+  const { isCaliforniumReady } = await peer("californium-server");
+  const ready = [isLibcoapInstalled("coap-get"), isCaliforniumReady("coap-get")];
+  process.exit(ready.includes(false) ? 1 : 0);
+}
+/** What one package measures of a name, another may go on with: benches of one name run in the order of the packages. */
+const found = new Map();
+for (const file of packages.flatMap((name) => files(join(root, name, "dist"), (path) => path.endsWith(".bench.js"), []))) {
+  const name = basename(file, ".bench.js");
+  found.set(name, [...(found.get(name) ?? []), file]);
+}
 for (const name of names.length > 0 ? names : found.keys()) {
-  const file = found.get(name);
-  if (file === undefined) {
-    console.error(`skipped: ${name} has no benchmark yet`);
-    continue;
+  if (!found.has(name)) console.error(`skipped: ${name} has no benchmark yet`);
+  for (const file of found.get(name) ?? []) {
+    const { bench } = await import(pathToFileURL(file));
+    for (const figure of await bench({ seconds })) console.log(JSON.stringify(figure));
   }
-  const { bench } = await import(pathToFileURL(file));
-  for (const figure of await bench({ seconds })) console.log(JSON.stringify(figure));
 }
 process.exit(0);
 
 function readArguments(args) {
   const names = [];
   let seconds = defaultSeconds;
+  let setup = false;
   for (let i = 0; i < args.length; i += 1) {
     if (args[i] === "--seconds") {
       i += 1;
       seconds = Number(args[i]);
       if (!(seconds > 0)) stop(`--seconds takes a number above 0, got ${args[i]}`);
-    } else if (known.includes(args[i])) names.push(args[i]);
+    } else if (args[i] === "--setup") setup = true;
+    else if (known.includes(args[i])) names.push(args[i]);
     else stop(`no benchmark is called ${args[i]}; there are: ${known.join(", ")}`);
   }
-  return { names, seconds };
+  return { names, seconds, setup };
 }
 
 function stop(message) {

@@ -6,6 +6,7 @@
 import { type Figure, rounded } from "./figure.ts";
 import { type Load, startLoad } from "./load.ts";
 import type { ServerUnderLoad } from "./server-under-load.ts";
+import { medianOf } from "./statistics.ts";
 
 const clients = 64;
 /** Long enough for a CPU time told to 10 ms, short enough for many of them. */
@@ -103,9 +104,4 @@ function note(bench: string, who: string, results: readonly Round[]): void {
     Math.round(medianOf(shares) * 100),
   );
   console.error(`${bench} ${who}: ${rounded(medianOf(cpu))} us a request (${spread}), server ${busy[0]} % busy, load ${busy[1]} %`);
-}
-
-function medianOf(values: readonly number[]): number {
-  const sorted = [...values].sort((left, right) => left - right);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
 }

@@ -1,4 +1,5 @@
 /** What the process that makes load is told and tells, over the channel between parent and child. */
+import type { Percentiles } from "./statistics.ts";
 
 export interface Target {
   readonly port: number;
@@ -34,11 +35,4 @@ export interface LoadReport {
   readonly latencyMs: Percentiles | null;
   /** From the instant a request was due to its sending, milliseconds: what of the latency is the load's own. */
   readonly latenessMs: Percentiles | null;
-}
-
-export interface Percentiles {
-  readonly p50: number;
-  readonly p99: number;
-  readonly p999: number;
-  readonly max: number;
 }

@@ -5,7 +5,8 @@
 import { performance } from "node:perf_hooks";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { clientsOf } from "./load-client.ts";
-import type { LoadOrder, LoadReport, Percentiles } from "./load-contract.ts";
+import type { LoadOrder, LoadReport } from "./load-contract.ts";
+import { percentilesOf } from "./statistics.ts";
 
 /** How long the last answers may take, milliseconds. */
 const graceMs = 2_000;
@@ -50,10 +51,4 @@ export async function pacedLoad(order: LoadOrder & { readonly kind: "paced" }): 
     latencyMs: percentilesOf(latencies.filter((latency) => latency !== notYet)),
     latenessMs: percentilesOf(lateness),
   };
-}
-
-function percentilesOf(values: Float32Array): Percentiles {
-  values.sort();
-  const at = (share: number): number => values[Math.min(values.length - 1, Math.floor(values.length * share))] ?? Number.NaN;
-  return { p50: at(0.5), p99: at(0.99), p999: at(0.999), max: at(1) };
 }

@@ -14,15 +14,16 @@ const name = "lwm2m-send";
 const changed = 0x44;
 const serverFile = new URL("./lwm2m-send-server.js", import.meta.url);
 const comparedSeconds = 30;
-const paced = { perSecond: 5_000, seconds: 60 };
-const lasting = { perSecond: 2_000 };
+const paced = { figure: "5,000 Send/s", perSecond: 5_000 };
+const pacedSeconds = 60;
+const lasting = { figure: "2,000 Send/s", perSecond: 2_000 };
 /** Devices of sustained load: message ids of each come again after ten minutes and more. */
 const devices = 200;
 
 export async function bench({ seconds }: BenchOptions): Promise<Figure[]> {
   const figures = await compared(Math.min(seconds, comparedSeconds));
   if (seconds < longFromSeconds) return figures;
-  return [...figures, ...(await pacedSends(Math.min(seconds, paced.seconds))), ...(await memory(seconds))];
+  return [...figures, ...(await pacedSends(Math.min(seconds, pacedSeconds))), ...(await memory(seconds))];
 }
 
 async function compared(seconds: number): Promise<Figure[]> {
@@ -34,7 +35,7 @@ async function compared(seconds: number): Promise<Figure[]> {
 async function pacedSends(seconds: number): Promise<Figure[]> {
   const server = await startServer(serverFile, "ours");
   try {
-    return await pacedFigures({ bench: name, what: "Send", target: targetAt(server.port), perSecond: paced.perSecond, seconds });
+    return await pacedFigures({ bench: name, target: targetAt(server.port), ...paced, seconds });
   } finally {
     server.stop();
   }
@@ -43,7 +44,7 @@ async function pacedSends(seconds: number): Promise<Figure[]> {
 async function memory(seconds: number): Promise<Figure[]> {
   const server = await startServer(serverFile, "ours");
   try {
-    return await memoryFigures(server, { bench: name, what: "Send", target: targetAt(server.port), ...lasting, seconds });
+    return await memoryFigures(server, { bench: name, target: targetAt(server.port), ...lasting, seconds });
   } finally {
     server.stop();
   }

@@ -3,11 +3,12 @@ import { type Figure, rounded } from "./figure.ts";
 import { startLoad } from "./load.ts";
 import type { LoadReport, Target } from "./load-contract.ts";
 import type { ServerUnderLoad } from "./server-under-load.ts";
+import { slopeOf } from "./statistics.ts";
 
 export interface Endurance {
   readonly bench: string;
-  /** What a request is called in the figures. */
-  readonly what: string;
+  /** Begins the figures' names: what kind of request, how many a second. */
+  readonly figure: string;
   readonly target: Target;
   readonly perSecond: number;
   readonly seconds: number;
@@ -20,14 +21,14 @@ const samplesPerMinute = 60;
 const mebibyte = 1_048_576;
 
 /** Requests lost, and how late the answer of the slowest hundredth was. Latency counts from the instant a request was due. */
-export async function pacedFigures({ bench, what, target, perSecond, seconds }: Endurance): Promise<Figure[]> {
+export async function pacedFigures({ bench, figure: rate, target, perSecond, seconds }: Endurance): Promise<Figure[]> {
   const load = await startLoad();
   try {
     const paced = { kind: "paced", target, perSecond, watchful: true } as const;
     await load.run({ ...paced, ms: Math.min(seconds, warmUpSeconds) * 1_000 });
     const report = await load.run({ ...paced, ms: seconds * 1_000 });
-    const figure = `${perSecond.toLocaleString("en")} ${what}/s for ${seconds} s`;
-    console.error(`${bench} ${figure}: ${spread(report)}`);
+    const figure = `${rate} for ${seconds} s`;
+    console.error(`${bench} ${figure}: ${Math.round(perSecond)} a second, ${spread(report)}`);
     const rest = { against: null, ratio: null };
     return [
       { bench, figure: `${figure}: lost`, value: report.sent - report.answered, unit: "requests", ...rest },
@@ -39,7 +40,7 @@ export async function pacedFigures({ bench, what, target, perSecond, seconds }: 
 }
 
 /** The process's resident memory after a minute, at the end, and how it grew in the second half of the time. */
-export async function memoryFigures(server: ServerUnderLoad, { bench, what, target, perSecond, seconds }: Endurance): Promise<Figure[]> {
+export async function memoryFigures(server: ServerUnderLoad, { bench, figure, target, perSecond, seconds }: Endurance): Promise<Figure[]> {
   const load = await startLoad();
   const samples: number[] = [];
   let sampled: Promise<unknown> = Promise.resolve();
@@ -55,7 +56,7 @@ export async function memoryFigures(server: ServerUnderLoad, { bench, what, targ
     console.error(
       `${bench} RSS: ${samples.length} samples, at most ${rounded(Math.max(...samples))} MB, ${sent - answered} of ${sent} lost`,
     );
-    return rssFigures(bench, `${perSecond.toLocaleString("en")} ${what}/s`, samples);
+    return rssFigures(bench, figure, samples);
   } finally {
     clearInterval(timer);
     load.stop();
@@ -74,19 +75,6 @@ function rssFigures(bench: string, rate: string, samples: readonly number[]): Fi
 
 function lengthOf(seconds: number): string {
   return seconds % samplesPerMinute === 0 ? `${seconds / samplesPerMinute} min` : `${seconds} s`;
-}
-
-/** Least squares, per sample. */
-function slopeOf(values: readonly number[]): number {
-  const middle = (values.length - 1) / 2;
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  let covariance = 0;
-  let variance = 0;
-  for (const [i, value] of values.entries()) {
-    covariance += (i - middle) * (value - mean);
-    variance += (i - middle) ** 2;
-  }
-  return variance === 0 ? 0 : covariance / variance;
 }
 
 function spread({ sent, answered, latencyMs, latenessMs, cpuSeconds, seconds }: LoadReport): string {
