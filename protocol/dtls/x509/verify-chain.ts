@@ -31,7 +31,8 @@ export interface ChainPolicy {
 }
 
 export type ChainVerdict =
-  | { readonly ok: true; readonly leaf: Certificate; readonly anchor: TrustAnchor }
+  /** `path`: leaf first, the anchor signed the last one. */
+  | { readonly ok: true; readonly leaf: Certificate; readonly path: readonly Certificate[]; readonly anchor: TrustAnchor }
   | { readonly ok: false; readonly alert: AlertDescription; readonly reason: string };
 
 /** RFC 7925 §4.4.3 expects shorter ones; longer chains are not worth a device's radio time. */
@@ -68,7 +69,7 @@ export function verifyChain(chain: readonly Uint8Array[], policy: ChainPolicy): 
     const path = new PathSearch(rest.map(parseCertificate), policy).find(leaf);
     checkLeaf(leaf, policy.purpose);
     checkPath(path.certificates, policy);
-    return { ok: true, leaf, anchor: path.anchor };
+    return { ok: true, leaf, path: path.certificates, anchor: path.anchor };
   } catch (error) {
     if (error instanceof Refusal) return { ok: false, alert: error.alert, reason: error.message };
     if (!(error instanceof X509Error)) throw error;
