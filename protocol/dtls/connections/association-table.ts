@@ -1,0 +1,340 @@
+/**
+ * Every secured connection of an endpoint: rows, and how they are found by key, own connection id, address and identity.
+ *
+ * `SocketAddress` and `Association` objects are made when somebody needs one and kept for the connections that are busy at the moment.
+ */
+import type { Association, SocketAddress } from "../../ports/datagram-socket.ts";
+import type { Random } from "../../ports/random.ts";
+import { suiteOf } from "../crypto/suites.ts";
+import type { ConnectionKeys } from "../handshake-contract.ts";
+import { openWindow } from "../record/replay-window.ts";
+import { addressWords, formatAddress, readAddress } from "./address-words.ts";
+import { BlockStore } from "./block-store.ts";
+import { ByteSlot, ConnectionSlab, idPlaceBytes, keyPlaceBytes, NumberSlot, RowFlag, WordSlot } from "./connection-slab.ts";
+import { type AssociationFacts, decodeFacts, encodeFacts } from "./facts-codec.ts";
+import { mix, RowIndex } from "./row-index.ts";
+
+export interface AssociationTableSettings {
+  readonly mostConnections: number;
+  /** Of the ids we hand out; 0 for none. */
+  readonly ownIdBytes: number;
+  /** How every own id begins: the process that owns the connection. */
+  readonly ownerId: Uint8Array;
+  /** Connections whose objects are kept. */
+  readonly cachedAddresses: number;
+}
+
+/** Eight bits of a byte, for shifts. */
+const byteBits = 8;
+const none = -1;
+const wordRange = 2 ** 32;
+/** Ids are random: one that is taken happens once in a blue moon, three times in a row means that there is no chance in `Random`. */
+const idAttempts = 8;
+
+export class AssociationTable {
+  readonly slab: ConnectionSlab;
+  readonly #facts = new BlockStore();
+  /** Ids of peers that are longer than their place in the row. */
+  readonly #longIds = new Map<number, Uint8Array>();
+  readonly #addresses = new Map<number, SocketAddress>();
+  readonly #settings: AssociationTableSettings;
+  readonly #random: Random;
+  readonly #seed: number;
+  readonly #scratch = new Uint32Array(addressWords);
+  readonly #byKey: RowIndex;
+  readonly #byId: RowIndex;
+  readonly #byAddress: RowIndex;
+  readonly #byIdentity: RowIndex;
+  #nextKey: number;
+
+  constructor(settings: AssociationTableSettings, random: Random, firstKey: number) {
+    this.slab = new ConnectionSlab(settings.mostConnections);
+    this.#settings = settings;
+    this.#random = random;
+    this.#nextKey = firstKey;
+    // Who chooses addresses or identities cannot choose where they land.
+    this.#seed = Math.floor(random.fraction() * wordRange);
+    const { slab } = this;
+    this.#byKey = new RowIndex((row) => hashOfKey(slab.number(row, NumberSlot.key)));
+    this.#byId = new RowIndex((row) => this.#hashOfId(slab.bytes, slab.at(row, ByteSlot.ownId)));
+    this.#byAddress = new RowIndex((row) => this.#hashOfAddressOf(row));
+    this.#byIdentity = new RowIndex((row) => slab.word(row, WordSlot.identityHash));
+  }
+
+  get nextKey(): number {
+    return this.#nextKey;
+  }
+
+  /** Keys from here downward were never given. */
+  keysBelow(key: number): void {
+    this.#nextKey = Math.min(this.#nextKey, key);
+  }
+
+  newOwnId(): Uint8Array {
+    const { ownIdBytes, ownerId } = this.#settings;
+    for (let attempt = 0; attempt < idAttempts; attempt++) {
+      const id = this.#random.bytes(ownIdBytes);
+      id.set(ownerId.subarray(0, ownIdBytes));
+      if (this.findByOwnId(id, 0) === none) return id;
+    }
+    throw new Error("no connection id is free: the random source repeats itself");
+  }
+
+  /** A row with keys, before the handshake is proved: found by its own id, and by nothing else yet. -1 when the table is full. */
+  open(keys: ConnectionKeys, role: "client" | "server", address: SocketAddress, now: number): number {
+    const row = this.slab.allocate();
+    if (row === none) return none;
+    const { slab } = this;
+    slab.setNumber(row, NumberSlot.key, this.#nextKey--);
+    slab.setNumber(row, NumberSlot.openedAt, now);
+    slab.setNumber(row, NumberSlot.heardAt, now);
+    slab.setNumber(row, NumberSlot.readBound, -1);
+    slab.setNumber(row, NumberSlot.provenAbove, -1);
+    openWindow(slab, row);
+    this.#install(row, keys, role);
+    this.#writeAddress(row, address);
+    this.#indexKeyAndId(row);
+    return row;
+  }
+
+  /** Adds a row whose bytes are there already: restored from the journal. */
+  adopt(fill: (row: number) => AssociationFacts, peerId: Uint8Array): number {
+    const row = this.slab.allocate();
+    if (row === none) return none;
+    const facts = fill(row);
+    if (peerId.length > idPlaceBytes) this.#longIds.set(row, peerId);
+    this.#indexKeyAndId(row);
+    this.establish(row, facts);
+    this.keysBelow(this.slab.number(row, NumberSlot.key) - 1);
+    return row;
+  }
+
+  /** The handshake is proved: the row can be found by address when it has no own id, and by identity. */
+  establish(row: number, facts: AssociationFacts): void {
+    const { slab } = this;
+    const bytes = encodeFacts(facts);
+    slab.setWord(row, WordSlot.facts, this.#facts.put(bytes));
+    slab.mark(row, RowFlag.established);
+    if (!this.hasOwnId(row)) this.#byAddress.add(row);
+    if (facts.identity === undefined || slab.has(row, RowFlag.client)) return;
+    slab.setWord(row, WordSlot.identityHash, this.#hashOfBytes(bytes) || 1);
+    this.#byIdentity.add(row);
+  }
+
+  free(row: number): void {
+    const { slab } = this;
+    this.#byKey.remove(row);
+    if (this.hasOwnId(row)) this.#byId.remove(row);
+    else if (slab.has(row, RowFlag.established)) this.#byAddress.remove(row);
+    if (slab.word(row, WordSlot.identityHash) !== 0) this.#byIdentity.remove(row);
+    this.#facts.remove(slab.word(row, WordSlot.facts));
+    this.#longIds.delete(row);
+    this.#addresses.delete(row);
+    slab.free(row);
+  }
+
+  /** -1 for a key that is gone. */
+  findByKey(key: number): number {
+    const index = this.#byKey;
+    for (let slot = index.slotOf(hashOfKey(key)); ; slot = index.after(slot)) {
+      const row = index.rowAt(slot);
+      if (row === none || this.slab.number(row, NumberSlot.key) === key) return row;
+    }
+  }
+
+  findByOwnId(bytes: Uint8Array, at: number): number {
+    const { slab } = this;
+    const index = this.#byId;
+    for (let slot = index.slotOf(this.#hashOfId(bytes, at)); ; slot = index.after(slot)) {
+      const row = index.rowAt(slot);
+      if (row === none || this.#sameId(slab.at(row, ByteSlot.ownId), bytes, at)) return row;
+    }
+  }
+
+  /** Among the established that have no own connection id. */
+  findByAddress(address: SocketAddress): number {
+    if (!readAddress(address.address, this.#scratch)) return none;
+    const index = this.#byAddress;
+    for (let slot = index.slotOf(this.#hashOfAddress(this.#scratch, address.port)); ; slot = index.after(slot)) {
+      const row = index.rowAt(slot);
+      if (row === none || this.#isAt(row, address.port)) return row;
+    }
+  }
+
+  /** Another established row of a client with the same identity and server name; -1 without one. */
+  findTwin(row: number): number {
+    const { slab } = this;
+    const hash = slab.word(row, WordSlot.identityHash);
+    if (hash === 0) return none;
+    const own = this.factsBytes(row);
+    const index = this.#byIdentity;
+    for (let slot = index.slotOf(hash); ; slot = index.after(slot)) {
+      const other = index.rowAt(slot);
+      if (other === none) return none;
+      if (other !== row && slab.word(other, WordSlot.identityHash) === hash && equal(own, this.factsBytes(other))) return other;
+    }
+  }
+
+  /** The last address of which nothing unproved is known. One object as long as nothing of it changes and it is in use. */
+  addressOf(row: number): SocketAddress {
+    const cached = this.#addresses.get(row);
+    if (cached !== undefined) return cached;
+    return this.#remember(row, { ...this.bareAddressOf(row), association: this.associationOf(row) });
+  }
+
+  bareAddressOf(row: number): SocketAddress {
+    const words = Array.from({ length: addressWords }, (_, i) => this.slab.word(row, WordSlot.address, i));
+    return { address: formatAddress(words), port: this.slab.word(row, WordSlot.port) };
+  }
+
+  associationOf(row: number): Association {
+    const { slab } = this;
+    const facts = decodeFacts(this.factsBytes(row));
+    return { key: slab.number(row, NumberSlot.key), ...facts, fresh: !slab.has(row, RowFlag.unproven) };
+  }
+
+  /** Whether the row is at that address. */
+  isAt(row: number, address: SocketAddress): boolean {
+    const cached = this.#addresses.get(row);
+    if (cached !== undefined) return cached.port === address.port && cached.address === address.address;
+    return readAddress(address.address, this.#scratch) && this.#isAt(row, address.port);
+  }
+
+  setAddress(row: number, address: SocketAddress): void {
+    const indexed = !this.hasOwnId(row) && this.slab.has(row, RowFlag.established);
+    if (indexed) this.#byAddress.remove(row);
+    this.#writeAddress(row, address);
+    if (indexed) this.#byAddress.add(row);
+    this.#addresses.delete(row);
+  }
+
+  /** Freshness of the association changed: who holds the old object keeps what was true then. */
+  prove(row: number): void {
+    this.slab.mark(row, RowFlag.unproven, false);
+    this.#addresses.delete(row);
+  }
+
+  hasOwnId(row: number): boolean {
+    return this.slab.word(row, WordSlot.idBytes) >>> byteBits > 0;
+  }
+
+  /** A view until the next `open`. */
+  peerIdOf(row: number): Uint8Array {
+    const length = this.slab.word(row, WordSlot.idBytes) & 0xff;
+    return length > idPlaceBytes ? (this.#longIds.get(row) ?? new Uint8Array(0)) : this.slab.view(row, ByteSlot.peerId, length);
+  }
+
+  /** A view until the next `establish`. */
+  factsBytes(row: number): Uint8Array {
+    return this.#facts.get(this.slab.word(row, WordSlot.facts));
+  }
+
+  close(): void {
+    this.slab.close();
+    this.#addresses.clear();
+    this.#longIds.clear();
+  }
+
+  #install(row: number, keys: ConnectionKeys, role: "client" | "server"): void {
+    const { slab } = this;
+    const suite = suiteOf(keys.cipherSuite);
+    if (suite === undefined) throw new Error(`suite ${keys.cipherSuite} was negotiated and is not spoken`);
+    slab.setWord(row, WordSlot.cipherSuite, suite.id);
+    slab.setWord(row, WordSlot.largestSendBytes, keys.largestSendBytes);
+    slab.setWord(row, WordSlot.largestReceiveBytes, keys.largestReceiveBytes);
+    if (role === "client") slab.mark(row, RowFlag.client);
+    if (keys.encryptThenMac) slab.mark(row, RowFlag.encryptThenMac);
+    const own = [keys.clientMacKey, keys.clientKey, keys.clientIv];
+    const peers = [keys.serverMacKey, keys.serverKey, keys.serverIv];
+    this.#writeKeys(row, ByteSlot.writeKeys, role === "client" ? own : peers);
+    this.#writeKeys(row, ByteSlot.readKeys, role === "client" ? peers : own);
+    const ids = keys.connectionIds;
+    if (ids === undefined) return;
+    if (ids.own.length > 0 && ids.own.length !== this.#settings.ownIdBytes) throw new Error(`an own id of ${ids.own.length} bytes`);
+    if (ids.draft) slab.mark(row, RowFlag.draftId);
+    slab.setWord(row, WordSlot.idBytes, (ids.own.length << byteBits) | ids.peer.length);
+    slab.bytes.set(ids.own, slab.at(row, ByteSlot.ownId));
+    if (ids.peer.length > idPlaceBytes) this.#longIds.set(row, ids.peer.slice());
+    else slab.bytes.set(ids.peer, slab.at(row, ByteSlot.peerId));
+  }
+
+  #writeKeys(row: number, slot: number, parts: readonly Uint8Array[]): void {
+    const sum = parts.reduce((bytes, part) => bytes + part.length, 0);
+    if (sum > keyPlaceBytes) throw new Error(`${sum} bytes of keys in one direction`);
+    let at = this.slab.at(row, slot);
+    for (const part of parts) {
+      this.slab.bytes.set(part, at);
+      at += part.length;
+    }
+  }
+
+  #indexKeyAndId(row: number): void {
+    this.#byKey.add(row);
+    if (this.hasOwnId(row)) this.#byId.add(row);
+  }
+
+  #remember(row: number, address: SocketAddress): SocketAddress {
+    if (this.#addresses.size >= this.#settings.cachedAddresses) {
+      for (const oldest of this.#addresses.keys()) {
+        this.#addresses.delete(oldest);
+        break;
+      }
+    }
+    this.#addresses.set(row, address);
+    return address;
+  }
+
+  #writeAddress(row: number, address: SocketAddress): void {
+    if (!readAddress(address.address, this.#scratch)) throw new Error(`${address.address} is no address`);
+    for (let i = 0; i < addressWords; i++) this.slab.setWord(row, WordSlot.address, this.#scratch[i] ?? 0, i);
+    this.slab.setWord(row, WordSlot.port, address.port);
+  }
+
+  #isAt(row: number, port: number): boolean {
+    if (this.slab.word(row, WordSlot.port) !== port) return false;
+    for (let i = 0; i < addressWords; i++) {
+      if (this.slab.word(row, WordSlot.address, i) !== this.#scratch[i]) return false;
+    }
+    return true;
+  }
+
+  #sameId(ownAt: number, bytes: Uint8Array, at: number): boolean {
+    const own = this.slab.bytes;
+    for (let i = 0; i < this.#settings.ownIdBytes; i++) {
+      if (own[ownAt + i] !== bytes[at + i]) return false;
+    }
+    return true;
+  }
+
+  #hashOfId(bytes: Uint8Array, at: number): number {
+    let hash = this.#seed;
+    for (let i = 0; i < this.#settings.ownIdBytes; i++) hash = (Math.imul(hash, 31) + (bytes[at + i] ?? 0)) | 0;
+    return mix(hash, this.#seed);
+  }
+
+  #hashOfAddress(words: Uint32Array, port: number): number {
+    let hash = mix(this.#seed, port);
+    for (let i = 0; i < addressWords; i++) hash = mix(hash, words[i] ?? 0);
+    return hash;
+  }
+
+  #hashOfAddressOf(row: number): number {
+    let hash = mix(this.#seed, this.slab.word(row, WordSlot.port));
+    for (let i = 0; i < addressWords; i++) hash = mix(hash, this.slab.word(row, WordSlot.address, i));
+    return hash;
+  }
+
+  #hashOfBytes(bytes: Uint8Array): number {
+    let hash = this.#seed;
+    for (const byte of bytes) hash = mix(hash, byte);
+    return hash;
+  }
+}
+
+function hashOfKey(key: number): number {
+  return mix(Math.floor(key / wordRange) | 0, key >>> 0);
+}
+
+function equal(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, i) => byte === other[i]);
+}
