@@ -161,12 +161,16 @@ function bodyMessage(flow: RequestFlow, variant: TransferVariant, extras: readon
   return { options, payload, token: variant.token, onExchange: variant.onExchange, onEnd: variant.onEnd };
 }
 
-/** RFC 7959 §2.4, §3.3: the same request for another block; only FETCH needs its body to say what is asked (RFC 8132 §2.3). */
+/**
+ * RFC 7959 §2.4, §2.7: the same request for another block, Content-Format included: it is part of the key under which some servers
+ * (aiocoap) keep the answer. Only FETCH needs its body to say what is asked (RFC 8132 §2.3).
+ */
 function laterMessage(flow: RequestFlow, block: Block): FlowMessage {
   const body = flow.request.payload ?? nothing;
   const { blockSizeBytes, omitsFetchBodyInLaterBlocks = false } = flow.parameters;
-  const repeated = flow.request.method === Method.fetch && body.length <= blockSizeBytes && !omitsFetchBodyInLaterBlocks;
-  const options = requestOptions(flow.request).filter((option) => repeated || option.number !== OptionNumber.contentFormat);
+  const isFetch = flow.request.method === Method.fetch;
+  const repeated = isFetch && body.length <= blockSizeBytes && !omitsFetchBodyInLaterBlocks;
+  const options = requestOptions(flow.request).filter((option) => repeated || !isFetch || option.number !== OptionNumber.contentFormat);
   options.push({ number: OptionNumber.block2, value: encodeUint(encodeBlock(block)) });
   return { options, payload: repeated ? body : nothing };
 }

@@ -179,6 +179,26 @@ test("TD_COAP_BLOCK_03, _04: client, a large body, the server's smaller size tak
     assert.equal(received, Buffer.from(payload).toString());
   }));
 
+test("TD_COAP_BLOCK_05: client, a large answer to POST: later blocks with the same options, without Block1 and payload", () =>
+  withServer(async ({ ask, server, listenOne }) => {
+    const { heard, outcome } = await ask({
+      method: Method.post,
+      path: ["large-post"],
+      query: ["a"],
+      contentFormat: 41,
+      payload: Buffer.from("x"),
+    });
+    server.respond(heard, { code: "2.04", options: [["Block2", Uint8Array.of(0x08)]], payload: "0".repeat(16) });
+    const later = await listenOne();
+    assert.deepEqual(
+      [later.code, later.all("Uri-Path"), later.all("Uri-Query"), later.uint("Content-Format"), later.uint("Block2"), later.payload],
+      ["0.02", ["large-post"], ["a"], 41, 0x10, ""],
+    );
+    server.respond(later, { code: "2.04", options: [["Block2", Uint8Array.of(0x10)]], payload: "1" });
+    await server.listen();
+    assert.deepEqual(textOf(outcome()), [0x44, `${"0".repeat(16)}1`]);
+  }));
+
 interface Watched extends Scene {
   readonly register: PacketAnswer;
   readonly seen: string[];
