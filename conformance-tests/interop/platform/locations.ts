@@ -19,6 +19,11 @@ export function leshanClassPath(name: LeshanName): string {
   return `${join(peersDirectory, name, "classes")}:${join(peersDirectory, name, "lib")}/*`;
 }
 
+/** A virtual environment with what `interop/peers/python/requirements.txt` pins. */
+export const pythonDirectory = join(peersDirectory, "python");
+export const pythonStamp = join(pythonDirectory, "stamp");
+export const pythonSources = join(repositoryRoot, "conformance-tests/interop/peers/python");
+
 /** Written when the peer is complete. */
 export function leshanStamp(name: LeshanName): string {
   return join(peersDirectory, name, "stamp");

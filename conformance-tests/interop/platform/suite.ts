@@ -2,17 +2,18 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { describe, test } from "node:test";
-import { type LeshanName, leshanStamp } from "./locations.ts";
+import { type LeshanName, leshanStamp, pythonStamp } from "./locations.ts";
 
-export type PeerName = "libcoap" | LeshanName;
+/** `python`: aiocoap and cbor2. */
+export type PeerName = "libcoap" | "python" | LeshanName;
 
 const installer = "conformance-tests/interop/peers/install.sh";
 
-/** A suite that does not run counts as one test, so that the closing line of a run tells of it. */
-export function interopSuite(name: string, peers: readonly PeerName[], body: () => void): void {
+/** A suite that does not run counts as one test, so that the closing line of a run tells of it. `concurrency`: how many of its tests run at once. */
+export function interopSuite(name: string, peers: readonly PeerName[], body: () => void, concurrency = 1): void {
   const missing = peers.filter((peer) => !isInstalled(peer));
   if (missing.length === 0) {
-    describe(name, body);
+    describe(name, { concurrency }, body);
     return;
   }
   const what = `not installed: ${missing.join(", ")} (${installer} does it)`;
@@ -26,7 +27,14 @@ export function interopSuite(name: string, peers: readonly PeerName[], body: () 
 }
 
 function isInstalled(peer: PeerName): boolean {
-  return peer === "libcoap" ? onPath("coap-client-notls") : existsSync(leshanStamp(peer)) && onPath("java");
+  switch (peer) {
+    case "libcoap":
+      return onPath("coap-client-notls");
+    case "python":
+      return existsSync(pythonStamp);
+    default:
+      return existsSync(leshanStamp(peer)) && onPath("java");
+  }
 }
 
 function onPath(command: string): boolean {
