@@ -5,28 +5,39 @@
  *   executing | answered --lifetime over, release, or pushed out by newer ones--> unseen
  *   any --same message id, other content--> executing (a rebooted device starts its ids anew)
  *
- * On the path of every datagram: entries are rows of one Int32Array, chained per peer from newest to oldest.
+ * On the path of every datagram: entries are rows of one Int32Array, found by a hash of peer and message id in another, and chained per
+ * peer from oldest to newest, so that a message costs the same however many of its peer are remembered.
  */
 import { noReply, ReplySlab } from "./reply-slab.ts";
 
 /** The part of a peer's record this table owns. */
 export interface DedupChain {
+  /** Tells peers apart in the index; 0 before the first message. */
+  dedupOwner: number;
+  /** The oldest entry and the newest. */
   dedupHead: number;
+  dedupTail: number;
   dedupCount: number;
 }
 
 export const endOfChain = -1;
 
-const column = { messageId: 0, hash: 1, expiresAt: 2, reply: 3, replyLength: 4, next: 5, serial: 6 } as const;
-const columns = 7;
+const column = { owner: 0, messageId: 1, hash: 2, expiresAt: 3, reply: 4, replyLength: 5, next: 6, nextInBucket: 7, serial: 8 } as const;
+const columns = 9;
 const firstRows = 1_024;
+/** Odd numbers with bits all over, so that neighbouring ids and owners fall into different buckets. */
+const ownerFactor = 0x9e3779b1;
+const messageIdFactor = 0x85ebca6b;
 
 export class DedupTable {
   readonly #replies = new ReplySlab();
   readonly #mostPerPeer: number;
   #rows = new Int32Array(firstRows * columns);
+  /** First entry of each bucket; as many buckets as rows, a power of two. */
+  #buckets = new Int32Array(firstRows).fill(endOfChain);
   #used = 0;
   #freeHead = endOfChain;
+  #owners = 0;
   #serial = 0;
   /** After `claim`: whether the message was not seen before. */
   fresh = false;
@@ -43,30 +54,20 @@ export class DedupTable {
 
   /** The entry of this message, made if there is none. Times are any unit that fits 31 bits, all of one kind. */
   claim(peer: DedupChain, messageId: number, hash: number, now: number, lifetime: number): number {
-    let previous = endOfChain;
-    let beforeLast = endOfChain;
-    let entry = peer.dedupHead;
-    // Up to a peer's whole chain is walked for every new message, so the rows are read in place here.
-    const rows = this.#rows;
-    while (entry !== endOfChain) {
-      const row = entry * columns;
-      const next = rows[row + column.next] ?? endOfChain;
-      if ((rows[row + column.expiresAt] ?? 0) <= now) {
-        this.#unlink(peer, entry, previous);
-      } else if (rows[row + column.messageId] === messageId) {
-        this.reused = this.#get(entry, column.hash) !== hash;
-        this.fresh = this.reused;
-        if (this.fresh) this.#fill(entry, messageId, hash, now + lifetime);
-        return entry;
-      } else {
-        beforeLast = previous;
-        previous = entry;
-      }
-      entry = next;
+    if (peer.dedupOwner === 0) peer.dedupOwner = this.#newOwner();
+    this.#dropExpired(peer, now);
+    const known = this.#find(peer.dedupOwner, messageId);
+    const isKnown = known !== endOfChain && this.#get(known, column.expiresAt) > now;
+    if (isKnown && this.#get(known, column.hash) === hash) {
+      this.fresh = false;
+      this.reused = false;
+      return known;
     }
-    if (peer.dedupCount >= this.#mostPerPeer) this.#unlink(peer, previous, beforeLast);
     this.fresh = true;
-    this.reused = false;
+    this.reused = isKnown;
+    // What takes its place is the newest of its peer.
+    if (known !== endOfChain) this.#unlink(peer, known);
+    else if (peer.dedupCount >= this.#mostPerPeer) this.#unlink(peer, peer.dedupHead);
     return this.#link(peer, messageId, hash, now + lifetime);
   }
 
@@ -91,49 +92,84 @@ export class DedupTable {
 
   /** Forgets one message: its next copy counts as new. */
   release(peer: DedupChain, entry: number, serial: number): void {
-    let previous = endOfChain;
-    for (let at = peer.dedupHead; at !== endOfChain; at = this.#get(at, column.next)) {
-      if (at === entry && this.#get(at, column.serial) === serial) {
-        this.#unlink(peer, at, previous);
-        return;
-      }
-      previous = at;
-    }
+    if (this.#get(entry, column.serial) === serial) this.#unlink(peer, entry);
   }
 
   /** Forgets every message of a peer. */
   forget(peer: DedupChain): void {
-    while (peer.dedupHead !== endOfChain) this.#unlink(peer, peer.dedupHead, endOfChain);
+    while (peer.dedupHead !== endOfChain) this.#unlink(peer, peer.dedupHead);
+  }
+
+  /** Lifetimes of one kind end in the order they began, so those that are over stand first; others wait behind them. */
+  #dropExpired(peer: DedupChain, now: number): void {
+    while (peer.dedupHead !== endOfChain && this.#get(peer.dedupHead, column.expiresAt) <= now) this.#unlink(peer, peer.dedupHead);
+  }
+
+  #find(owner: number, messageId: number): number {
+    const rows = this.#rows;
+    let entry = this.#buckets[this.#bucketOf(owner, messageId)] ?? endOfChain;
+    while (entry !== endOfChain) {
+      const row = entry * columns;
+      if (rows[row + column.messageId] === messageId && rows[row + column.owner] === owner) return entry;
+      entry = rows[row + column.nextInBucket] ?? endOfChain;
+    }
+    return endOfChain;
   }
 
   #link(peer: DedupChain, messageId: number, hash: number, expiresAt: number): number {
     const entry = this.#takeRow();
+    const bucket = this.#bucketOf(peer.dedupOwner, messageId);
+    this.#serial = (this.#serial + 1) | 0 || 1;
+    this.#set(entry, column.owner, peer.dedupOwner);
+    this.#set(entry, column.messageId, messageId);
+    this.#set(entry, column.hash, hash);
+    this.#set(entry, column.expiresAt, expiresAt);
     this.#set(entry, column.reply, noReply);
-    this.#fill(entry, messageId, hash, expiresAt);
-    this.#set(entry, column.next, peer.dedupHead);
-    peer.dedupHead = entry;
+    this.#set(entry, column.next, endOfChain);
+    this.#set(entry, column.nextInBucket, this.#buckets[bucket] ?? endOfChain);
+    this.#set(entry, column.serial, this.#serial);
+    this.#buckets[bucket] = entry;
+    if (peer.dedupHead === endOfChain) peer.dedupHead = entry;
+    else this.#set(peer.dedupTail, column.next, entry);
+    peer.dedupTail = entry;
     peer.dedupCount++;
     return entry;
   }
 
-  #unlink(peer: DedupChain, entry: number, previous: number): void {
+  /** The oldest entry goes at once; for another one its chain is walked, at most the entries of one peer. */
+  #unlink(peer: DedupChain, entry: number): void {
     const next = this.#get(entry, column.next);
-    if (previous === endOfChain) peer.dedupHead = next;
-    else this.#set(previous, column.next, next);
+    if (peer.dedupHead === entry) {
+      peer.dedupHead = next;
+    } else {
+      let previous = peer.dedupHead;
+      while (this.#get(previous, column.next) !== entry) previous = this.#get(previous, column.next);
+      this.#set(previous, column.next, next);
+      if (peer.dedupTail === entry) peer.dedupTail = previous;
+    }
     peer.dedupCount--;
+    this.#leaveBucket(entry);
     this.#dropReply(entry);
     this.#set(entry, column.serial, 0);
     this.#set(entry, column.next, this.#freeHead);
     this.#freeHead = entry;
   }
 
-  #fill(entry: number, messageId: number, hash: number, expiresAt: number): void {
-    this.#dropReply(entry);
-    this.#serial = (this.#serial + 1) | 0 || 1;
-    this.#set(entry, column.messageId, messageId);
-    this.#set(entry, column.hash, hash);
-    this.#set(entry, column.expiresAt, expiresAt);
-    this.#set(entry, column.serial, this.#serial);
+  #leaveBucket(entry: number): void {
+    const bucket = this.#bucketOf(this.#get(entry, column.owner), this.#get(entry, column.messageId));
+    const next = this.#get(entry, column.nextInBucket);
+    let previous = this.#buckets[bucket] ?? endOfChain;
+    if (previous === entry) {
+      this.#buckets[bucket] = next;
+      return;
+    }
+    while (this.#get(previous, column.nextInBucket) !== entry) previous = this.#get(previous, column.nextInBucket);
+    this.#set(previous, column.nextInBucket, next);
+  }
+
+  #bucketOf(owner: number, messageId: number): number {
+    const mixed = Math.imul(owner, ownerFactor) ^ Math.imul(messageId, messageIdFactor);
+    return (mixed ^ (mixed >>> 15)) & (this.#buckets.length - 1);
   }
 
   #dropReply(entry: number): void {
@@ -148,12 +184,27 @@ export class DedupTable {
       this.#freeHead = this.#get(entry, column.next);
       return entry;
     }
-    if ((this.#used + 1) * columns > this.#rows.length) {
-      const larger = new Int32Array(this.#rows.length * 2);
-      larger.set(this.#rows);
-      this.#rows = larger;
-    }
+    if (this.#used === this.#buckets.length) this.#grow();
     return this.#used++;
+  }
+
+  /** Only when every row is in use. */
+  #grow(): void {
+    const larger = new Int32Array(this.#rows.length * 2);
+    larger.set(this.#rows);
+    this.#rows = larger;
+    this.#buckets = new Int32Array(this.#buckets.length * 2).fill(endOfChain);
+    for (let entry = 0; entry < this.#used; entry++) {
+      const bucket = this.#bucketOf(this.#get(entry, column.owner), this.#get(entry, column.messageId));
+      this.#set(entry, column.nextInBucket, this.#buckets[bucket] ?? endOfChain);
+      this.#buckets[bucket] = entry;
+    }
+  }
+
+  /** No two peers have the same until two thousand million have come and gone. */
+  #newOwner(): number {
+    this.#owners = (this.#owners + 1) & 0x7fffffff || 1;
+    return this.#owners;
   }
 
   #get(entry: number, at: number): number {
@@ -168,15 +219,27 @@ export class DedupTable {
 /** Bytes at the start and the end of a datagram that tell two messages with one id apart. */
 const hashedHeadBytes = 192;
 const hashedTailBytes = 64;
-const fnvOffset = 0x811c9dc5;
-const fnvPrime = 0x01000193;
+const seed = 0x811c9dc5;
+const factor = 0x01000193;
+const wordBytes = 4;
 
-/** FNV-1a over the length, the head and the tail: a rebooted device differs in its token at least. */
+/** Length, head and tail, four bytes a step: a rebooted device differs in its token at least. */
 export function hashOfDatagram(bytes: Uint8Array): number {
   const length = bytes.length;
-  let hash = fnvOffset ^ length;
   const headEnd = Math.min(length, hashedHeadBytes);
-  for (let i = 0; i < headEnd; i++) hash = Math.imul(hash ^ (bytes[i] ?? 0), fnvPrime);
-  for (let i = Math.max(headEnd, length - hashedTailBytes); i < length; i++) hash = Math.imul(hash ^ (bytes[i] ?? 0), fnvPrime);
-  return hash | 0;
+  const tailStart = Math.max(headEnd, length - hashedTailBytes);
+  return hashOf(bytes, tailStart, length, hashOf(bytes, 0, headEnd, seed ^ length)) | 0;
+}
+
+/** A step is a bijection of what came before, so two that differ in one word only never meet; the shift takes high bits into the next. */
+function hashOf(bytes: Uint8Array, start: number, end: number, before: number): number {
+  let hash = before;
+  let at = start;
+  for (; at + wordBytes <= end; at += wordBytes) {
+    const word = (bytes[at] ?? 0) | ((bytes[at + 1] ?? 0) << 8) | ((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 24);
+    hash = Math.imul(hash ^ word, factor);
+    hash ^= hash >>> 15;
+  }
+  for (; at < end; at++) hash = Math.imul(hash ^ (bytes[at] ?? 0), factor);
+  return hash;
 }

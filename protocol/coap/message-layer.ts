@@ -67,6 +67,7 @@ export class MessageLayer {
   }
 
   start(events: MessageEvents): void {
+    this.#view.ownsBytes = this.#socket.givesBytesAway ?? false;
     this.#socket.onDatagram((bytes, from) => this.#receive(bytes, from, events));
   }
 

@@ -24,10 +24,15 @@ const reservedNibble = 15;
 const twoByteBase = 269;
 const payloadMarker = 0xff;
 
+/** Up to this many bytes, a copy byte by byte is cheaper than a view. */
+const mostCopiedBytes = 32;
+
 const nothing = new Uint8Array(0);
 
 export class MessageView {
   bytes: Uint8Array = nothing;
+  /** The datagrams are ours to keep: a payload need not be copied. */
+  ownsBytes = false;
   /** 0 CON, 1 NON, 2 ACK, 3 RST. */
   type = 0;
   code = 0;
@@ -68,9 +73,13 @@ export class MessageView {
     return copyOf(this.bytes, headerBytes, this.tokenLength);
   }
 
-  /** A copy of its own. */
+  /** Bytes that nobody else changes: the datagram's own, where it is kept for little more than them, or a copy. */
   payload(): Uint8Array {
-    return this.payloadLength === 0 ? nothing : copyOf(this.bytes, this.payloadOffset, this.payloadLength);
+    const { bytes, payloadLength, payloadOffset } = this;
+    if (payloadLength === 0) return nothing;
+    if (this.ownsBytes && payloadLength > mostCopiedBytes && payloadLength * 2 >= bytes.length)
+      return new Uint8Array(bytes.buffer, bytes.byteOffset + payloadOffset, payloadLength);
+    return copyOf(bytes, payloadOffset, payloadLength);
   }
 
   /** A copy of its own. */
@@ -164,7 +173,7 @@ function byteAt(bytes: Uint8Array, offset: number): number {
 /** A plain Uint8Array, whatever kind of array the datagram came in. */
 function copyOf(bytes: Uint8Array, offset: number, length: number): Uint8Array {
   const copy = new Uint8Array(length);
-  if (length > 32) copy.set(bytes.subarray(offset, offset + length));
+  if (length > mostCopiedBytes) copy.set(bytes.subarray(offset, offset + length));
   else for (let i = 0; i < length; i++) copy[i] = bytes[offset + i] ?? 0;
   return copy;
 }

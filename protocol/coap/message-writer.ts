@@ -3,6 +3,7 @@
  * Options are written in ascending order; `extras` given at the start are woven in where they belong.
  */
 
+import { PrefixViews } from "../bytes/prefix-views.ts";
 import type { CoapOption } from "./message.ts";
 import { longestTokenBytes } from "./message-view.ts";
 import { uintLength } from "./options.ts";
@@ -19,6 +20,7 @@ const encoder = new TextEncoder();
 
 export class MessageWriter {
   readonly #bytes: Uint8Array;
+  readonly #views: PrefixViews;
   #position = 0;
   #lastOption = 0;
   #extras: readonly CoapOption[] = [];
@@ -26,6 +28,7 @@ export class MessageWriter {
 
   constructor(capacityBytes: number = largestMessageBytes) {
     this.#bytes = new Uint8Array(capacityBytes);
+    this.#views = new PrefixViews(this.#bytes);
   }
 
   /** The token is the `tokenLength` bytes of `token` from `tokenOffset`. */
@@ -65,7 +68,7 @@ export class MessageWriter {
   }
 
   payload(value: Uint8Array): void {
-    this.#flushExtras(Number.POSITIVE_INFINITY);
+    if (this.#nextExtra < this.#extras.length) this.#flushExtras(Number.POSITIVE_INFINITY);
     if (value.length === 0) return;
     this.#reserve(value.length + 1);
     this.#bytes[this.#position++] = payloadMarker;
@@ -75,8 +78,8 @@ export class MessageWriter {
 
   /** A view of the message, valid until the next `begin`. */
   finish(): Uint8Array {
-    this.#flushExtras(Number.POSITIVE_INFINITY);
-    return this.#bytes.subarray(0, this.#position);
+    if (this.#nextExtra < this.#extras.length) this.#flushExtras(Number.POSITIVE_INFINITY);
+    return this.#views.upTo(this.#position);
   }
 
   #header(number: number, length: number): void {

@@ -26,7 +26,9 @@ export interface Lifetimes {
 export class PeerRecord implements DedupChain {
   readonly key: string | number;
   address: SocketAddress;
+  dedupOwner = 0;
   dedupHead = endOfChain;
+  dedupTail = endOfChain;
   dedupCount = 0;
   nextMessageId: number;
   /** Made when the ids have been used for long enough to matter. */

@@ -53,25 +53,33 @@ export function isRepeatable(method: Method): boolean {
   return method === Method.get || method === Method.fetch;
 }
 
+/** What says which slice of a body an answer carries. */
+type SliceHead = Pick<ResponsePart, "block2" | "etag" | "size2">;
+
+export const wholeHead: SliceHead = { block2: undefined, etag: undefined, size2: undefined };
+
 export function sliceHead(
   response: OutgoingResponse,
   payload: NonNullable<OutgoingResponse["payload"]>,
   block: Block,
   sizeBytes: number,
-): Partial<ResponsePart> {
+): SliceHead {
   const etag = response.etag ?? (isBodySource(payload) ? payload.etag : etagOf(payload));
   return { block2: block, etag, size2: block.number === 0 ? sizeBytes : undefined };
 }
 
-export function partOf(response: OutgoingResponse, changes: Partial<ResponsePart>): ResponsePart {
+/** A response with the slice of its body that goes out; field by field, because this runs for every answer and spread is ten times as dear. */
+export function partOf(response: OutgoingResponse, payload: Uint8Array | undefined, head: SliceHead = wholeHead): ResponsePart {
   return {
     code: response.code,
     contentFormat: response.contentFormat,
     locationPath: response.locationPath,
     maxAgeSeconds: response.maxAgeSeconds,
-    etag: response.etag,
+    etag: head.etag ?? response.etag,
+    block2: head.block2,
+    size2: head.size2,
     options: response.options,
-    ...changes,
+    payload,
   };
 }
 

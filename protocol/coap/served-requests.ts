@@ -19,7 +19,7 @@ import type { PeerRecord } from "./peer-table.ts";
 import { findPrecondition, isUnwanted, readRequestFields } from "./request-fields.ts";
 import { isBodySource, planSlice } from "./response-slice.ts";
 import { type ResponsePart, writeResponse } from "./response-writer.ts";
-import { isRepeatable, partOf, requestOf, type ServedExchange, sliceHead, transferKey } from "./served-exchange.ts";
+import { isRepeatable, partOf, requestOf, type ServedExchange, sliceHead, transferKey, wholeHead } from "./served-exchange.ts";
 import { mayObserve, ServedObservations } from "./served-observations.ts";
 
 const encoder = new TextEncoder();
@@ -237,7 +237,7 @@ export class ServedRequests {
     const { asked, method, record } = exchange;
     const preferred = this.#layer.parametersOf(record).blockSizeBytes;
     if (payload === undefined || (!isSuccess(response.code) && !isBodySource(payload) && payload.length <= preferred)) {
-      this.#finish(exchange, partOf(response, { payload }), response);
+      this.#finish(exchange, partOf(response, payload), response);
       return;
     }
     const sizeBytes = isBodySource(payload) ? payload.sizeBytes : payload.length;
@@ -247,17 +247,17 @@ export class ServedRequests {
       return;
     }
     const { offset, length } = plan.kind === "slice" ? plan : { offset: 0, length: sizeBytes };
-    const head: Partial<ResponsePart> = plan.kind === "slice" ? sliceHead(response, payload, plan.block, sizeBytes) : {};
+    const head = plan.kind === "slice" ? sliceHead(response, payload, plan.block, sizeBytes) : wholeHead;
     if (plan.kind === "slice" && plan.block.more && offset === 0 && method !== Method.get) {
       this.#kept.keep(record, transferKey(exchange, undefined), response);
     }
     if (!isBodySource(payload)) {
       const slice = length === payload.length ? payload : payload.subarray(offset, offset + length);
-      this.#finish(exchange, partOf(response, { ...head, payload: slice }), response);
+      this.#finish(exchange, partOf(response, slice, head), response);
       return;
     }
     const read = length === 0 ? Promise.resolve(new Uint8Array(0)) : payload.read(offset, length);
-    this.#await(exchange, read, (slice) => this.#finish(exchange, partOf(response, { ...head, payload: slice }), response));
+    this.#await(exchange, read, (slice) => this.#finish(exchange, partOf(response, slice, head), response));
   }
 
   /** The one place an answer leaves. `response` is what the handler made, if it did. */

@@ -75,6 +75,26 @@ test("UDP: a datagram the system refuses is counted, not thrown", async () => {
   await socket.close();
 });
 
+test("UDP: payloads that a handler keeps stay what they were, and so does every answer on its way", async () => {
+  const server = await anEndpoint();
+  const client = await anEndpoint();
+  const kept: Uint8Array[] = [];
+  server.handle(({ payload }) => {
+    kept.push(payload);
+    return { code: ResponseCode.content, payload: payload.subarray(0, payload.length / 2) };
+  });
+  const bodies = Array.from({ length: 200 }, (_, i) => Buffer.alloc(2 + ((i * 37) % 1_000), i));
+  const to = { address: loopback, port: server.local.port };
+  for (const body of bodies) {
+    const outcome = await client.request(client.peerAt(to), { method: Method.post, path: ["k"], payload: body });
+    assert.ok(outcome.ok);
+    assert.deepEqual(Buffer.from(outcome.response.payload), body.subarray(0, body.length / 2));
+  }
+  assert.deepEqual(kept.map(Buffer.from), bodies);
+  await client.close();
+  await server.close();
+});
+
 test("interop: npm coap as client: GET, POST, a download and an upload of 100 kB, an observation", async () => {
   const endpoint = await anEndpoint();
   const agent = new coap.Agent({ type: "udp4" });

@@ -1,6 +1,7 @@
 /** UDP sockets of the machine behind the `DatagramSocket` port. */
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { isIPv6 } from "node:net";
+import { PrefixViews } from "../bytes/prefix-views.ts";
 import type { DatagramSocket, SocketAddress } from "../ports/datagram-socket.ts";
 
 export interface UdpSocketSettings {
@@ -50,7 +51,8 @@ type LookupCallback = (error: NodeJS.ErrnoException | null, address: string, fam
 
 /** Addresses are literals here, never names: answering at once spares a turn of the event loop per datagram. */
 function literalLookup(hostname: string, _options: unknown, callback: LookupCallback): void {
-  callback(null, hostname, isIPv6(hostname) ? 6 : 4);
+  // The socket takes the address only: it has its family from the start.
+  callback(null, hostname, 0);
 }
 
 function bind(socket: Socket, address: string, port: number): Promise<void> {
@@ -80,19 +82,29 @@ function grantReceiveBuffer(socket: Socket, wantedBytes: number): number {
   return socket.getRecvBufferSize();
 }
 
+/**
+ * Where outgoing datagrams are copied: the system may take one later than the call, and until then its bytes must not change.
+ */
+function outgoingBytes(): PrefixViews {
+  return new PrefixViews(Buffer.allocUnsafeSlow(largestDatagramBytes));
+}
+
 function wrap(socket: Socket, receiveBufferBytes: number, dualStack: boolean): UdpSocket {
   const bound = socket.address();
   const local: SocketAddress = { address: bound.address, port: bound.port };
   let errors = 0;
   let open = true;
-  // The system may take a datagram later than the call; until then its bytes must not change, so each is copied here first.
-  let outgoing = Buffer.allocUnsafeSlow(largestDatagramBytes);
+  let outgoing = outgoingBytes();
+  /** The system took a datagram later than the call, and may not have taken all of them yet. */
+  let behind = false;
   socket.on("error", () => {
     errors++;
   });
   return {
     local,
     receiveBufferBytes,
+    // Node makes a buffer for each datagram.
+    givesBytesAway: true,
     get errors() {
       return errors;
     },
@@ -103,22 +115,24 @@ function wrap(socket: Socket, receiveBufferBytes: number, dualStack: boolean): U
         return;
       }
       const address = dualStack && !to.address.includes(":") ? mappedPrefix + to.address : to.address;
-      const queued = socket.getSendQueueCount() > 0;
-      if (!queued) outgoing.set(bytes);
+      if (behind) behind = socket.getSendQueueCount() > 0;
       try {
-        if (queued) socket.send(Uint8Array.from(bytes), to.port, address);
-        else socket.send(outgoing, 0, bytes.length, to.port, address);
+        const datagram = behind ? new Uint8Array(bytes.length) : outgoing.upTo(bytes.length);
+        datagram.set(bytes);
+        socket.send(datagram, to.port, address);
       } catch {
         errors++;
       }
-      if (!queued && socket.getSendQueueCount() > 0) outgoing = Buffer.allocUnsafeSlow(largestDatagramBytes);
+      if (behind || socket.getSendQueueCount() === 0) return;
+      behind = true;
+      outgoing = outgoingBytes();
     },
     onDatagram(receive) {
       socket.removeAllListeners("message");
       if (dualStack) {
         socket.on("message", (bytes: Buffer, from: RemoteInfo) => receive(bytes, { address: unmapped(from.address), port: from.port }));
       } else {
-        socket.on("message", (bytes: Buffer, from: RemoteInfo) => receive(bytes, from));
+        socket.on("message", receive);
       }
     },
     close() {

@@ -1,9 +1,11 @@
 /** A bound datagram socket: UDP in production, the memory network in tests, the plaintext side of DTLS. */
 export interface DatagramSocket {
   readonly local: SocketAddress;
+  /** The bytes of every datagram are the receiver's to keep: the socket does not touch them again. Default false. */
+  readonly givesBytesAway?: boolean;
   /** Best effort: a failed send is counted by the socket, never thrown. The bytes are free for reuse when it returns. */
   send(bytes: Uint8Array, to: SocketAddress): void;
-  /** One receiver; the bytes are valid only during the call. */
+  /** One receiver; the bytes are valid only during the call, unless the socket gives them away. */
   onDatagram(receive: (bytes: Uint8Array, from: SocketAddress) => void): void;
   close(): Promise<void>;
 }
