@@ -36,20 +36,22 @@ interface Rule {
   readonly kind: "seconds" | "count" | "decimal" | "flag";
   /** gt, lt, st and edge compare one value, so they belong to resources. */
   readonly onResourceOnly: boolean;
+  /** The first release that has it. */
+  readonly since: "1.0" | "1.1" | "1.2";
 }
 
 /** LwM2M Core 1.2 §5.1.2, table 5.1.2.-2. */
 const rules: Readonly<Record<AttributeName, Rule>> = {
-  pmin: { kind: "seconds", onResourceOnly: false },
-  pmax: { kind: "seconds", onResourceOnly: false },
-  gt: { kind: "decimal", onResourceOnly: true },
-  lt: { kind: "decimal", onResourceOnly: true },
-  st: { kind: "decimal", onResourceOnly: true },
-  epmin: { kind: "seconds", onResourceOnly: false },
-  epmax: { kind: "seconds", onResourceOnly: false },
-  edge: { kind: "flag", onResourceOnly: true },
-  con: { kind: "flag", onResourceOnly: false },
-  hqmax: { kind: "count", onResourceOnly: false },
+  pmin: { kind: "seconds", onResourceOnly: false, since: "1.0" },
+  pmax: { kind: "seconds", onResourceOnly: false, since: "1.0" },
+  gt: { kind: "decimal", onResourceOnly: true, since: "1.0" },
+  lt: { kind: "decimal", onResourceOnly: true, since: "1.0" },
+  st: { kind: "decimal", onResourceOnly: true, since: "1.0" },
+  epmin: { kind: "seconds", onResourceOnly: false, since: "1.1" },
+  epmax: { kind: "seconds", onResourceOnly: false, since: "1.1" },
+  edge: { kind: "flag", onResourceOnly: true, since: "1.2" },
+  con: { kind: "flag", onResourceOnly: false, since: "1.2" },
+  hqmax: { kind: "count", onResourceOnly: false, since: "1.2" },
 };
 
 export const attributeNames: readonly AttributeName[] = ["pmin", "pmax", "gt", "lt", "st", "epmin", "epmax", "edge", "con", "hqmax"];
@@ -134,6 +136,10 @@ export function effectiveMaximumPeriod({ pmin, pmax }: NotificationAttributes): 
 
 export function isAttributeName(name: string): name is AttributeName {
   return Object.hasOwn(rules, name);
+}
+
+export function attributeSince(name: AttributeName): "1.0" | "1.1" | "1.2" {
+  return rules[name].since;
 }
 
 function parseAttribute(name: AttributeName, text: string): number {

@@ -15,6 +15,10 @@ import type { PathValue } from "./value.ts";
 /** Read-Composite and Observe-Composite may ask for the whole tree. */
 export type CompositePath = Lwm2mPath | "/";
 
+export function compositeText(path: CompositePath): string {
+  return path === "/" ? path : formatPath(path);
+}
+
 /** Content formats of path lists; the ETCH ones since LwM2M 1.2. */
 export const pathListFormats: readonly number[] = [
   ContentFormat.senmlCbor,

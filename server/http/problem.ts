@@ -20,6 +20,7 @@ export const problemTypes = {
   "body-too-large": { status: 413, title: "The body is larger than allowed" },
   "unsupported-media-type": { status: 415, title: "The media type is not taken here" },
   "path-not-in-model": { status: 422, title: "The path is not in the device's object model" },
+  "not-in-device-version": { status: 422, title: "The device's version of LwM2M does not have this" },
   "value-type-mismatch": { status: 422, title: "The value does not fit the resource" },
   "model-invalid": { status: 422, title: "The file is not an object definition file" },
   "idempotency-mismatch": { status: 422, title: "The Idempotency-Key was used with another request" },

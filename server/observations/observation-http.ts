@@ -5,7 +5,7 @@ import type { OperationDoor } from "../operations/operation-door.ts";
 import { operationHeaders, operationReplies } from "../operations/operation-http.ts";
 import { operationProblem } from "../operations/operation-view.ts";
 import type { Json } from "../storage/collection.ts";
-import type { Observation } from "./observation.ts";
+import { findTarget, type Observation, observationId, targetOf } from "./observation.ts";
 import type { ObservationService } from "./observation-service.ts";
 
 const observationSchema: JsonSchema = {
@@ -14,7 +14,8 @@ const observationSchema: JsonSchema = {
   properties: {
     id: { type: "string" },
     endpoint: { type: "string" },
-    path: { type: "string" },
+    path: { type: "string", description: "/ of a composite observation" },
+    paths: { type: "array", items: { type: "string" }, description: "only of a composite observation" },
     attributes: { type: ["object", "null"] },
     state: {
       enum: ["active", "waiting", "ended"],
@@ -78,16 +79,16 @@ export function observationRoutes(observations: ObservationService, door: Operat
 async function end(observations: ObservationService, door: OperationDoor, request: RouteRequest): Promise<Reply> {
   const found = await findById(observations, request.params["id"] ?? "");
   if (found === undefined) return unknownObservation(request.params["id"]);
-  const submitted = await door.submit(request, found.endpoint, { kind: "cancelObserve", path: found.path });
+  const submitted = await door.submit(request, found.endpoint, { kind: "cancelObserve", ...targetOf(found) });
   if ("problem" in submitted) return submitted;
   const problem = operationProblem(submitted.operation);
   return problem === undefined ? door.reply(submitted.operation) : { problem };
 }
 
-/** A path has no `@`, so the first one divides. */
+/** The paths of a composite one in any order. */
 async function findById(observations: ObservationService, id: string): Promise<Observation | undefined> {
-  const divider = id.indexOf("@");
-  return divider < 0 ? undefined : observations.find(id.slice(divider + 1), id.slice(0, divider));
+  const found = findTarget(id);
+  return found === undefined ? undefined : observations.findById(observationId(found.endpoint, found.target));
 }
 
 function unknownObservation(id = ""): Reply {
@@ -107,11 +108,12 @@ async function list(observations: ObservationService, { query }: RouteRequest): 
 }
 
 function viewOf(observation: Observation): { readonly [field: string]: Json } {
-  const { _id, endpoint, path, attributes, state, endReason, coapCode, since, fault } = observation;
+  const { _id, endpoint, path, paths, attributes, state, endReason, coapCode, since, fault } = observation;
   return {
     id: _id,
     endpoint,
     path,
+    ...(paths === undefined ? {} : { paths: [...paths] }),
     attributes: attributes === null ? null : { ...attributes },
     state,
     endReason,

@@ -4,26 +4,24 @@
  */
 
 import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
-import { formatCode, Method } from "@lwm2m/protocol/coap/codes";
+import { formatCode } from "@lwm2m/protocol/coap/codes";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import type { IncomingResponse, OutgoingRequest, RequestControl } from "@lwm2m/protocol/coap/message";
 import type { HeldObservation, ObservationListener, ObserveOutcome } from "@lwm2m/protocol/coap/observation";
-import { Lwm2mFormatError } from "@lwm2m/protocol/lwm2m/format-error";
-import { parsePath } from "@lwm2m/protocol/lwm2m/path";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Random } from "@lwm2m/protocol/ports/random";
+import type { Leniency } from "../devices/leniency.ts";
 import type { EventDraft } from "../events/event.ts";
 import type { OutboxRelay } from "../events/outbox-relay.ts";
-import { valuesIn } from "../operations/answer-values.ts";
 import type { Learn } from "../operations/news.ts";
-import type { ObservationExchange } from "../operations/observation-exchange.ts";
+import type { ObservationExchange, ObservedTarget } from "../operations/observation-exchange.ts";
 import type { Operation, OperationRequest } from "../operations/operation.ts";
 import type { OperationService } from "../operations/operation-service.ts";
-import { deviceModel } from "../registration/device-model.ts";
 import type { Registration, Registrations } from "../registration/registration.ts";
 import type { Store } from "../storage/store.ts";
 import type { Supervisor } from "../supervisor.ts";
-import { type Observation, observationId, type Relation } from "./observation.ts";
+import { notificationListener } from "./notification-listener.ts";
+import { type Observation, observationId, observedPaths, type Relation, relationOf, requestOf, targetOf } from "./observation.ts";
 import { ObservationStore, observationCollection } from "./observation-store.ts";
 
 export interface ObservationServiceDeps {
@@ -37,6 +35,7 @@ export interface ObservationServiceDeps {
   readonly random: Random;
   readonly supervisor: Supervisor;
   readonly learn: Learn;
+  readonly leniency: Leniency;
   /** From `rememberObservations`, read before the endpoint was opened. */
   readonly remembered: readonly RememberedObservation[];
 }
@@ -94,45 +93,51 @@ export class ObservationService implements ObservationExchange {
     control: RequestControl,
   ): Promise<ObserveOutcome> {
     const { coap } = this.#deps;
-    const { path } = operation;
-    const id = observationId(registration._id, path);
+    const target = targetOf(operation);
+    const id = observationId(registration._id, target);
     let ended = false;
     let token = "";
-    const listener = this.#listener(registration, { path, accept: request.accept }, (last) => {
+    const listener = this.#listener(registration, target, request.accept, (last) => {
       ended = true;
-      if (token !== "") this.#endedByDevice(registration._id, path, token, last);
+      if (token !== "") this.#endedByDevice(registration._id, target, token, last);
     });
     const outcome = await coap.observe(coap.peerAt(registration.address), request, listener, control);
     if (!outcome.ok || !outcome.observing) return outcome;
     const previous = this.#held.get(id);
     token = hex(outcome.observation.key.token);
     this.#held.set(id, { token, observation: outcome.observation });
-    // One relation per path: the older one is forgotten, should the device still keep it.
+    // One relation per target: the older one is forgotten, should the device still keep it.
     await previous?.observation.cancel("passive");
     const nowMs = this.#deps.clock.now();
-    const relation = { token, uri: request.path, accept: request.accept ?? null, registeredAt: registration.registeredAt };
-    const granted = { _id: id, endpoint: registration._id, path, attributes: operation.attributes ?? null, relation, since: nowMs };
-    await this.#store.grant(granted, this.#draft("observation.started", registration._id, path, token, {}));
+    const relation = relationOf(request, token, registration.registeredAt);
+    const granted = { _id: id, endpoint: registration._id, ...target, attributes: operation.attributes ?? null, relation, since: nowMs };
+    await this.#store.grant(granted, this.#draft("observation.started", registration._id, target, token, {}));
     this.#deps.relay.nudge(observationCollection.name, id);
-    if (ended) this.#endedByDevice(registration._id, path, token, undefined);
+    if (ended) this.#endedByDevice(registration._id, target, token, undefined);
     return outcome;
   }
 
-  async cancel(endpoint: string, path: string): Promise<"cancelled" | "unanswered" | "not-observing"> {
-    const id = observationId(endpoint, path);
+  async cancel(endpoint: string, wanted: ObservedTarget): Promise<"cancelled" | "unanswered" | "not-observing"> {
+    const target = targetOf(wanted);
+    const id = observationId(endpoint, target);
     const held = this.#held.get(id);
     this.#held.delete(id);
     const told = held === undefined ? undefined : await held.observation.cancel("active");
-    const event = this.#draft("observation.ended", endpoint, path, held?.token ?? String(this.#deps.clock.now()), { reason: "cancelled" });
-    const wanted = await this.#store.end(id, { reason: "cancelled", coapCode: null }, event);
-    if (wanted) this.#deps.relay.nudge(observationCollection.name, id);
-    await this.#withdrawRequests(endpoint, path);
-    if (told === undefined) return wanted ? "cancelled" : "not-observing";
+    const step = held?.token ?? String(this.#deps.clock.now());
+    const event = this.#draft("observation.ended", endpoint, target, step, { reason: "cancelled" });
+    const isEnded = await this.#store.end(id, { reason: "cancelled", coapCode: null }, event);
+    if (isEnded) this.#deps.relay.nudge(observationCollection.name, id);
+    await this.#withdrawRequests(endpoint, target);
+    if (told === undefined) return isEnded ? "cancelled" : "not-observing";
     return told.ok ? "cancelled" : "unanswered";
   }
 
   find(endpoint: string, path: string): Promise<Observation | undefined> {
-    return this.#store.find(observationId(endpoint, path));
+    return this.#store.find(observationId(endpoint, { path }));
+  }
+
+  findById(id: string): Promise<Observation | undefined> {
+    return this.#store.find(id);
   }
 
   list(query: { readonly endpoint?: string; readonly after?: string; readonly limit: number }): Promise<readonly Observation[]> {
@@ -170,15 +175,13 @@ export class ObservationService implements ObservationExchange {
   }
 
   /** A relation that exists at the device already, at the address it has now. */
-  #hold({ _id, endpoint, path }: Observation, relation: Relation, registration: Registration): void {
+  #hold(observation: Observation, relation: Relation, registration: Registration): void {
     const { coap } = this.#deps;
-    const request: OutgoingRequest = {
-      method: Method.get,
-      path: relation.uri,
-      ...(relation.accept === null ? {} : { accept: relation.accept }),
-    };
-    const listener = this.#listener(registration, { path, accept: request.accept }, (last) =>
-      this.#endedByDevice(endpoint, path, relation.token, last),
+    const { _id, endpoint } = observation;
+    const target = targetOf(observation);
+    const request = requestOf(relation);
+    const listener = this.#listener(registration, target, request.accept, (last) =>
+      this.#endedByDevice(endpoint, target, relation.token, last),
     );
     const key = { peer: coap.peerAt(registration.address), token: new Uint8Array(Buffer.from(relation.token, "hex")), request };
     this.#held.set(_id, { token: relation.token, observation: coap.restoreObservation(key, listener) });
@@ -186,40 +189,21 @@ export class ObservationService implements ObservationExchange {
 
   #listener(
     registration: Registration,
-    { path, accept }: { readonly path: string; readonly accept: number | undefined },
+    target: ObservedTarget,
+    accept: number | undefined,
     onPeerEnd: (last: IncomingResponse | undefined) => void,
   ): ObservationListener {
-    const { registry, registrations, clock, learn, supervisor } = this.#deps;
-    const endpoint = registration._id;
-    const model = deviceModel(registry, registration);
-    const observed = parsePath(path);
+    const id = observationId(registration._id, target);
     const noteFault = (at: number, detail: string): void =>
-      supervisor.run(this.#store.noteFault(observationId(endpoint, path), at, detail), `note a fault of ${endpoint}`);
-    return {
-      onNotification: async (response) => {
-        const receivedAt = clock.now();
-        try {
-          const { values, leftOut } = valuesIn(response, observed, registration, { model, nowMs: receivedAt }, accept);
-          await learn(endpoint, { source: "notify", values, completeUnder: observed, receivedAt });
-          if (leftOut !== null) noteFault(receivedAt, leftOut);
-        } catch (error) {
-          if (!(error instanceof Lwm2mFormatError)) throw error;
-          // What cannot be read is acknowledged, or the device would repeat it for ever; the relation stays and the fault is shown.
-          noteFault(receivedAt, error.message);
-        }
-        registrations.noteContact(endpoint);
-      },
-      onEnd: (reason, last) => {
-        if (reason === "peer-ended") onPeerEnd(last);
-      },
-    };
+      this.#deps.supervisor.run(this.#store.noteFault(id, at, detail), `note a fault of ${registration._id}`);
+    return notificationListener(this.#deps, { registration, paths: observedPaths(target), accept, noteFault, onPeerEnd });
   }
 
-  #endedByDevice(endpoint: string, path: string, token: string, last: IncomingResponse | undefined): void {
-    const id = observationId(endpoint, path);
+  #endedByDevice(endpoint: string, target: ObservedTarget, token: string, last: IncomingResponse | undefined): void {
+    const id = observationId(endpoint, target);
     if (this.#held.get(id)?.token === token) this.#held.delete(id);
     const coapCode = last === undefined ? null : formatCode(last.code);
-    const event = this.#draft("observation.ended", endpoint, path, token, { reason: "device-ended", coapCode });
+    const event = this.#draft("observation.ended", endpoint, target, token, { reason: "device-ended", coapCode });
     const end = this.#store.end(id, { reason: "device-ended", coapCode, token }, event);
     this.#deps.supervisor.run(
       end.then((ended) => {
@@ -239,17 +223,18 @@ export class ObservationService implements ObservationExchange {
   async #ask(observation: Observation): Promise<void> {
     await this.#drop(observation._id);
     await this.#store.suspend(observation);
-    const { endpoint, path, attributes } = observation;
+    const { _id, endpoint, attributes } = observation;
+    const target = targetOf(observation);
     const request: OperationRequest = {
-      kind: "observe",
-      path,
+      kind: target.paths === undefined ? "observe" : "observeComposite",
+      ...target,
       ...(attributes === null ? {} : { attributes }),
-      supersedeKey: `observe ${path}`,
+      supersedeKey: `observe ${observationId("", target)}`,
     };
     const traceId = hex(this.#deps.random.bytes(traceIdBytes));
     const outcome = await this.#deps.operations.create(endpoint, request, { actor, traceId });
     // The object is gone from the device's list: the wish waits for a registration that has it.
-    if (!outcome.ok) await this.#store.noteFault(observation._id, this.#deps.clock.now(), outcome.refusal.detail);
+    if (!outcome.ok) await this.#store.noteFault(_id, this.#deps.clock.now(), outcome.refusal.detail);
   }
 
   async #suspend(endpoint: string): Promise<void> {
@@ -267,9 +252,11 @@ export class ObservationService implements ObservationExchange {
   }
 
   /** An observation that was asked for again but not granted yet must not come back after its cancellation. */
-  async #withdrawRequests(endpoint: string, path: string): Promise<void> {
+  async #withdrawRequests(endpoint: string, target: ObservedTarget): Promise<void> {
+    const id = observationId(endpoint, target);
     for (const operation of await this.#deps.operations.queue(endpoint, 1_000)) {
-      const again = operation.kind === "observe" && operation.path === path && operation.createdBy === actor;
+      const observes = operation.kind === "observe" || operation.kind === "observeComposite";
+      const again = observes && observationId(endpoint, operation) === id && operation.createdBy === actor;
       if (again) await this.#deps.operations.cancel(operation._id, "the observation was cancelled");
     }
   }
@@ -277,12 +264,14 @@ export class ObservationService implements ObservationExchange {
   #draft(
     type: "observation.started" | "observation.ended",
     endpoint: string,
-    path: string,
+    target: ObservedTarget,
     step: string,
     more: { readonly [field: string]: string | null },
   ): EventDraft {
-    const key = `observation/${observationId(endpoint, path)}/${step}/${type}`;
-    return { key, type, subject: endpoint, timeMs: this.#deps.clock.now(), data: { path, ...more } };
+    const { path, paths } = target;
+    const key = `observation/${observationId(endpoint, target)}/${step}/${type}`;
+    const about = paths === undefined ? { path } : { path, paths: [...paths] };
+    return { key, type, subject: endpoint, timeMs: this.#deps.clock.now(), data: { ...about, ...more } };
   }
 }
 

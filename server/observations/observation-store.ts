@@ -9,7 +9,7 @@ export const observationCollection: CollectionDefinition = {
   indexes: [{ name: "ofDevice", fields: ["endpoint"] }, { name: "state", fields: ["state"] }, outboxIndex],
 };
 
-export type GrantedObservation = Pick<Observation, "_id" | "endpoint" | "path" | "attributes" | "relation" | "since">;
+export type GrantedObservation = Pick<Observation, "_id" | "endpoint" | "path" | "paths" | "attributes" | "relation" | "since">;
 
 const pageSize = 1_000;
 

@@ -1,20 +1,28 @@
 /**
- * A standing observation of a path: the wish lasts, the relation behind it comes and goes.
+ * A standing observation of a path, or of several at once: the wish lasts, the relation behind it comes and goes.
  *
  *   (none) | waiting | ended --device grants it--> active
  *   active --device registers anew, de-registers, expires--> waiting    its relation is void; asked again when the device is back
  *   active --device ends it (error notification)--> ended (device-ended)
  *   active | waiting --cancelled--> ended (cancelled)
  */
+import { Method } from "@lwm2m/protocol/coap/codes";
+import type { OutgoingRequest } from "@lwm2m/protocol/coap/message";
+import { parsePath } from "@lwm2m/protocol/lwm2m/path";
+import type { CompositePath } from "@lwm2m/protocol/lwm2m/senml-etch";
 import type { WithOutbox } from "../events/event.ts";
+import type { ObservedTarget } from "../operations/observation-exchange.ts";
 import type { OperationRequest } from "../operations/operation.ts";
 import type { StoredDocument } from "../storage/collection.ts";
 
 export interface Observation extends StoredDocument, WithOutbox {
-  /** `/3303/0/5700@endpoint name` */
+  /** `/3303/0/5700@endpoint name`; of a composite one `/3/0/9,/3303/0/5700@endpoint name`, of one path `/3/0/9,@endpoint name`. */
   readonly _id: string;
   readonly endpoint: string;
+  /** `/` of a composite one. */
   readonly path: string;
+  /** Only of a composite one, as they were asked for. */
+  readonly paths?: readonly string[];
   readonly attributes: NonNullable<OperationRequest["attributes"]> | null;
   readonly state: "active" | "waiting" | "ended";
   readonly endReason: "cancelled" | "device-ended" | null;
@@ -34,11 +42,59 @@ export interface Relation {
   readonly token: string;
   readonly uri: readonly string[];
   readonly accept: number | null;
+  /** Attributes the relation itself carries (LwM2M Core 1.2 §6.4.3). */
+  readonly query?: readonly string[];
+  /** The list of paths of a composite one, in Base64, and its format: an active cancel repeats it (LwM2M Core 1.1 §6.4.4). */
+  readonly list?: { readonly contentFormat: number; readonly payload: string };
   /** Which registration it belongs to; void in any other. */
   readonly registeredAt: number;
 }
 
-/** A path has no `@`, so the first one divides. */
-export function observationId(endpoint: string, path: string): string {
-  return `${path}@${endpoint}`;
+/** The order of the paths is no part of it; a comma tells a composite one. A path has no `@`, so the first one divides. */
+export function observationId(endpoint: string, { path, paths }: ObservedTarget): string {
+  const composite = paths?.length === 1 ? `${paths[0]},` : paths?.toSorted().join(",");
+  return `${composite ?? path}@${endpoint}`;
+}
+
+/** The reverse of `observationId`. */
+export function findTarget(id: string): { readonly endpoint: string; readonly target: ObservedTarget } | undefined {
+  const divider = id.indexOf("@");
+  if (divider < 0) return undefined;
+  const text = id.slice(0, divider);
+  const target = text.includes(",") ? { path: "/", paths: text.split(",").filter((path) => path !== "") } : { path: text };
+  return { endpoint: id.slice(divider + 1), target };
+}
+
+export function targetOf({ path, paths }: ObservedTarget): ObservedTarget {
+  return paths === undefined ? { path } : { path, paths };
+}
+
+export function observedPaths({ path, paths }: ObservedTarget): readonly CompositePath[] {
+  return (paths ?? [path]).map((text) => (text === "/" ? text : parsePath(text)));
+}
+
+/** What of the request outlives it. */
+export function relationOf(request: OutgoingRequest, token: string, registeredAt: number): Relation {
+  const { path, accept = null, query, contentFormat, payload } = request;
+  return {
+    token,
+    uri: path,
+    accept,
+    ...(query === undefined ? {} : { query }),
+    ...(contentFormat === undefined || payload === undefined
+      ? {}
+      : { list: { contentFormat, payload: Buffer.from(payload).toString("base64") } }),
+    registeredAt,
+  };
+}
+
+/** The request as it was sent. */
+export function requestOf({ uri, accept, query, list }: Relation): OutgoingRequest {
+  return {
+    method: list === undefined ? Method.get : Method.fetch,
+    path: uri,
+    ...(accept === null ? {} : { accept }),
+    ...(query === undefined ? {} : { query }),
+    ...(list === undefined ? {} : { contentFormat: list.contentFormat, payload: new Uint8Array(Buffer.from(list.payload, "base64")) }),
+  };
 }

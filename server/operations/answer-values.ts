@@ -2,9 +2,10 @@
 import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
 import type { IncomingResponse } from "@lwm2m/protocol/coap/message";
 import { Lwm2mFormatError } from "@lwm2m/protocol/lwm2m/format-error";
-import { formatPath, type Lwm2mPath } from "@lwm2m/protocol/lwm2m/path";
+import { contains, formatPath, type Lwm2mPath } from "@lwm2m/protocol/lwm2m/path";
 import { decodePayload } from "@lwm2m/protocol/lwm2m/payload";
-import type { DecodeContext } from "@lwm2m/protocol/lwm2m/payload-contract";
+import type { DecodeContext, PayloadTolerance } from "@lwm2m/protocol/lwm2m/payload-contract";
+import type { CompositePath } from "@lwm2m/protocol/lwm2m/senml-etch";
 import type { PathValue } from "@lwm2m/protocol/lwm2m/value";
 import type { DeviceModel } from "../registration/device-model.ts";
 import type { Registration } from "../registration/registration.ts";
@@ -12,35 +13,65 @@ import type { Registration } from "../registration/registration.ts";
 export interface AnswerContext {
   readonly model: DeviceModel;
   readonly nowMs: number;
+  /** Refuses what is otherwise tolerated. */
+  readonly strict: boolean;
 }
 
 export interface AnswerValues {
   readonly values: readonly PathValue[];
   /** A sentence on what had to be left out because its type cannot read it; null: nothing. */
   readonly leftOut: string | null;
+  /** What had to be tolerated to read it, by code. */
+  readonly tolerances: readonly string[];
 }
 
-/** `accept`: what was asked for. Throws `Lwm2mFormatError`, also when nothing of the answer can be read. */
+/** Deviations of an answer as a whole, beside those of its payload (`PayloadTolerance`). */
+export type AnswerTolerance = "missing-content-format" | "unreadable-value" | "unasked-path";
+
+/** `paths`: what was asked for, one or, of a composite operation, several; `accept` too. Throws `Lwm2mFormatError`, also when nothing of the answer can be read. */
 export function valuesIn(
   response: Pick<IncomingResponse, "payload" | "contentFormat">,
-  path: Lwm2mPath,
+  paths: readonly CompositePath[],
   { rootPath }: Pick<Registration, "rootPath">,
-  { model, nowMs }: AnswerContext,
+  { model, nowMs, strict }: AnswerContext,
   accept: number | undefined,
 ): AnswerValues {
   const unreadable: string[] = [];
+  const tolerances = new Set<PayloadTolerance | AnswerTolerance>();
+  const [path] = paths;
+  const single = paths.length === 1 && path !== undefined && path !== "/" ? { path } : {};
   const root = rootPath === "" ? {} : { rootPath: `/${rootPath}` };
   // One broken resource must not hide the others of its instance.
-  const onUnreadable = (at: Lwm2mPath, why: string): void => void unreadable.push(`${formatPath(at)}: ${why}`);
-  const context: DecodeContext = { path, typeOf: model.typeOf, nowMs, ...root, onUnreadable };
-  const values =
+  const onUnreadable = (at: Lwm2mPath, why: string): void => {
+    unreadable.push(`${formatPath(at)}: ${why}`);
+    tolerances.add("unreadable-value");
+  };
+  const lenient = { onUnreadable, onTolerance: (code: PayloadTolerance) => tolerances.add(code) };
+  const context: DecodeContext = { ...single, typeOf: model.typeOf, nowMs, ...root, ...(strict ? { strict } : lenient) };
+  if (response.contentFormat === undefined) {
+    if (strict && response.payload.length > 0)
+      throw new Lwm2mFormatError("unsupported-format", "not accepted in strict mode: missing-content-format");
+    if (response.payload.length > 0) tolerances.add("missing-content-format");
+  }
+  const decoded =
     response.contentFormat === undefined
       ? guessedValues(response.payload, context, accept)
       : decodePayload(response.contentFormat, response.payload, context);
-  if (unreadable.length === 0) return { values, leftOut: null };
+  const values = decoded.filter((node) => isAsked(node.path, paths));
+  if (values.length < decoded.length) {
+    const foreign = decoded.filter((node) => !isAsked(node.path, paths)).map((node) => `${formatPath(node.path)}: was not asked for`);
+    if (strict) throw new Lwm2mFormatError("path", `not accepted in strict mode: unasked-path (${foreign[0]})`);
+    unreadable.push(...foreign);
+    tolerances.add("unasked-path");
+  }
+  if (unreadable.length === 0) return { values, leftOut: null, tolerances: [...tolerances] };
   const sentence = unreadable.slice(0, toldFaults).join("; ");
   if (values.length === 0) throw new Lwm2mFormatError("value", sentence);
-  return { values, leftOut: `left out: ${sentence}` };
+  return { values, leftOut: `left out: ${sentence}`, tolerances: [...tolerances] };
+}
+
+function isAsked(path: Lwm2mPath, paths: readonly CompositePath[]): boolean {
+  return paths.some((asked) => asked === "/" || contains(asked, path));
 }
 
 /** Faults told of one answer: a device with more has all of them from one cause. */
@@ -54,7 +85,7 @@ function guessedValues(payload: Uint8Array, context: DecodeContext, accept: numb
   const bare = bareFormat(context);
   // An empty body is an empty instance in any format, and an empty value where a value can be empty.
   if (payload.length === 0) return (bare === undefined ? undefined : findValues(bare, payload, context)) ?? [];
-  const { onUnreadable: _, ...strict } = { ...context, strict: true };
+  const { onUnreadable: _, onTolerance: __, ...strict } = { ...context, strict: true };
   const guesses = new Set([...(accept === undefined ? [] : [accept]), ...likelyFormats]);
   for (const format of guesses) {
     const values = findValues(format, payload, strict);

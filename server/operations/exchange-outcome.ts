@@ -23,3 +23,15 @@ export function attemptOf(outcome: ExchangeOutcome, at: number): Attempt | undef
     outcome: outcome.ok ? formatCode(outcome.response.code) : outcome.reason,
   };
 }
+
+/** Several exchanges of one operation as one attempt: bytes and round trips together, token and outcome of the last. */
+export function joinedAttempt(before: Attempt | undefined, next: Attempt | undefined): Attempt | undefined {
+  if (before === undefined || next === undefined) return next ?? before;
+  return {
+    ...next,
+    at: before.at,
+    roundTripMs: before.roundTripMs === null || next.roundTripMs === null ? null : before.roundTripMs + next.roundTripMs,
+    bytesUp: before.bytesUp + next.bytesUp,
+    bytesDown: before.bytesDown + next.bytesDown,
+  };
+}

@@ -189,12 +189,13 @@ describe("answers that are only partly right", () => {
     assert.deepEqual(created.result, { kind: "created", path: "/3303/7" });
     device.answers.set("GET /3/0", answer("<3/0/0>,<3/0/9>;pmin=1", ContentFormat.linkFormat));
     const discovered = await carryOut({ kind: "discover", path: "/3/0" });
-    assert.deepEqual(discovered.result, {
-      kind: "links",
-      links: [
-        { path: "/3/0/0", attributes: {} },
-        { path: "/3/0/9", attributes: { pmin: "1" } },
+    assert.ok(discovered.result?.kind === "links");
+    assert.deepEqual(
+      discovered.result.links.map(({ path, attributes }) => [path, attributes]),
+      [
+        ["/3/0/0", {}],
+        ["/3/0/9", { pmin: "1" }],
       ],
-    });
+    );
   });
 });

@@ -4,25 +4,14 @@
  *
  *   read, observe, discover: asked with Accept --4.06 | 4.15 | 4.02--> asked without: the device chooses (LwM2M Core 1.1 §7.4)
  *   write, create: sent in the best format --4.15 | 4.06--> the next one that can carry the values --...--> the refusal stands
+ *   composite: its list or patch --4.15--> in the next format; its Accept --4.06 | 4.02--> without
+ *              --4.04 | 4.05 | 4.15 | 5.01--> one by one, where that comes to the same (`single-requests.ts`)
  */
 import { ResponseCode } from "@lwm2m/protocol/coap/codes";
-import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
 import { Lwm2mFormatError } from "@lwm2m/protocol/lwm2m/format-error";
-import { encodePayload } from "@lwm2m/protocol/lwm2m/payload";
 import type { Registration } from "../registration/registration.ts";
 import type { ExchangeOutcome } from "./exchange-outcome.ts";
-import type { OperationPlan } from "./operation-plan.ts";
-
-/** By what it says of more than one value; the last carry a single one. */
-const olderFormats: readonly number[] = [ContentFormat.tlv, ContentFormat.lwm2mJson, ContentFormat.opaque, ContentFormat.text];
-const newerFormats: readonly number[] = [
-  ContentFormat.senmlCbor,
-  ContentFormat.senmlJson,
-  ContentFormat.tlv,
-  ContentFormat.cbor,
-  ContentFormat.opaque,
-  ContentFormat.text,
-];
+import type { OperationPlan, PlanBody } from "./operation-plan.ts";
 
 /** An unknown Accept is a critical option the device cannot read: 4.02 (RFC 7252 §5.4.1). */
 const refusalsOfAccept: ReadonlySet<number> = new Set([
@@ -31,15 +20,26 @@ const refusalsOfAccept: ReadonlySet<number> = new Set([
   ResponseCode.badOption,
 ]);
 const refusalsOfPayload: ReadonlySet<number> = new Set([ResponseCode.notAcceptable, ResponseCode.unsupportedContentFormat]);
+/** What devices without FETCH and iPATCH answer on the root, and those that speak none of the formats. */
+const refusalsOfComposite: ReadonlySet<number> = new Set([
+  ResponseCode.notFound,
+  ResponseCode.methodNotAllowed,
+  ResponseCode.unsupportedContentFormat,
+  ResponseCode.notImplemented,
+]);
+
+type Use = PlanBody["use"] | "none";
 
 interface Taken {
   /** Of which registration: another firmware may read other formats. */
   readonly locationId: string;
-  readonly withoutAccept: boolean;
-  readonly contentFormat: number | undefined;
+  /** Requests, by what their body is, whose Accept the device refused. */
+  readonly withoutAccept: ReadonlySet<Use>;
+  readonly contentFormats: ReadonlyMap<Use, number>;
+  readonly composite: boolean;
 }
 
-export type FormatTarget = Pick<Registration, "_id" | "locationId" | "lwm2mVersion" | "contentFormats">;
+export type FormatTarget = Pick<Registration, "_id" | "locationId" | "lwm2mVersion">;
 
 export interface SentPlan {
   /** As it was sent last. */
@@ -48,13 +48,13 @@ export interface SentPlan {
 }
 
 export class FormatFallback {
-  /** Only devices that refused a format once. */
+  /** Only devices that refused something once. */
   readonly #taken = new Map<string, Taken>();
 
   /** Sends the plan, and again in other formats as long as the device refuses the format and there is another. */
   async send(first: OperationPlan, target: FormatTarget, send: (plan: OperationPlan) => Promise<ExchangeOutcome>): Promise<SentPlan> {
     let plan = this.#remembered(first, target);
-    const left = formatsFor(target).filter((format) => format !== plan.request.contentFormat);
+    const left = (first.body?.formats ?? []).filter((format) => format !== plan.request.contentFormat);
     for (;;) {
       const outcome = await send(plan);
       const next = outcome.ok ? otherPlan(plan, outcome.response.code, left) : undefined;
@@ -68,59 +68,80 @@ export class FormatFallback {
     }
   }
 
+  /** Whether composite requests may be sent: LwM2M 1.0 has none, and the device has not refused one. */
+  takesComposite(target: FormatTarget): boolean {
+    return target.lwm2mVersion !== "1.0" && this.#known(target).composite;
+  }
+
+  /**
+   * True when the answer says that the device takes no composite requests. Remembered of a list of paths only: a patch is refused for
+   * what is in it as well, and 4.04 may come from a device that has none of the paths.
+   */
+  noteRefusal(code: number, plan: OperationPlan, target: FormatTarget): boolean {
+    if (!refusalsOfComposite.has(code)) return false;
+    if (useOf(plan) === "paths" && code !== ResponseCode.notFound)
+      this.#taken.set(target._id, { ...this.#known(target), composite: false });
+    return true;
+  }
+
   forget(endpoint: string): void {
     this.#taken.delete(endpoint);
   }
 
-  #remembered(plan: OperationPlan, { _id, locationId }: FormatTarget): OperationPlan {
+  #known({ _id, locationId }: FormatTarget): Taken {
     const taken = this.#taken.get(_id);
-    if (taken?.locationId !== locationId) return plan;
-    if (plan.request.accept !== undefined) return taken.withoutAccept ? withoutAccept(plan) : plan;
-    return taken.contentFormat === undefined ? plan : (inFormat(plan, taken.contentFormat) ?? plan);
+    if (taken?.locationId === locationId) return taken;
+    return { locationId, withoutAccept: new Set(), contentFormats: new Map(), composite: true };
   }
 
-  #note(plan: OperationPlan, first: OperationPlan, { _id, locationId }: FormatTarget): void {
+  #remembered(plan: OperationPlan, target: FormatTarget): OperationPlan {
+    const { withoutAccept, contentFormats } = this.#known(target);
+    const use = useOf(plan);
+    const asked = withoutAccept.has(use) ? unaccepted(plan) : plan;
+    const contentFormat = contentFormats.get(use);
+    return contentFormat === undefined ? asked : (inFormat(asked, contentFormat) ?? asked);
+  }
+
+  #note(plan: OperationPlan, first: OperationPlan, target: FormatTarget): void {
     const lostAccept = first.request.accept !== undefined && plan.request.accept === undefined;
-    const changedFormat = plan.request.contentFormat !== first.request.contentFormat;
-    if (!lostAccept && !changedFormat) return;
-    const before = this.#taken.get(_id);
-    const known = before?.locationId === locationId ? before : undefined;
-    this.#taken.set(_id, {
-      locationId,
-      withoutAccept: lostAccept || (known?.withoutAccept ?? false),
-      contentFormat: changedFormat ? plan.request.contentFormat : known?.contentFormat,
+    const changedFormat = plan.request.contentFormat !== first.request.contentFormat ? plan.request.contentFormat : undefined;
+    if (!lostAccept && changedFormat === undefined) return;
+    const known = this.#known(target);
+    const use = useOf(plan);
+    this.#taken.set(target._id, {
+      ...known,
+      withoutAccept: lostAccept ? new Set([...known.withoutAccept, use]) : known.withoutAccept,
+      contentFormats: changedFormat === undefined ? known.contentFormats : new Map([...known.contentFormats, [use, changedFormat]]),
     });
   }
 }
 
-/** What the device advertised comes first. */
-function formatsFor({ lwm2mVersion, contentFormats }: FormatTarget): number[] {
-  const usual = lwm2mVersion === "1.0" ? olderFormats : newerFormats;
-  return [...new Set([...contentFormats.filter((format) => usual.includes(format)), ...usual])];
+function useOf({ body }: OperationPlan): Use {
+  return body?.use ?? "none";
 }
 
 /** Takes from `left` what it tries. */
 function otherPlan(plan: OperationPlan, code: number, left: number[]): OperationPlan | undefined {
-  if (plan.request.accept !== undefined) return refusalsOfAccept.has(code) ? withoutAccept(plan) : undefined;
-  if (plan.encoded === undefined || !refusalsOfPayload.has(code)) return undefined;
-  for (let format = left.shift(); format !== undefined; format = left.shift()) {
+  const accepting = plan.request.accept !== undefined;
+  // 4.06 is of the Accept where there is one, 4.15 of the body where there is one.
+  const ofBody = plan.body !== undefined && refusalsOfPayload.has(code) && (!accepting || code === ResponseCode.unsupportedContentFormat);
+  for (let format = ofBody ? left.shift() : undefined; format !== undefined; format = left.shift()) {
     const other = inFormat(plan, format);
     if (other !== undefined) return other;
   }
-  return undefined;
+  return accepting && refusalsOfAccept.has(code) ? unaccepted(plan) : undefined;
 }
 
-function withoutAccept(plan: OperationPlan): OperationPlan {
+function unaccepted(plan: OperationPlan): OperationPlan {
   const { accept: _, ...request } = plan.request;
   return { ...plan, request };
 }
 
-/** Undefined where the format cannot carry the values. */
+/** Undefined where the format cannot carry the body, and where it has none. */
 function inFormat(plan: OperationPlan, contentFormat: number): OperationPlan | undefined {
-  if (plan.encoded === undefined) return undefined;
-  const { values, context } = plan.encoded;
+  if (plan.body === undefined) return undefined;
   try {
-    return { ...plan, request: { ...plan.request, contentFormat, payload: encodePayload(contentFormat, values, context) } };
+    return { ...plan, request: { ...plan.request, contentFormat, payload: plan.body.encode(contentFormat) } };
   } catch (error) {
     if (error instanceof Lwm2mFormatError) return undefined;
     throw error;

@@ -7,8 +7,8 @@ export type NewsSource = "read" | "notify" | "write" | "send";
 export interface News {
   readonly source: NewsSource;
   readonly values: readonly PathValue[];
-  /** All the device has under this path was said: what was known there and is not among the values is gone. */
-  readonly completeUnder?: Lwm2mPath;
+  /** All the device has under these paths was said: what was known there and is not among the values is gone. */
+  readonly completeUnder?: readonly Lwm2mPath[];
   /** Epoch milliseconds. */
   readonly receivedAt: number;
 }

@@ -3,32 +3,18 @@
  * it leaves and final there before anybody hears of it, so a crash at any point repeats nothing that must not be repeated.
  */
 
-import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
-import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
-import type { RequestControl, RequestFailure } from "@lwm2m/protocol/coap/message";
-import type { Clock, Timer } from "@lwm2m/protocol/ports/clock";
+import type { Timer } from "@lwm2m/protocol/ports/clock";
 import { deviceModel } from "../registration/device-model.ts";
-import type { Registration, Registrations } from "../registration/registration.ts";
 import type { Supervisor } from "../supervisor.ts";
-import { attemptOf, type ExchangeOutcome, isObserving } from "./exchange-outcome.ts";
-import { FormatFallback } from "./format-fallback.ts";
-import type { Learn } from "./news.ts";
-import type { ObservationExchange } from "./observation-exchange.ts";
-import type { Attempt, Operation } from "./operation.ts";
-import { readAnswer } from "./operation-answer.ts";
-import { interrupted, type OperationEvent, step } from "./operation-machine.ts";
-import { type OperationPlan, planOperation } from "./operation-plan.ts";
+import type { Operation } from "./operation.ts";
+import { type ExchangeDeps, OperationExchange, serverStops } from "./operation-exchange.ts";
+import { type OperationEvent, step } from "./operation-machine.ts";
 import type { OperationStore } from "./operation-store.ts";
+import { planOperation } from "./plan-operation.ts";
 
-export interface DispatcherDeps {
+export interface DispatcherDeps extends ExchangeDeps {
   readonly store: OperationStore;
-  readonly registrations: Registrations;
-  readonly coap: CoapEndpoint;
-  readonly registry: ObjectRegistry;
-  readonly clock: Clock;
   readonly supervisor: Supervisor;
-  readonly learn: Learn;
-  readonly observations: () => ObservationExchange | undefined;
   /** After every durable change; the operation as it is now. */
   readonly onChanged: (operation: Operation) => void;
 }
@@ -47,7 +33,7 @@ type Verdict = "go-on" | "pause";
 
 export class OperationDispatcher {
   readonly #deps: DispatcherDeps;
-  readonly #formats = new FormatFallback();
+  readonly #exchange: OperationExchange;
   readonly #runners = new Map<string, Runner>();
   /** Devices whose next operation may not be sent yet, or whose last one did not leave. */
   readonly #timers = new Map<string, Timer>();
@@ -61,6 +47,7 @@ export class OperationDispatcher {
 
   constructor(deps: DispatcherDeps) {
     this.#deps = deps;
+    this.#exchange = new OperationExchange(deps);
   }
 
   start(): void {
@@ -93,7 +80,7 @@ export class OperationDispatcher {
   /** Sends nothing more to the device until something is expected again; resolves when nothing is in the air. */
   async release(endpoint: string): Promise<void> {
     this.#expected.delete(endpoint);
-    this.#formats.forget(endpoint);
+    this.#exchange.forget(endpoint);
     this.#timers.get(endpoint)?.cancel();
     this.#timers.delete(endpoint);
     const runner = this.#runners.get(endpoint);
@@ -105,7 +92,7 @@ export class OperationDispatcher {
     this.#state = "closed";
     for (const timer of this.#timers.values()) timer.cancel();
     this.#timers.clear();
-    for (const runner of this.#runners.values()) runner.abort.abort();
+    for (const runner of this.#runners.values()) runner.abort.abort(serverStops);
     while (this.#runners.size > 0) await Promise.all([...this.#runners.values()].map(({ done }) => done));
   }
 
@@ -185,7 +172,8 @@ export class OperationDispatcher {
     const planned = planOperation(operation, registration, deviceModel(this.#deps.registry, registration));
     if (!planned.ok) {
       // It fitted when it was created: the device has registered another model since.
-      await this.#apply(operation, { kind: "refuse", reason: "path-not-in-model", detail: planned.refusal.detail });
+      const reason = planned.refusal.reason === "not-in-device-version" ? planned.refusal.reason : "path-not-in-model";
+      await this.#apply(operation, { kind: "refuse", reason, detail: planned.refusal.detail });
       return "go-on";
     }
     const claimed = await this.#apply(operation, { kind: "claim" });
@@ -195,84 +183,9 @@ export class OperationDispatcher {
       await this.#apply(claimed, { kind: "putBack" });
       return "go-on";
     }
-    const event = await this.#exchange(claimed, registration, planned.plan, runner.abort.signal);
+    const event = await this.#exchange.carryOut(claimed, registration, planned.plan, runner.abort.signal);
     await this.#apply(claimed, event);
     return event.kind === "putBack" ? "pause" : "go-on";
-  }
-
-  async #exchange(operation: Operation, registration: Registration, planned: OperationPlan, signal: AbortSignal): Promise<OperationEvent> {
-    const startedAt = this.#deps.clock.now();
-    if (operation.kind === "cancelObserve") return this.#cancelObservation(operation);
-    const send = (variant: OperationPlan): Promise<ExchangeOutcome> => this.#send(operation, registration, variant, { signal });
-    const { outcome, plan } = await this.#formats.send(planned, registration, send);
-    const { endpoint } = operation;
-    const attempt = attemptOf(outcome, startedAt);
-    if (outcome.ok) {
-      this.#deps.registrations.noteContact(endpoint);
-      const model = deviceModel(this.#deps.registry, registration);
-      const answer = readAnswer(operation, plan, registration, outcome.response, { model, nowMs: this.#deps.clock.now() });
-      if (answer.news !== undefined) await this.#deps.learn(endpoint, answer.news);
-      if (operation.kind !== "observe" || answer.finish.reason !== null || isObserving(outcome)) {
-        return { kind: "finish", attempt, ...answer.finish };
-      }
-      const detail = "the device answered with the value, but grants no observation";
-      return { kind: "finish", attempt, ...answer.finish, reason: "not-observing", detail };
-    }
-    return this.#failureOf(endpoint, outcome.reason, outcome.detail ?? null, attempt, signal);
-  }
-
-  #failureOf(
-    endpoint: string,
-    reason: RequestFailure,
-    detail: string | null,
-    attempt: Attempt | undefined,
-    signal: AbortSignal,
-  ): OperationEvent {
-    const { registrations } = this.#deps;
-    if (signal.aborted) {
-      const why =
-        this.#state === "closed" ? "the server stopped while it was under way" : "the device registered anew while it was under way";
-      return attempt === undefined
-        ? { kind: "putBack" }
-        : { kind: "interrupt", attempt: { ...attempt, outcome: interrupted }, detail: why };
-    }
-    if (attempt === undefined || reason === "cancelled" || reason === "queue-full") return { kind: "putBack" };
-    if (reason === "no-answer") registrations.noteUnreachable(endpoint);
-    // RST, and an answer that breaks the protocol, are signs of life all the same.
-    if (reason === "reset" || reason === "invalid-response") registrations.noteContact(endpoint);
-    return { kind: "unanswered", attempt, reason, detail };
-  }
-
-  async #send(operation: Operation, registration: Registration, plan: OperationPlan, control: RequestControl): Promise<ExchangeOutcome> {
-    const { coap, observations } = this.#deps;
-    const peer = coap.peerAt(registration.address);
-    if (plan.before !== undefined) {
-      const outcome = await coap.request(peer, plan.before, control);
-      if (!outcome.ok || outcome.response.code >> 5 !== 2) return outcome;
-    }
-    if (operation.kind !== "observe") return coap.request(peer, plan.request, control);
-    const exchange = observations();
-    if (exchange === undefined) throw new Error("an observe operation needs the observations attached");
-    return exchange.observe(registration, operation, plan.request, control);
-  }
-
-  async #cancelObservation(operation: Operation): Promise<OperationEvent> {
-    const outcome = await this.#deps.observations()?.cancel(operation.endpoint, operation.path);
-    const finish = { kind: "finish", attempt: undefined, coapCode: null } as const;
-    switch (outcome) {
-      case "cancelled":
-        return { ...finish, result: { kind: "done" }, reason: null, detail: null };
-      case "unanswered":
-        return {
-          ...finish,
-          result: { kind: "done" },
-          reason: null,
-          detail: "the device did not confirm; its next notification is refused",
-        };
-      case "not-observing":
-      case undefined:
-        return { ...finish, result: null, reason: "not-observing", detail: "the server does not observe this path" };
-    }
   }
 
   async #apply(operation: Operation, event: OperationEvent): Promise<Operation | undefined> {

@@ -45,9 +45,9 @@ export class OperationDoor {
   }
 
   async submit(request: RouteRequest, endpoint: string, wanted: OperationRequest): Promise<Submitted> {
-    const resolved = await this.findPath(endpoint, wanted.path);
+    const resolved = await this.#resolve(endpoint, wanted);
     if ("problem" in resolved) return resolved;
-    const created = await this.#createOnce(request, endpoint, { ...wanted, path: resolved.path });
+    const created = await this.#createOnce(request, endpoint, resolved.request);
     if ("problem" in created) return created;
     const { operation } = created;
     const waitMs = request.preferWaitMs ?? (this.#deps.registrations.isAwake(endpoint) ? defaultWaitMs : 0);
@@ -68,6 +68,32 @@ export class OperationDoor {
     const model = deviceModel(this.#deps.registry, undefined);
     const path = model.names.find(operation.path);
     return operationView(operation, path === undefined ? undefined : model.nameOf(path), outlook);
+  }
+
+  /** Every name in the request as a path. */
+  async #resolve(
+    endpoint: string,
+    wanted: OperationRequest,
+  ): Promise<{ readonly request: OperationRequest } | { readonly problem: Problem }> {
+    const { path, paths, values } = wanted;
+    const texts = [...(paths === undefined && values === undefined ? [path] : []), ...(paths ?? []), ...Object.keys(values ?? {})];
+    const found = new Map<string, string>();
+    for (const text of new Set(texts)) {
+      const resolved = text === "/" && paths !== undefined ? { path: text } : await this.findPath(endpoint, text);
+      if ("problem" in resolved) return resolved;
+      found.set(text, resolved.path);
+    }
+    const at = (text: string): string => found.get(text) ?? text;
+    const byPath = Object.entries(values ?? {}).map(([text, value]) => [at(text), value] as const);
+    const twice = byPath.find(([text], index) => byPath.findIndex(([other]) => other === text) < index);
+    if (twice !== undefined) return { problem: { type: "bad-request", detail: `/values: ${twice[0]} is named twice` } };
+    const request = {
+      ...wanted,
+      path: at(path),
+      ...(paths === undefined ? {} : { paths: [...new Set(paths.map(at))] }),
+      ...(values === undefined ? {} : { values: Object.fromEntries(byPath) }),
+    };
+    return { request };
   }
 
   async #createOnce(request: RouteRequest, endpoint: string, wanted: OperationRequest): Promise<Submitted> {

@@ -175,18 +175,11 @@ async function queue({ operations, devices, door }: OperationRoutesDeps, { param
 
 /** What was asked for, without what became of it; it gets a new time to live. */
 function requestOf(operation: Operation): OperationRequest {
-  const { kind, path, value, mode, instanceId, arguments: args, attributes, onOffline, retryExecute, supersedeKey } = operation;
+  const { kind, path, paths, values, value, mode, instanceId, arguments: args, attributes, depth } = operation;
+  const { onOffline, retryExecute, supersedeKey } = operation;
   const wanted: { [field: string]: unknown } = {
-    kind,
-    path,
-    value,
-    mode,
-    instanceId,
-    arguments: args,
-    attributes,
-    onOffline,
-    retryExecute,
-    supersedeKey,
+    ...{ kind, path, paths, values, value, mode, instanceId, arguments: args, attributes, depth },
+    ...{ onOffline, retryExecute, supersedeKey },
   };
   for (const [field, given] of Object.entries(wanted)) if (given === undefined) delete wanted[field];
   return wanted as unknown as OperationRequest;

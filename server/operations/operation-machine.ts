@@ -169,11 +169,12 @@ function withAttempt({ attempts }: Operation, attempt: Attempt | undefined, { ke
 
 /** The subject is the device: who follows one device sees its operations. */
 export function draft(
-  operation: Pick<Operation, "_id" | "endpoint" | "kind" | "path" | "rev">,
+  operation: Pick<Operation, "_id" | "endpoint" | "kind" | "path" | "paths" | "rev">,
   type: EventType,
   timeMs: number,
   more: { readonly [field: string]: Json } = {},
 ): EventDraft {
-  const { _id, endpoint, kind, path, rev } = operation;
-  return { key: `operation/${_id}/${rev + 1}/${type}`, type, subject: endpoint, timeMs, data: { operationId: _id, kind, path, ...more } };
+  const { _id, endpoint, kind, path, paths, rev } = operation;
+  const about = { operationId: _id, kind, path, ...(paths === undefined ? {} : { paths: [...paths] }) };
+  return { key: `operation/${_id}/${rev + 1}/${type}`, type, subject: endpoint, timeMs, data: { ...about, ...more } };
 }

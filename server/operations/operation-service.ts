@@ -5,6 +5,7 @@ import { findPath, formatPath } from "@lwm2m/protocol/lwm2m/path";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Random } from "@lwm2m/protocol/ports/random";
 import type { Devices } from "../devices/device.ts";
+import type { Leniency } from "../devices/leniency.ts";
 import { type DueLoop, openDueLoop } from "../due-loop.ts";
 import type { OutboxRelay } from "../events/outbox-relay.ts";
 import { deviceModel } from "../registration/device-model.ts";
@@ -18,8 +19,9 @@ import type { CreateOutcome, CreateRefusal, Operation, OperationRequest, Operati
 import { OperationDispatcher } from "./operation-dispatcher.ts";
 import { type OperationServiceLimits, operationServiceLimits } from "./operation-limits.ts";
 import { draft, type OperationEvent, step } from "./operation-machine.ts";
-import { planOperation, unseenTarget } from "./operation-plan.ts";
+import { unseenTarget } from "./operation-plan.ts";
 import { type OperationListQuery, OperationStore, operationCollection } from "./operation-store.ts";
+import { planOperation } from "./plan-operation.ts";
 
 export interface OperationServiceDeps {
   readonly store: Store;
@@ -32,6 +34,7 @@ export interface OperationServiceDeps {
   readonly random: Random;
   readonly supervisor: Supervisor;
   readonly learn: Learn;
+  readonly leniency: Leniency;
   readonly limits?: Partial<OperationServiceLimits>;
 }
 

@@ -125,6 +125,6 @@ function describe(value: Json): string {
 }
 
 /** RFC 6901 §3. */
-function escapePointer(key: string): string {
+export function escapePointer(key: string): string {
   return key.replaceAll("~", "~0").replaceAll("/", "~1");
 }

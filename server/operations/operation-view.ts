@@ -15,6 +15,35 @@ export interface DeviceOutlook {
 
 const instantOrNull: JsonSchema = { type: ["string", "null"], format: "date-time" };
 
+const resultSchema: JsonSchema = {
+  type: ["object", "null"],
+  required: ["kind"],
+  properties: {
+    kind: { enum: ["values", "created", "links", "done"] },
+    values: { type: "array", items: { type: "object" } },
+    missing: { type: "array", items: { type: "string" }, description: "of a composite operation: paths the device says nothing of" },
+    path: { type: "string", description: "of the instance that was created" },
+    links: {
+      type: "array",
+      items: {
+        type: "object",
+        required: ["path", "attributes", "attached", "effective"],
+        properties: {
+          path: { type: "string" },
+          name: { type: "string" },
+          attributes: { type: "object", description: "as the device wrote them" },
+          attached: {
+            type: "object",
+            required: ["notification"],
+            description: "what is attached to this path: notification attributes, dimension, version, shortServerId, serverUri",
+          },
+          effective: { type: "object", description: "the notification attributes that hold here, inherited ones included" },
+        },
+      },
+    },
+  },
+};
+
 export const operationSchema: JsonSchema = {
   type: "object",
   required: ["id", "endpoint", "kind", "path", "status", "reason", "result", "attempts", "queuedAt", "expiresAt", "finishedAt"],
@@ -22,13 +51,14 @@ export const operationSchema: JsonSchema = {
     id: { type: "string", description: "a ULID: sorts by creation" },
     endpoint: { type: "string" },
     kind: { type: "string" },
-    path: { type: "string", description: "/3/0/9" },
+    path: { type: "string", description: "/3/0/9; / of a composite operation" },
+    paths: { type: "array", items: { type: "string" }, description: "of a composite operation" },
     name: { type: "string", description: "device/0/batteryLevel, where a model knows the path" },
     status: { enum: ["queued", "leased", "sent", "succeeded", "failed", "expired", "cancelled"] },
     reason: { type: ["string", "null"] },
     detail: { type: ["string", "null"] },
     coapCode: { type: ["string", "null"], description: "the device's answer, 2.05" },
-    result: { type: ["object", "null"] },
+    result: resultSchema,
     attempts: { type: "array", items: { type: "object" } },
     queuedAt: { type: "string", format: "date-time" },
     expiresAt: { type: "string", format: "date-time" },
@@ -67,7 +97,7 @@ function outlookView({ awake, nextExpectedContact }: DeviceOutlook): JsonObject 
 function resultView(result: OperationResult): Json {
   if (result.kind !== "values") return { ...result } as Json;
   return {
-    kind: "values",
+    ...result,
     values: result.values.map(({ timeMs, ...value }) => ({ ...value, ...(timeMs === undefined ? {} : { time: formatInstant(timeMs) }) })),
   };
 }
@@ -82,6 +112,7 @@ const problemOf: { readonly [reason in OperationReason]: ProblemType } = {
   "not-registered": "device-unreachable",
   "device-unreachable": "device-unreachable",
   "path-not-in-model": "path-not-in-model",
+  "not-in-device-version": "not-in-device-version",
   "not-observing": "conflict",
 };
 

@@ -11,7 +11,10 @@ export type OperationKind =
   | "delete"
   | "discover"
   | "observe"
-  | "cancelObserve";
+  | "cancelObserve"
+  | "readComposite"
+  | "writeComposite"
+  | "observeComposite";
 
 /**
  *   queued -> leased            claimed, about to be sent or in the air; may be sent again after a crash
@@ -38,21 +41,28 @@ export type OperationReason =
   | "not-registered"
   | "device-unreachable"
   | "path-not-in-model"
+  | "not-in-device-version"
   | "not-observing";
 
 export interface OperationRequest {
   readonly kind: OperationKind;
-  /** `/3/0/9`; named paths are resolved at the door. */
+  /** `/3/0/9`; named paths are resolved at the door. `/` of what names several: composite operations and the end of their observation. */
   readonly path: string;
+  /** readComposite, observeComposite, and cancelObserve of the latter: what is asked for; `/` is everything the device has. */
+  readonly paths?: readonly string[];
+  /** writeComposite: by path, each as `value` of a write; null removes a resource instance. */
+  readonly values?: { readonly [path: string]: Json };
   /** write: the value of a resource, `{ "<id or name>": value }` of an instance, `{ "<id>": value }` of a multi-instance resource. create: the same for the new instance. */
   readonly value?: Json;
   /** write of an instance: `replace` (PUT, default) or `update` (POST). */
   readonly mode?: "replace" | "update";
   /** create: the instance id wanted; without one the device chooses. */
   readonly instanceId?: number;
-  /** execute: `0='U'` */
-  readonly arguments?: string;
-  /** writeAttributes and observe: pmin, pmax, gt, lt, st, epmin, epmax; null removes one. */
+  /** execute: as the device gets them, `0='U'`, or one by one. */
+  readonly arguments?: string | readonly ExecuteArgument[];
+  /** discover: how many levels below the path; without it the device's own rule (LwM2M Core 1.2 §6.3.3). */
+  readonly depth?: number;
+  /** writeAttributes, observe and observeComposite: pmin, pmax, gt, lt, st, epmin, epmax, edge, con, hqmax; null removes one. */
   readonly attributes?: { readonly [name: string]: number | null };
   /** Default `queue`. */
   readonly onOffline?: "queue" | "fail";
@@ -66,6 +76,13 @@ export interface OperationRequest {
   readonly supersedeKey?: string;
 }
 
+export interface ExecuteArgument {
+  /** 0 to 9, each once. */
+  readonly digit: number;
+  /** Printable ASCII without space, quotes and backslash. */
+  readonly value?: string;
+}
+
 export interface Attempt {
   readonly at: number;
   readonly token: string;
@@ -77,13 +94,36 @@ export interface Attempt {
 
 /** What a finished operation brought, by kind. */
 export type OperationResult =
-  | { readonly kind: "values"; readonly values: readonly ResultValue[] }
-  | { readonly kind: "created"; readonly path: string }
   | {
-      readonly kind: "links";
-      readonly links: readonly { readonly path: string; readonly attributes: { readonly [name: string]: string | true } }[];
+      readonly kind: "values";
+      readonly values: readonly ResultValue[];
+      /** Of a composite operation: paths the device was asked for and says nothing of. */
+      readonly missing?: readonly string[];
     }
+  | { readonly kind: "created"; readonly path: string }
+  | { readonly kind: "links"; readonly links: readonly DiscoveredLink[] }
   | { readonly kind: "done" };
+
+export interface DiscoveredLink {
+  readonly path: string;
+  readonly name?: string;
+  /** As the device wrote them. */
+  readonly attributes: { readonly [name: string]: string | true };
+  /** Those the specification knows, attached at this path. */
+  readonly attached: LinkFacts;
+  /** The notification attributes that hold here: its own, and of each level above what that does not name. */
+  readonly effective: { readonly [name: string]: number };
+}
+
+/** Notification attributes by name, and what else LwM2M says of a path (LwM2M Core 1.1 §5.1.2). */
+export interface LinkFacts {
+  readonly notification: { readonly [name: string]: number };
+  /** Resource instances. */
+  readonly dimension?: number;
+  readonly version?: string;
+  readonly shortServerId?: number;
+  readonly serverUri?: string;
+}
 
 export interface ResultValue {
   readonly path: string;
@@ -123,6 +163,7 @@ export type CreateRefusal =
   | { readonly reason: "device-unreachable"; readonly detail: string }
   | { readonly reason: "path-not-in-model"; readonly detail: string }
   | { readonly reason: "operation-not-allowed"; readonly detail: string }
+  | { readonly reason: "not-in-device-version"; readonly detail: string }
   | { readonly reason: "value-type-mismatch"; readonly detail: string; readonly pointer: string }
   | { readonly reason: "queue-full"; readonly detail: string; readonly retryAfterSeconds: number };
 

@@ -107,14 +107,15 @@ describe("LwM2M Core 1.1 §6.3: operations of an awake device", () => {
     assert.deepEqual(created.result, { kind: "created", path: "/3303/7" });
     assert.equal((await world.carryOut("dev-1", { kind: "delete", path: "/3303/7" })).status, "succeeded");
     const discovered = await world.carryOut("dev-1", { kind: "discover", path: "/3/0" });
-    assert.deepEqual(discovered.result, {
-      kind: "links",
-      links: [
-        { path: "/3/0", attributes: {} },
-        { path: "/3/0/9", attributes: { pmin: "10" } },
-        { path: "/3/0/7", attributes: { dim: "2" } },
+    assert.ok(discovered.result?.kind === "links");
+    assert.deepEqual(
+      discovered.result.links.map(({ path, attributes }) => [path, attributes]),
+      [
+        ["/3/0", {}],
+        ["/3/0/9", { pmin: "10" }],
+        ["/3/0/7", { dim: "2" }],
       ],
-    });
+    );
     const attributes = { pmin: 10, pmax: 60 };
     assert.equal((await world.carryOut("dev-1", { kind: "writeAttributes", path: "/3/0/9", attributes })).status, "succeeded");
   });

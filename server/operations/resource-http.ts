@@ -4,7 +4,7 @@ import type { Json } from "../storage/collection.ts";
 import type { OperationRequest } from "./operation.ts";
 import type { OperationDoor } from "./operation-door.ts";
 import { operationHeaders, operationReplies } from "./operation-http.ts";
-import { attributesSchema } from "./operation-request.ts";
+import { attributesSchema, executeArgumentsSchema } from "./operation-request.ts";
 import { operationProblem } from "./operation-view.ts";
 
 const at = "/devices/{endpoint}/resources/{path...}";
@@ -28,7 +28,7 @@ const executeBody: JsonSchema = {
   type: "object",
   additionalProperties: false,
   properties: {
-    arguments: { type: "string", maxLength: 1_024 },
+    arguments: executeArgumentsSchema,
     retryExecute: { type: "boolean" },
     onOffline: { enum: ["queue", "fail"] },
   },
@@ -65,7 +65,7 @@ export function resourceRoutes(door: OperationDoor): Route[] {
       method: "DELETE",
       path: at,
       name: "deleteInstance",
-      summary: `Deletes an object instance on the device. ${waiting}`,
+      summary: `Deletes an object instance on the device, or (LwM2M 1.2) a resource instance. ${waiting}`,
       headers: operationHeaders,
       replies: operationReplies,
       handle: (request) => act(request, "delete"),
@@ -84,10 +84,11 @@ export function resourceRoutes(door: OperationDoor): Route[] {
       method: "GET",
       path: `${at}:discover`,
       name: "discoverResource",
-      summary: `Asks the device what is below the path and with which attributes. ${waiting}`,
+      summary: `Asks the device what is below the path, with the attributes attached there and those in effect by inheritance. ${waiting}`,
+      query: { depth: { type: "integer", minimum: 0, maximum: 3, description: "levels below the path" } },
       headers: operationHeaders,
       replies: operationReplies,
-      handle: (request) => act(request, "discover"),
+      handle: (request) => act(request, "discover", request.query["depth"] === undefined ? {} : { depth: Number(request.query["depth"]) }),
     },
     {
       method: "PUT",

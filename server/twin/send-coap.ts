@@ -8,6 +8,7 @@ import { decodePayload } from "@lwm2m/protocol/lwm2m/payload";
 import type { PathValue } from "@lwm2m/protocol/lwm2m/value";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { CoapRoute } from "../coap-router.ts";
+import type { Leniency } from "../devices/leniency.ts";
 import type { Learn } from "../operations/news.ts";
 import { deviceModel } from "../registration/device-model.ts";
 import type { Registration } from "../registration/registration.ts";
@@ -19,6 +20,7 @@ export interface SendDeps {
   readonly registry: ObjectRegistry;
   readonly clock: Clock;
   readonly learn: Learn;
+  readonly leniency: Leniency;
 }
 
 /** How long a device waits before it tries again when the store is not there, seconds. */
@@ -50,12 +52,15 @@ async function receive(deps: SendDeps, request: IncomingRequest): Promise<Outgoi
 }
 
 async function take(deps: SendDeps, registration: Registration, request: IncomingRequest): Promise<OutgoingResponse> {
-  const { registrations, registry, clock, learn } = deps;
+  const { registrations, registry, clock, learn, leniency } = deps;
   if (request.contentFormat === undefined) throw new Lwm2mFormatError("senml", "a Send needs a Content-Format");
   const receivedAt = clock.now();
   const { typeOf } = deviceModel(registry, registration);
   const root = registration.rootPath === "" ? {} : { rootPath: `/${registration.rootPath}` };
-  const values = decodePayload(request.contentFormat, request.payload, { typeOf, nowMs: receivedAt, ...root });
+  const tolerances = new Set<string>();
+  const switches = leniency.strict ? { strict: true } : { onTolerance: (code: string) => tolerances.add(code) };
+  const values = decodePayload(request.contentFormat, request.payload, { typeOf, nowMs: receivedAt, ...root, ...switches });
+  leniency.note(registration._id, "send", [...tolerances]);
   if (!values.every((value) => isRegistered(registration, value))) return { code: ResponseCode.notFound };
   await learn(registration._id, { source: "send", values, receivedAt });
   return { code: ResponseCode.changed, afterSent: () => registrations.noteContact(registration._id) };

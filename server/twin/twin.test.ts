@@ -35,7 +35,7 @@ describe("last known values", () => {
 
   test("what a complete answer does not name is gone below its path, unless it is newer", () => {
     const before = { "/3/0/7/0": known(1, 900), "/3/0/7/1": known(2, 900), "/3/0/7/2": known(3, 1_001), "/3/0/9": known(4, 900) };
-    const { unset } = difference(before, news([float("/3/0/7/0", 5)], { completeUnder: parsePath("/3/0/7") }));
+    const { unset } = difference(before, news([float("/3/0/7/0", 5)], { completeUnder: [parsePath("/3/0/7")] }));
     assert.deepEqual(unset, ["/3/0/7/1"]);
   });
 

@@ -54,12 +54,12 @@ export function difference(known: Twin["values"], news: News): Difference {
 }
 
 function gone(known: Twin["values"], { completeUnder, receivedAt }: News, named: ReadonlySet<string>): readonly string[] {
-  if (completeUnder === undefined) return [];
+  if (completeUnder === undefined || completeUnder.length === 0) return [];
   return Object.entries(known)
     .filter(([key, value]) => {
       if (named.has(key) || value.observedAt > receivedAt) return false;
       const path = findPath(key);
-      return path !== undefined && contains(completeUnder, path);
+      return path !== undefined && completeUnder.some((outer) => contains(outer, path));
     })
     .map(([key]) => key);
 }
