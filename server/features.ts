@@ -14,6 +14,7 @@ import { deviceRoutes } from "./devices/device-http.ts";
 import { openDeviceService } from "./devices/device-service.ts";
 import { deviceCollection } from "./devices/device-store.ts";
 import { linkProfileCollection, openLinkProfileService } from "./devices/link-profile-service.ts";
+import { ToleranceLog, toleranceCollection } from "./devices/tolerance-log.ts";
 import type { EventLog } from "./events/event.ts";
 import { eventsDefinition } from "./events/event-log.ts";
 import type { OutboxRelay } from "./events/outbox-relay.ts";
@@ -48,11 +49,13 @@ import { linkProfileFacet, linkProfileRoutes } from "./registration/link-profile
 import { modelUsers } from "./registration/model-users.ts";
 import { registrationCoapRoute } from "./registration/registration-coap.ts";
 import { registrationFacet, registrationRoutes } from "./registration/registration-http.ts";
-import { openRegistrationService } from "./registration/registration-service.ts";
+import { openRegistrationService, type RegistrationService } from "./registration/registration-service.ts";
 import { registrationCollection } from "./registration/registration-store.ts";
 import type { CollectionDefinition } from "./storage/collection.ts";
 import type { Store } from "./storage/store.ts";
 import type { Supervisor } from "./supervisor.ts";
+import { traceFacet, traceRoutes } from "./trace/trace-http.ts";
+import { openTraceService, type TraceService, tracedDeviceCollection } from "./trace/trace-service.ts";
 import { sendCoapRoute } from "./twin/send-coap.ts";
 import { twinRoutes } from "./twin/twin-http.ts";
 import { openTwinService } from "./twin/twin-service.ts";
@@ -63,6 +66,7 @@ export const collections: readonly CollectionDefinition[] = [
   eventsDefinition,
   deviceCollection,
   linkProfileCollection,
+  toleranceCollection,
   registrationCollection,
   operationCollection,
   idempotencyCollection,
@@ -117,21 +121,23 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const { registry } = models;
   const devices = openDeviceService(deps);
   const links = await openLinkProfileService({ store, coap, usual: usualLink(settings) });
+  const leniency = new ToleranceLog({ store, clock, supervisor, strict: settings.strictDevices === "on" });
   const registrations = await openRegistrationService({ ...deps, devices, links });
+  const traces = await openTraces(deps, doors, registrations);
   const remembered = await rememberObservations(store, registrations);
   const twins = openTwinService({ ...deps, registry });
   const learn: Learn = (endpoint, news) => twins.learn(endpoint, news);
   const limits = { maxQueuedPerDevice: settings.queueLength, defaultExpiryMs: settings.operationDays * secondsPerDay * 1_000 };
-  const operations = openOperationService({ ...deps, devices, registrations, registry, coap, learn, limits });
-  const observations = openObservationService({ ...deps, registrations, operations, registry, coap, learn, remembered });
+  const operations = openOperationService({ ...deps, devices, registrations, registry, coap, learn, leniency, limits });
+  const observations = openObservationService({ ...deps, registrations, operations, registry, coap, learn, leniency, remembered });
   const packages = openPackageService({ ...deps, maxBytes: settings.packageBytes });
   const packageUri = packageAddress({ publicHost: settings.publicCoapHost, bound: coap.local, registrations, findLocalAddressTowards });
   const updates = openUpdateService({ ...deps, operations, registrations, packageUri });
   const configs = new BootstrapConfigStore(store);
   const bootstrap = openBootstrap(deps, doors.bootstrap, configs, registry);
   const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
-  const send = sendCoapRoute({ registrations, registry, clock, learn });
-  coap.handle(coapRouter([registrationCoapRoute(registrations), send, { prefix: "fw", handle: servePackage }]));
+  const send = sendCoapRoute({ registrations, registry, clock, learn, leniency });
+  coap.handle(coapRouter([registrationCoapRoute(registrations, leniency), send, { prefix: "fw", handle: servePackage }]));
 
   const door = new OperationDoor({ ...deps, operations, registrations, registry, keys: new IdempotencyKeys(store, clock, supervisor) });
   // A deleted device loses what would be sent to it first, its registration last.
@@ -145,7 +151,9 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       describe: async (endpoint) => ({ knownValues: Object.keys((await twins.find(endpoint))?.values ?? {}).length }),
       forget: (endpoint) => twins.forget(endpoint),
     },
+    traceFacet(traces),
     linkProfileFacet(links),
+    leniency,
     registrationFacet(registrations),
   ];
   const isKnownDevice = (endpoint: string): Promise<boolean> => devices.isKnown(endpoint);
@@ -154,6 +162,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       ...deviceRoutes({ devices, facets }),
       ...registrationRoutes({ registrations, devices, registry }),
       ...linkProfileRoutes({ links, devices, registrations }),
+      ...traceRoutes({ traces, devices, registrations, registry }),
       ...operationRoutes({ operations, devices, door }),
       ...resourceRoutes(door),
       ...twinRoutes({ twins, devices, registrations, registry, door, clock }),
@@ -165,12 +174,27 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
     ],
     start: () => operations.start(),
     async close() {
+      traces.close();
       await bootstrap.close();
       await updates.close();
       await operations.close();
       await registrations.close();
+      await leniency.close();
     },
   };
+}
+
+function openTraces({ store, settings }: FeatureDeps, doors: FeatureDoors, registrations: RegistrationService): Promise<TraceService> {
+  return openTraceService({
+    store,
+    doors: [
+      { door: "coap", coap: doors.coap, endpointAt: (address) => registrations.endpointAt(address) },
+      // Nobody registers there: whoever introduced itself is the device.
+      { door: "bootstrap-coap", coap: doors.bootstrap, endpointAt: () => undefined },
+    ],
+    all: settings.coapTrace === "all",
+    limits: { messagesPerDevice: settings.coapTraceMessages, bytes: settings.coapTraceBytes },
+  });
 }
 
 function openBootstrap(

@@ -162,6 +162,14 @@ export const settingDefinitions = {
     reason: "RFC 7252 §4.8.2, as LwM2M Core 1.1 §6.5 says; devices that sleep sooner need less",
   },
   ...coapSettingDefinitions,
+  strictDevices: {
+    env: "STRICT_DEVICES",
+    kind: "choice",
+    default: "off",
+    choices: ["off", "on"],
+    purpose: "refuse what devices send beyond the specifications instead of reading and recording it",
+    reason: "devices in the field deviate; conformance runs must see it",
+  },
   eventCount: {
     env: "EVENT_COUNT",
     kind: "integer",

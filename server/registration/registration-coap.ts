@@ -6,6 +6,7 @@ import { Lwm2mFormatError } from "@lwm2m/protocol/lwm2m/format-error";
 import { parseRegisterPayload, type RegisterPayload } from "@lwm2m/protocol/lwm2m/register-payload";
 import { type Lwm2mVersion, parseRegisterQuery, parseUpdateQuery } from "@lwm2m/protocol/lwm2m/register-query";
 import type { CoapRoute } from "../coap-router.ts";
+import type { Leniency } from "../devices/leniency.ts";
 import { StorageUnavailableError } from "../storage/collection.ts";
 import type { ObjectList } from "./registration-machine.ts";
 import type { RegistrationService } from "./registration-service.ts";
@@ -13,14 +14,14 @@ import type { RegistrationService } from "./registration-service.ts";
 /** How long a device waits before it tries again when the store is not there, seconds. */
 const storeRetrySeconds = 30;
 
-export function registrationCoapRoute(registrations: RegistrationService): CoapRoute {
+export function registrationCoapRoute(registrations: RegistrationService, leniency: Leniency): CoapRoute {
   return {
     prefix: "rd",
     // The resource type of a directory (RFC 9176 §4.1), which the registration interface comes from and clients look for.
     attributes: { rt: "core.rd", ct: ContentFormat.linkFormat },
     handle: async (request) => {
       try {
-        return await handle(registrations, request);
+        return await handle({ registrations, leniency }, request);
       } catch (error) {
         return refusalOf(error);
       }
@@ -28,16 +29,28 @@ export function registrationCoapRoute(registrations: RegistrationService): CoapR
   };
 }
 
-function handle(registrations: RegistrationService, request: IncomingRequest): OutgoingResponse | Promise<OutgoingResponse> {
+interface Door {
+  readonly registrations: RegistrationService;
+  readonly leniency: Leniency;
+}
+
+/** Deviations of a registration request beside those of its query and its list. */
+export type RegistrationTolerance = "empty-path-segment" | "missing-content-format" | "ignored-parameter" | "non-confirmable";
+
+function handle(door: Door, request: IncomingRequest): OutgoingResponse | Promise<OutgoingResponse> {
+  const { registrations, leniency } = door;
   // A server URI that ends in a slash makes some devices send an empty last segment.
-  const [, locationId, ...deeper] = request.path.at(-1) === "" ? request.path.slice(0, -1) : request.path;
+  const trailing = request.path.at(-1) === "";
+  if (trailing) refuseStrictly("empty-path-segment", leniency);
+  const [, locationId, ...deeper] = trailing ? request.path.slice(0, -1) : request.path;
+  const needed: readonly RegistrationTolerance[] = trailing ? ["empty-path-segment"] : [];
   if (deeper.length > 0) return { code: ResponseCode.notFound };
   if (locationId === undefined) {
-    return request.method === Method.post ? register(registrations, request) : { code: ResponseCode.methodNotAllowed };
+    return request.method === Method.post ? register(door, request, needed) : { code: ResponseCode.methodNotAllowed };
   }
   switch (request.method) {
     case Method.post:
-      return update(registrations, locationId, request);
+      return update(door, locationId, request, needed);
     case Method.delete:
       return deregister(registrations, locationId);
     default:
@@ -45,17 +58,25 @@ function handle(registrations: RegistrationService, request: IncomingRequest): O
   }
 }
 
-async function register(registrations: RegistrationService, request: IncomingRequest): Promise<OutgoingResponse> {
-  const query = parseRegisterQuery(request.query);
+async function register(
+  { registrations, leniency }: Door,
+  request: IncomingRequest,
+  needed: readonly RegistrationTolerance[],
+): Promise<OutgoingResponse> {
+  const query = parseRegisterQuery(request.query, leniency);
   const { endpointName, additional, profileIds, tolerances, ...stated } = query;
   // Without a security context nothing else names the device (LwM2M Core 1.1 §6.2.1).
   if (endpointName === undefined) return badRequest("ep: expected an endpoint name, got none");
-  const list = objectListOf(request);
+  const list = objectListOf(request, leniency);
   if (list === undefined) {
     // A profile stands for a list this server would have to know (LwM2M Core 1.2 §6.2.1).
     return profileIds.length > 0 ? { code: ResponseCode.conflict } : badRequest("the object list is missing");
   }
-  const extra = extraParameters(additional, profileIds);
+  const extra = extraParameters(additional, profileIds, leniency);
+  // LwM2M Core 1.1 §6: registration requests are confirmable over UDP.
+  if (!request.confirmable) refuseStrictly("non-confirmable", leniency);
+  const unconfirmed: readonly RegistrationTolerance[] = request.confirmable ? [] : ["non-confirmable"];
+  const seen = [...needed, ...tolerances, ...list.tolerances, ...extra.tolerances, ...unconfirmed];
   const registration = await registrations.register({
     ...stated,
     ...list.objects,
@@ -63,8 +84,9 @@ async function register(registrations: RegistrationService, request: IncomingReq
     address: request.peer.address,
     identity: request.peer.identity,
     extraParameters: extra.kept,
-    tolerances: [...tolerances, ...list.tolerances, ...extra.tolerances, ...(request.confirmable ? [] : ["non-confirmable"])],
+    tolerances: seen,
   });
+  leniency.note(registration._id, "register", seen);
   return {
     code: ResponseCode.created,
     locationPath: ["rd", registration.locationId],
@@ -72,21 +94,28 @@ async function register(registrations: RegistrationService, request: IncomingReq
   };
 }
 
-async function update(registrations: RegistrationService, locationId: string, request: IncomingRequest): Promise<OutgoingResponse> {
+async function update(
+  { registrations, leniency }: Door,
+  locationId: string,
+  request: IncomingRequest,
+  needed: readonly RegistrationTolerance[],
+): Promise<OutgoingResponse> {
   const present = await registrations.findAt(locationId);
   if (present === undefined) return { code: ResponseCode.notFound };
-  const { additional, profileIds, tolerances, ...stated } = parseUpdateQuery(request.query, present.lwm2mVersion as Lwm2mVersion);
-  const list = objectListOf(request);
-  const extra = extraParameters(additional, profileIds ?? []);
+  const { additional, profileIds, tolerances, ...stated } = parseUpdateQuery(request.query, present.lwm2mVersion as Lwm2mVersion, leniency);
+  const list = objectListOf(request, leniency);
+  const extra = extraParameters(additional, profileIds ?? [], leniency);
+  const seen = [...needed, ...tolerances, ...(list?.tolerances ?? []), ...extra.tolerances];
   // The location is a secret of the device, so over NoSec an Update from a new address is the device behind a new NAT binding.
   const updated = await registrations.update(present, {
     ...stated,
     address: request.peer.address,
     extraParameters: extra.kept,
     ...(list === undefined ? {} : { objectList: list.objects }),
-    tolerances: [...tolerances, ...(list?.tolerances ?? []), ...extra.tolerances],
+    tolerances: seen,
   });
   if (updated === undefined) return { code: ResponseCode.notFound };
+  leniency.note(updated._id, "update", seen);
   return { code: ResponseCode.changed, afterSent: () => registrations.announce(updated._id, "contact") };
 }
 
@@ -96,12 +125,16 @@ async function deregister(registrations: RegistrationService, locationId: string
 }
 
 /** Undefined without a payload; throws `Lwm2mFormatError`. A payload without Content-Format is taken for link format. */
-function objectListOf(request: IncomingRequest): { readonly objects: ObjectList; readonly tolerances: readonly string[] } | undefined {
+function objectListOf(
+  request: IncomingRequest,
+  leniency: Leniency,
+): { readonly objects: ObjectList; readonly tolerances: readonly string[] } | undefined {
   if (request.payload.length === 0) return undefined;
   if (request.contentFormat !== undefined && request.contentFormat !== ContentFormat.linkFormat) {
     throw new Lwm2mFormatError("unsupported-format", `the object list has content format ${request.contentFormat}, expected 40`);
   }
-  const payload = parseRegisterPayload(request.payload);
+  if (request.contentFormat === undefined) refuseStrictly("missing-content-format", leniency);
+  const payload = parseRegisterPayload(request.payload, leniency);
   const tolerances = [...payload.tolerances, ...(request.contentFormat === undefined ? ["missing-content-format"] : [])];
   return { objects: objectsIn(payload), tolerances };
 }
@@ -116,11 +149,17 @@ const parameterName = /^[a-zA-Z][\w-]{0,63}$/;
 function extraParameters(
   additional: { readonly [name: string]: string },
   profileIds: readonly string[],
+  leniency: Leniency,
 ): { readonly kept: { readonly [name: string]: string }; readonly tolerances: readonly string[] } {
   const stated = Object.entries(additional);
   const kept = stated.filter(([name]) => parameterName.test(name));
+  if (kept.length < stated.length) refuseStrictly("ignored-parameter", leniency);
   const profiles = profileIds.length === 0 ? {} : { pid: profileIds.join(",") };
   return { kept: { ...Object.fromEntries(kept), ...profiles }, tolerances: kept.length < stated.length ? ["ignored-parameter"] : [] };
+}
+
+function refuseStrictly(tolerance: RegistrationTolerance, { strict }: Leniency): void {
+  if (strict) throw new Lwm2mFormatError("query", `not accepted in strict mode: ${tolerance}`);
 }
 
 function refusalOf(error: unknown): OutgoingResponse {

@@ -19,6 +19,7 @@ import { modelUsers } from "../registration/model-users.ts";
 import { registrationFacet, registrationRoutes } from "../registration/registration-http.ts";
 import type { Json } from "../storage/collection.ts";
 import { openSupervisor } from "../supervisor.ts";
+import { traceFacet, traceRoutes } from "../trace/trace-http.ts";
 import { twinRoutes } from "../twin/twin-http.ts";
 import type { ServerWorld } from "./server-world.ts";
 
@@ -42,14 +43,16 @@ export type Rest = (method: string, address: string, call?: Call) => Promise<Ans
 /** `packages`: in place of the world's own. */
 export function restOf(world: ServerWorld, packages: PackageService = world.server.packages): Rest {
   const { server, registry, clock, store } = world;
-  const { devices, links, registrations, operations, observations, twins, updates, models } = server;
+  const { devices, links, traces, registrations, operations, observations, twins, updates, models, leniency } = server;
   const keys = new IdempotencyKeys(store, clock, openSupervisor({ error: (message) => assert.fail(message) }));
   const door = new OperationDoor({ operations, registrations, registry, keys, clock });
   const facets = [
     { describe: async () => ({}), forget: (endpoint: string) => operations.forget(endpoint) },
     { describe: async () => ({}), forget: (endpoint: string) => observations.forget(endpoint) },
     { describe: async () => ({}), forget: (endpoint: string) => twins.forget(endpoint) },
+    traceFacet(traces),
     linkProfileFacet(links),
+    leniency,
     registrationFacet(registrations),
   ];
   const table = routeTable(
@@ -58,6 +61,7 @@ export function restOf(world: ServerWorld, packages: PackageService = world.serv
       ...deviceRoutes({ devices, facets }),
       ...registrationRoutes({ registrations, devices, registry }),
       ...linkProfileRoutes({ links, devices, registrations }),
+      ...traceRoutes({ traces, devices, registrations, registry }),
       ...operationRoutes({ operations, devices, door }),
       ...resourceRoutes(door),
       ...twinRoutes({ twins, devices, registrations, registry, door, clock }),

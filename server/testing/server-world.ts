@@ -13,6 +13,7 @@ import { coapRouter } from "../coap-router.ts";
 import { type DeviceService, openDeviceService } from "../devices/device-service.ts";
 import { deviceCollection } from "../devices/device-store.ts";
 import { type LinkProfileService, linkProfileCollection, openLinkProfileService } from "../devices/link-profile-service.ts";
+import { ToleranceLog, toleranceCollection } from "../devices/tolerance-log.ts";
 import type { EventLog, LoggedEvent } from "../events/event.ts";
 import { eventsDefinition, openEventLog } from "../events/event-log.ts";
 import type { DocumentWithOutbox } from "../events/outbox-relay.ts";
@@ -37,6 +38,7 @@ import { openRegistrationService, type RegistrationService } from "../registrati
 import { registrationCollection } from "../registration/registration-store.ts";
 import { openEmbeddedStore } from "../storage/embedded-store.ts";
 import { openSupervisor } from "../supervisor.ts";
+import { openTraceService, type TraceService, tracedDeviceCollection } from "../trace/trace-service.ts";
 import { sendCoapRoute } from "../twin/send-coap.ts";
 import { openTwinService, type TwinService } from "../twin/twin-service.ts";
 import { twinCollection } from "../twin/twin-store.ts";
@@ -54,6 +56,7 @@ export interface RunningServer {
   readonly events: EventLog;
   readonly devices: DeviceService;
   readonly links: LinkProfileService;
+  readonly traces: TraceService;
   readonly registrations: RegistrationService;
   readonly operations: OperationService;
   readonly observations: ObservationService;
@@ -61,6 +64,7 @@ export interface RunningServer {
   readonly packages: PackageService;
   readonly updates: UpdateService;
   readonly models: ModelService;
+  readonly leniency: ToleranceLog;
   /** Failures of background work: a test ends with none. */
   readonly failures: readonly string[];
 }
@@ -76,16 +80,19 @@ export class ServerWorld {
   #store: WatchedStore | undefined;
   #server: RunningServer | undefined;
   #failures: string[] = [];
+  readonly #strict: boolean;
   #closeServer: (graceful: boolean) => Promise<void> = async () => {};
 
-  private constructor(directory: string) {
+  private constructor(directory: string, strict: boolean) {
     this.directory = directory;
+    this.#strict = strict;
     this.clock = new VirtualClock(undefined, () => this.#store?.settle() ?? Promise.resolve());
     this.network = new MemoryNetwork(this.clock, this.random);
   }
 
-  static async open(limits: Partial<OperationServiceLimits> = {}): Promise<ServerWorld> {
-    const world = new ServerWorld(await mkdtemp(join(tmpdir(), "server-world-")));
+  /** `strict`: devices are refused what is otherwise tolerated. */
+  static async open(limits: Partial<OperationServiceLimits> = {}, strict = false): Promise<ServerWorld> {
+    const world = new ServerWorld(await mkdtemp(join(tmpdir(), "server-world-")), strict);
     await world.start(limits);
     return world;
   }
@@ -107,7 +114,16 @@ export class ServerWorld {
 
   async start(limits: Partial<OperationServiceLimits> = {}): Promise<RunningServer> {
     const { clock, random } = this;
-    const collections = [...withOutbox, eventsDefinition, idempotencyCollection, packageCollection, modelCollection, linkProfileCollection];
+    const collections = [
+      ...withOutbox,
+      eventsDefinition,
+      idempotencyCollection,
+      packageCollection,
+      modelCollection,
+      linkProfileCollection,
+      tracedDeviceCollection,
+      toleranceCollection,
+    ];
     const store = watchStore(await openEmbeddedStore({ directory: this.directory, collections, strictFilters: true }));
     this.#store = store;
     const failures: string[] = [];
@@ -131,11 +147,18 @@ export class ServerWorld {
       onBug: (error) => failures.push(`coap: ${error}`),
     });
     const links = await openLinkProfileService({ store, coap, usual: { profile: "default" } });
+    const leniency = new ToleranceLog({ store, clock, supervisor, strict: this.#strict });
     const registrations = await openRegistrationService({ store, relay, events, devices, clock, random, supervisor, links });
+    const traces = await openTraceService({
+      store,
+      doors: [{ door: "coap", coap, endpointAt: (address) => registrations.endpointAt(address) }],
+      all: false,
+      limits: { messagesPerDevice: 100, bytes: 100_000 },
+    });
     const remembered = await rememberObservations(store, registrations);
     const twins = openTwinService({ store, relay, registry, clock });
     const learn = twins.learn.bind(twins);
-    const shared = { store, relay, devices, registrations, registry, coap, clock, random, supervisor, learn };
+    const shared = { store, relay, devices, registrations, registry, coap, clock, random, supervisor, learn, leniency };
     const operations = openOperationService({ ...shared, limits });
     const observations = openObservationService({ ...shared, operations, remembered });
     const packages = openPackageService({ store, clock, random, maxBytes: maxPackageBytes });
@@ -147,16 +170,31 @@ export class ServerWorld {
     });
     const updates = openUpdateService({ ...shared, events, operations, packageUri });
     const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
-    const send = sendCoapRoute({ registrations, registry, clock, learn });
-    coap.handle(coapRouter([registrationCoapRoute(registrations), send, { prefix: "fw", handle: servePackage }]));
+    const send = sendCoapRoute({ registrations, registry, clock, learn, leniency });
+    coap.handle(coapRouter([registrationCoapRoute(registrations, leniency), send, { prefix: "fw", handle: servePackage }]));
     await operations.start();
-    this.#server = { coap, events, devices, links, registrations, operations, observations, twins, packages, updates, models, failures };
+    this.#server = {
+      coap,
+      events,
+      devices,
+      links,
+      registrations,
+      operations,
+      observations,
+      twins,
+      packages,
+      updates,
+      models,
+      leniency,
+      failures,
+    };
     this.#closeServer = async (graceful) => {
       await updates.close();
       if (graceful) await operations.close();
       await coap.close();
       if (!graceful) await operations.close();
       await registrations.close();
+      if (graceful) await leniency.close();
       await relay.close();
       await supervisor.settled();
       await store.close();
