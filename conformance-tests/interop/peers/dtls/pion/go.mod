@@ -1,4 +1,4 @@
-module lwm2m.example/pion-peer
+module pion-peer
 
 go 1.24.0
 
