@@ -26,6 +26,8 @@ export interface Agreement {
 const nullCompression = 0;
 const uncompressedPoint = 0;
 const empty = new Uint8Array(0);
+/** RFC 7250 §4.1: what is meant where nothing is said. */
+const x509Alone: readonly number[] = [CertificateType.x509];
 
 export interface OfferParts {
   readonly settings: HandshakeSettings;
@@ -123,12 +125,21 @@ export function agree(offer: Offer, answer: ServerHello, settings: HandshakeSett
   if (settings.requireExtendedMasterSecret && !terms.extendedMasterSecret) {
     throw noCommonParameters("the server has no extended_master_secret (RFC 7627 §5.2)");
   }
-  const { extensions } = offer.hello;
+  const resumed = resumedBy(offer, answer, terms);
+  const { extensions: offered } = offer.hello;
+  const { serverCertificateTypes = x509Alone, clientCertificateTypes } = answer.extensions;
+  const usesCertificate = suite.keyExchange === "ecdhe_ecdsa" || suite.keyExchange === "ecdhe_rsa";
   return {
     terms,
-    resumed: resumedBy(offer, answer, terms),
-    serverCertificateType: chosenType(answer.extensions.serverCertificateTypes, extensions.serverCertificateTypes),
-    clientCertificateType: chosenType(answer.extensions.clientCertificateTypes, extensions.clientCertificateTypes),
+    resumed,
+    // A server that does not know the extension has X.509 in mind, when it is going to show something at all.
+    serverCertificateType: chosenType(
+      serverCertificateTypes,
+      resumed === undefined && usesCertificate ? offered.serverCertificateTypes : undefined,
+    ),
+    // It says nothing about the client's when it will not ask for it (RFC 7250 §4.2).
+    clientCertificateType:
+      clientCertificateTypes === undefined ? CertificateType.x509 : chosenType(clientCertificateTypes, offered.clientCertificateTypes),
   };
 }
 
@@ -179,10 +190,8 @@ function resumedBy({ session }: Offer, answer: ServerHello, terms: Terms): Resum
   return session;
 }
 
-/** Of the list, or X.509 where nothing was said (RFC 7250 §4.1). */
-function chosenType(answered: readonly number[] | undefined, offered: readonly number[] | undefined): CertificateType {
-  const type = answered?.[0] ?? CertificateType.x509;
-  const isOffered = (offered ?? [CertificateType.x509]).includes(type);
+function chosenType([type]: readonly number[], offered: readonly number[] = x509Alone): CertificateType {
+  const isOffered = type !== undefined && offered.includes(type);
   if (isOffered && (type === CertificateType.x509 || type === CertificateType.rawPublicKey)) return type;
   throw new HandshakeAbort("bad-message", AlertDescription.unsupportedCertificate, `certificate type ${type} was not offered`);
 }

@@ -43,7 +43,7 @@ export function offersRenegotiationInfo(hello: ClientHello): boolean {
   return hello.extensions.renegotiationInfo !== undefined || hello.cipherSuites.includes(SignallingSuite.emptyRenegotiationInfo);
 }
 
-/** The first suite of ours that works out; throws the refusal that says most. */
+/** The first suite of ours that works out; throws the refusal that says more than handshake_failure, if there is one. */
 export function choose(hello: ClientHello, realm: ServerRealm, settings: HandshakeSettings): ServerChoice {
   let refusal = noCommonParameters("no cipher suite in common");
   for (const id of settings.cipherSuites) {
@@ -51,7 +51,7 @@ export function choose(hello: ClientHello, realm: ServerRealm, settings: Handsha
     if (suite === undefined) continue;
     const choice = chooseFor(suite, hello, realm, settings);
     if (!(choice instanceof HandshakeAbort)) return choice;
-    refusal = choice;
+    if (refusal.alert === AlertDescription.handshakeFailure) refusal = choice;
   }
   throw refusal;
 }

@@ -1,0 +1,344 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { AlertDescription } from "../constants.ts";
+import type { ResumableSession, SessionCache } from "../credentials-contract.ts";
+import { everySuite } from "../crypto/suites.ts";
+import { accept, ownKey, type Parties, provenParties, pskIdentity, pskKey, pskParties } from "../testing/handshake-parties.ts";
+import { HandshakeWorld, type WorldWish } from "../testing/handshake-world.ts";
+
+async function connect(wish: WorldWish): Promise<HandshakeWorld> {
+  const world = await new HandshakeWorld(wish).run();
+  assert.deepEqual(world.faults(), [], world.client.reason ?? world.server.reason);
+  assert.deepEqual([world.client.isDone, world.server.isDone, world.clock.pendingTimers()], [true, true, 0]);
+  return world;
+}
+
+async function fail(wish: WorldWish): Promise<HandshakeWorld> {
+  const world = await new HandshakeWorld(wish).run();
+  assert.deepEqual([world.client.facts, world.server.facts, world.clock.pendingTimers()], [undefined, undefined, 0]);
+  return world;
+}
+
+function partiesFor(keyExchange: string): Parties {
+  if (keyExchange === "psk" || keyExchange === "ecdhe_psk") return pskParties();
+  return provenParties("x509", keyExchange === "ecdhe_rsa" ? "rsa" : "p256");
+}
+
+function only(...cipherSuites: number[]): Pick<WorldWish, "clientSettings" | "serverSettings"> {
+  return { clientSettings: { cipherSuites }, serverSettings: { cipherSuites } };
+}
+
+const ecdsaSuite = 0xc0ae;
+const pskSuite = 0xc0a8;
+
+class Sessions implements SessionCache {
+  readonly kept: ResumableSession[] = [];
+  find(sessionId: Uint8Array): ResumableSession | undefined {
+    return this.kept.find((session) => Buffer.compare(session.sessionId, sessionId) === 0);
+  }
+  keep(session: ResumableSession): void {
+    this.kept.push(session);
+  }
+  forget(): void {
+    this.kept.length = 0;
+  }
+}
+
+for (const suite of everySuite()) {
+  test(`RFC 5246 §7.3: ${suite.name}, both sides end with the same keys, after one cookie`, async () => {
+    const world = await connect({ ...partiesFor(suite.keyExchange), ...only(suite.id) });
+    assert.deepEqual([world.cookies, world.client.facts?.cipherSuite, world.server.facts?.cipherSuite], [1, suite.id, suite.id]);
+    assert.deepEqual([world.client.facts?.resumed, world.client.facts?.extendedMasterSecret], [false, true]);
+  });
+}
+
+test("RFC 4279 §2: each side names the PSK identity as what the other proved", async () => {
+  const world = await connect(pskParties());
+  const identity = { kind: "psk", identity: pskIdentity };
+  assert.deepEqual(world.server.facts?.peerIdentity, { ...identity, identity: new Uint8Array(pskIdentity) });
+  assert.deepEqual(world.client.facts?.peerIdentity, identity);
+});
+
+test("RFC 4279 §5.2: an identity hint is sent and ignored", async () => {
+  const { credentials, realm } = pskParties();
+  await connect({ credentials, realm: { ...realm, pskIdentityHint: Buffer.from("which?") } });
+});
+
+for (const kind of ["rpk", "x509"] as const) {
+  for (const type of ["p256", "p384", "ed25519"] as const) {
+    test(`RFC 7250 §4, RFC 8422 §5: mutual ${kind} with ${type} keys`, async () => {
+      const world = await connect(provenParties(kind, type, type));
+      assert.deepEqual([world.client.facts?.peerIdentity?.kind, world.server.facts?.peerIdentity?.kind], [kind, kind]);
+    });
+  }
+}
+
+for (const [serverKind, clientKind] of [
+  ["x509", "rpk"],
+  ["rpk", "x509"],
+] as const) {
+  test(`RFC 7250 §4: a server with ${serverKind} and a client with ${clientKind}`, async () => {
+    const credentials = { own: ownKey(clientKind), verifyServer: accept, serverTypes: [serverKind] } as const;
+    const world = await connect({ credentials, realm: { own: ownKey(serverKind), verifyClient: accept } });
+    assert.deepEqual([world.client.facts?.peerIdentity?.kind, world.server.facts?.peerIdentity?.kind], [serverKind, clientKind]);
+  });
+}
+
+test("RFC 5246 §7.4.6: an RSA client proves itself to an ECDSA server", async () => {
+  const world = await connect(provenParties("x509", "p256", "rsa"));
+  assert.equal(world.server.facts?.peerIdentity?.kind, "x509");
+});
+
+test("RFC 5246 §7.4.4: a client stays anonymous where no authentication is asked", async () => {
+  const credentials = { verifyServer: accept, serverTypes: ["rpk"] } as const;
+  const world = await connect({ credentials, realm: { own: ownKey("rpk"), clientAuthentication: "none" } });
+  assert.equal(world.server.facts?.peerIdentity, undefined);
+  assert.equal(world.client.facts?.peerIdentity?.kind, "rpk");
+});
+
+test("RFC 5246 §7.4.6: a client without certificate is refused with handshake_failure", async () => {
+  const { realm } = provenParties("x509");
+  const world = await fail({ credentials: { verifyServer: accept }, realm });
+  assert.deepEqual([world.server.failure, world.server.alerts], ["no-certificate", [AlertDescription.handshakeFailure]]);
+  assert.deepEqual([world.client.failure, world.client.alerts], ["alert-received", []]);
+});
+
+test("RFC 7250 §4.2: no form of key in common is unsupported_certificate", async () => {
+  const { realm } = provenParties("x509");
+  const world = await fail({ credentials: { own: ownKey("rpk"), verifyServer: accept, serverTypes: ["x509"] }, realm });
+  assert.deepEqual([world.server.failure, world.server.alerts], ["no-common-parameters", [AlertDescription.unsupportedCertificate]]);
+});
+
+test("RFC 5246 §7.2.2: what the verifier refuses gets the alert it names, from either side", async () => {
+  const parties = provenParties("rpk");
+  const refusal = { ok: false, alert: AlertDescription.accessDenied, reason: "not one of ours" } as const;
+  const byServer = await fail({ ...parties, realm: { ...parties.realm, verifyClient: () => refusal } });
+  assert.deepEqual([byServer.server.failure, byServer.server.alerts], ["certificate-refused", [AlertDescription.accessDenied]]);
+  const byClient = await fail({ ...parties, credentials: { ...parties.credentials, verifyServer: () => refusal } });
+  assert.deepEqual([byClient.client.failure, byClient.client.alerts], ["certificate-refused", [AlertDescription.accessDenied]]);
+  assert.equal(byClient.server.failure, "alert-received");
+});
+
+test("RFC 7250 §3: bytes that are no key are bad_certificate", async () => {
+  const { realm, credentials } = provenParties("rpk");
+  const broken = { ...ownKey("rpk"), publicKey: Uint8Array.of(1, 2, 3) };
+  const world = await fail({ credentials: { ...credentials, own: broken }, realm });
+  assert.deepEqual([world.server.failure, world.server.alerts], ["certificate-refused", [AlertDescription.badCertificate]]);
+});
+
+test("RFC 5246 §7.4.8: a certificate without its private key is no proof", async () => {
+  const { realm, credentials } = provenParties("rpk");
+  const stolen = { ...ownKey("rpk"), publicKey: ownKey("rpk").publicKey };
+  const world = await fail({ credentials: { ...credentials, own: stolen }, realm });
+  assert.deepEqual([world.server.failure, world.server.alerts], ["bad-signature", [AlertDescription.decryptError]]);
+});
+
+test("RFC 8422 §5.4: a server whose signature is not by its certificate's key is refused", async () => {
+  const { realm, credentials } = provenParties("rpk");
+  const stolen = { ...ownKey("rpk"), publicKey: ownKey("rpk").publicKey };
+  const world = await fail({ credentials, realm: { ...realm, own: stolen } });
+  assert.deepEqual([world.client.failure, world.client.alerts], ["bad-signature", [AlertDescription.decryptError]]);
+});
+
+test("RFC 4279 §2: an unknown identity and a wrong key get the same flights at the same times, and no alert", async () => {
+  const wrongKey = await fail(pskParties(Buffer.from("another key here")));
+  const { realm } = pskParties();
+  const unknown = await fail({ credentials: { psk: { identity: Buffer.from("urn:dev:2"), key: pskKey } }, realm });
+  const seen = ({ sent, server, client }: HandshakeWorld) => ({
+    datagrams: sent.map(({ from, records }) => [from, records.map(({ type, epoch, fragment }) => [type, epoch, fragment.length])]),
+    times: [server.sentAt, client.sentAt],
+    ends: [server.failure, client.failure, server.alerts],
+  });
+  assert.deepEqual(seen(unknown), seen(wrongKey));
+  assert.deepEqual(seen(unknown).ends, ["psk-mismatch", "psk-mismatch", []]);
+});
+
+for (const identity of [new Uint8Array(0), new Uint8Array(129).fill(0x61)]) {
+  test(`RFC 7925 §4.2: an identity of ${identity.length} bytes is nobody's, and nobody is asked`, async () => {
+    const { realm } = pskParties();
+    const world = await fail({ credentials: { psk: { identity, key: pskKey } }, realm });
+    assert.deepEqual([world.server.questions, world.server.failure], [[], "psk-mismatch"]);
+  });
+}
+
+test("RFC 6066 §3: the name selects the realm, its echo is empty; an unknown one is unrecognized_name", async () => {
+  const { credentials, realm } = pskParties();
+  const asked: (string | undefined)[] = [];
+  const realmOf = (name: string | undefined) => {
+    asked.push(name);
+    return name === "a.example" ? realm : undefined;
+  };
+  const world = await connect({ credentials: { ...credentials, serverName: "a.example" }, realm: {}, realmOf });
+  assert.deepEqual([asked, world.server.facts?.serverName, world.client.facts?.serverName], [["a.example"], "a.example", "a.example"]);
+  const other = await fail({ credentials: { ...credentials, serverName: "b.example" }, realm: {}, realmOf });
+  assert.deepEqual([other.server.failure, other.server.alerts], ["unknown-name", [AlertDescription.unrecognizedName]]);
+});
+
+test("RFC 5246 §7.4.1.3: no suite in common is handshake_failure", async () => {
+  const world = await fail({ ...pskParties(), clientSettings: { cipherSuites: [0xc0a4] }, serverSettings: { cipherSuites: [pskSuite] } });
+  assert.deepEqual([world.server.failure, world.server.alerts], ["no-common-parameters", [AlertDescription.handshakeFailure]]);
+});
+
+test("RFC 5246 §7.4.1.3: the server's order of suites decides", async () => {
+  const serverSettings = { cipherSuites: [0x00a8, pskSuite] };
+  const world = await connect({ ...pskParties(), clientSettings: { cipherSuites: [pskSuite, 0x00a8] }, serverSettings });
+  assert.equal(world.client.facts?.cipherSuite, 0x00a8);
+});
+
+test("RFC 8422 §5.1: no group in common is handshake_failure; x25519 and P-384 are spoken", async () => {
+  for (const group of [29, 24]) {
+    await connect({
+      ...provenParties("rpk", "ed25519", "ed25519"),
+      ...only(ecdsaSuite),
+      clientSettings: { groups: [group], cipherSuites: [ecdsaSuite] },
+    });
+  }
+  const world = await fail({ ...pskParties(), clientSettings: { cipherSuites: [0xd003], groups: [23] }, serverSettings: { groups: [29] } });
+  assert.equal(world.server.failure, "no-common-parameters");
+});
+
+test("RFC 9146 §3: each side gets the id it asked for, also an empty one", async () => {
+  const ids = { clientId: Buffer.from("c1"), serverId: Buffer.from("server-1") };
+  const world = await connect({ ...pskParties(), ...ids });
+  assert.equal(Buffer.from(world.client.keys?.connectionIds?.peer ?? []).toString(), "server-1");
+  const empty = await connect({ ...pskParties(), ...ids, clientId: new Uint8Array(0) });
+  assert.deepEqual(empty.server.keys?.connectionIds, { own: ids.serverId, peer: new Uint8Array(0), draft: false });
+});
+
+test("RFC 9146 §3: no ids when one side has none to give", async () => {
+  const world = await connect({ ...pskParties(), clientId: Buffer.from("c1") });
+  assert.equal(world.client.keys?.connectionIds, undefined);
+  const off = await connect({
+    ...pskParties(),
+    clientId: Buffer.from("c1"),
+    serverId: Buffer.from("s1"),
+    serverSettings: { connectionIdBytes: undefined },
+  });
+  assert.equal(off.server.keys?.connectionIds, undefined);
+});
+
+test("RFC 6066 §4: max_fragment_length bounds records both ways, handshake records too", async () => {
+  const { credentials, realm } = provenParties("x509");
+  const chain = [...(realm.own?.chain ?? []), ...(credentials.own?.chain ?? []), ...(realm.own?.chain ?? [])];
+  const own = { ...ownKey("x509"), ...realm.own, chain };
+  const world = await connect({ credentials, realm: { ...realm, own }, clientSettings: { maxFragmentLength: 512 } });
+  assert.deepEqual([world.client.keys?.largestSendBytes, world.server.keys?.largestSendBytes], [512, 512]);
+  const largest = Math.max(
+    ...world.sent.filter(({ from }) => from === "server").flatMap(({ records }) => records.map(({ fragment }) => fragment.length)),
+  );
+  assert.equal(largest, 512);
+});
+
+test("RFC 8449 §4: record_size_limit bounds what its sender receives, and overrules max_fragment_length", async () => {
+  const clientSettings = { recordSizeLimit: 300, maxFragmentLength: 512 } as const;
+  const world = await connect({ ...pskParties(), clientSettings, serverSettings: { recordSizeLimit: 1_000 } });
+  assert.deepEqual([world.server.keys?.largestSendBytes, world.client.keys?.largestSendBytes], [300, 1_000]);
+});
+
+test("RFC 7627 §5.3: a peer without extended master secret is refused when it is required", async () => {
+  const withoutIt = { requireExtendedMasterSecret: false };
+  const world = await connect({ ...pskParties(), clientSettings: withoutIt, serverSettings: withoutIt });
+  assert.equal(world.client.facts?.extendedMasterSecret, true);
+});
+
+test("RFC 7366 §3: CBC goes with encrypt_then_mac, AEAD without", async () => {
+  const cbc = await connect({ ...pskParties(), ...only(0x00ae) });
+  assert.equal(cbc.server.keys?.encryptThenMac, true);
+  const aead = await connect({ ...pskParties(), ...only(0x00ae, pskSuite), serverSettings: { cipherSuites: [pskSuite] } });
+  assert.equal(aead.server.keys?.encryptThenMac, false);
+});
+
+async function sessionOf(wish: WorldWish): Promise<ResumableSession> {
+  const world = await connect(wish);
+  const session = world.client.facts?.session;
+  assert.ok(session);
+  assert.deepEqual(session.sessionId.length, 32);
+  return session;
+}
+
+for (const [name, parties] of [
+  ["PSK", pskParties()],
+  ["RPK", provenParties("rpk")],
+] as const) {
+  test(`RFC 5246 §7.3: a ${name} session is resumed by its id, with new keys, new ids and the old identity`, async () => {
+    const sessions = new Sessions();
+    const ids = { clientId: Buffer.from("c1"), serverId: Buffer.from("s1") };
+    const session = await sessionOf({ ...parties, ...ids, sessions });
+    const world = await connect({ ...parties, sessions, session, clientId: Buffer.from("c2"), serverId: Buffer.from("s2"), seed: 2 });
+    assert.deepEqual([world.client.facts?.resumed, world.server.facts?.resumed, world.cookies], [true, true, 1]);
+    assert.deepEqual(world.server.facts?.peerIdentity, sessions.kept[0]?.identity);
+    assert.deepEqual(world.server.keys?.connectionIds?.own, Buffer.from("s2"));
+    assert.deepEqual([world.client.questions, world.server.questions], [[], []]);
+    assert.equal(sessions.kept.length, 1);
+  });
+}
+
+test("RFC 5246 §7.4.1.2: a session the server does not know goes on in full, with a session id of its own", async () => {
+  const session = await sessionOf({ ...pskParties(), sessions: new Sessions() });
+  const world = await connect({ ...pskParties(), sessions: new Sessions(), session, seed: 2 });
+  assert.deepEqual([world.client.facts?.resumed, world.client.questions.length, world.server.questions.length], [false, 0, 1]);
+});
+
+test("RFC 6066 §3, RFC 6066 §4: a session is not resumed under another name, suite or fragment length", async () => {
+  const sessions = new Sessions();
+  const parties = pskParties();
+  const session = await sessionOf({ ...parties, sessions });
+  const named = { ...parties.credentials, serverName: "a.example" };
+  const others: Partial<WorldWish>[] = [
+    { credentials: named, session: { ...session, serverName: "a.example" } },
+    { clientSettings: { maxFragmentLength: 512 } },
+    { serverSettings: { cipherSuites: [0xc0a4] } },
+    { clientSettings: { cipherSuites: [0xc0a4] } },
+  ];
+  for (const other of others) {
+    const world = await connect({ ...parties, sessions, session, seed: 2, ...other });
+    assert.deepEqual([world.client.facts?.resumed, world.server.facts?.resumed], [false, false]);
+  }
+});
+
+test("an identity that is no longer welcome does not resume: it proves itself anew or fails", async () => {
+  const sessions = new Sessions();
+  const { credentials, realm } = pskParties();
+  const session = await sessionOf({ credentials, realm, sessions });
+  const world = await connect({ credentials, realm: { ...realm, isStillWelcome: () => false }, sessions, session, seed: 2 });
+  assert.deepEqual([world.server.facts?.resumed, world.server.questions.map(({ kind }) => kind)], [false, ["still-welcome", "psk"]]);
+  const welcome = await connect({ credentials, realm: { ...realm, isStillWelcome: () => true }, sessions, session, seed: 3 });
+  assert.deepEqual([welcome.server.facts?.resumed, welcome.server.questions.length], [true, 1]);
+});
+
+test("RFC 5246 §7.4.9: a resumption with another master secret ends in silence: nothing can be opened", async () => {
+  const sessions = new Sessions();
+  const session = await sessionOf({ ...pskParties(), sessions });
+  const stolen = { ...session, masterSecret: new Uint8Array(48) };
+  const world = await fail({ ...pskParties(), sessions, session: stolen, seed: 2 });
+  assert.deepEqual([world.client.failure, world.server.failure, world.client.alerts, world.server.alerts], ["timeout", "timeout", [], []]);
+});
+
+for (const afterMs of [1, 5_000, 60_000]) {
+  test(`answers that come after ${afterMs} ms find the handshake waiting`, async () => {
+    const late: WorldWish["answer"] = (_question, _side, answer) => ({ afterMs, answer });
+    await connect({ ...pskParties(), answer: late });
+    await connect({ ...provenParties("rpk"), answer: late });
+  });
+}
+
+test("an answer that never comes ends with the deadline, one that comes after it changes nothing", async () => {
+  const never = await fail({ ...pskParties(), answer: () => undefined });
+  assert.deepEqual([never.client.failure, never.server.failure], ["psk-mismatch", "psk-mismatch"]);
+  const late = await fail({ ...pskParties(), answer: (_question, _side, answer) => ({ afterMs: 300_000, answer }) });
+  assert.deepEqual(late.server.failure, "psk-mismatch");
+});
+
+test("a look-up that fails is internal_error", async () => {
+  const failed = { afterMs: 10, answer: { kind: "failed", reason: "store away" } } as const;
+  const world = await fail({ ...pskParties(), answer: () => failed });
+  assert.deepEqual(
+    [world.server.failure, world.server.alerts, world.client.failure],
+    ["lookup-failed", [AlertDescription.internalError], "alert-received"],
+  );
+  const atClient = await fail({
+    ...provenParties("rpk"),
+    answer: (_question, side, answer) => (side === "client" ? failed : { afterMs: 0, answer }),
+  });
+  assert.deepEqual([atClient.client.failure, atClient.client.alerts], ["lookup-failed", [AlertDescription.internalError]]);
+});
