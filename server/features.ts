@@ -66,6 +66,7 @@ export const collections: readonly CollectionDefinition[] = [
   eventsDefinition,
   deviceCollection,
   linkProfileCollection,
+  tracedDeviceCollection,
   toleranceCollection,
   registrationCollection,
   operationCollection,

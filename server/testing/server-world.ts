@@ -178,6 +178,7 @@ export class ServerWorld {
       events,
       devices,
       links,
+      traces,
       registrations,
       operations,
       observations,
