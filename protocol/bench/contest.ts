@@ -5,12 +5,12 @@
  */
 import { type Figure, rounded } from "./figure.ts";
 import { type Load, startLoad } from "./load.ts";
-import type { ServerUnderLoad } from "./server-under-load.ts";
+import { occupationDuring, type ServerUnderLoad } from "./server-under-load.ts";
 import { medianOf } from "./statistics.ts";
 
 const clients = 64;
-/** Long enough for a CPU time told to 10 ms, short enough for many of them. */
-const roundMs = 500;
+/** Long enough that collecting garbage is part of every round, and for a CPU time told to 10 ms; a short bench has shorter ones. */
+const roundMs = 2_000;
 const fewestRounds = 5;
 
 export interface Contestant {
@@ -35,6 +35,7 @@ interface Round {
   readonly perSecond: number;
   /** Shares of one core. */
   readonly serverBusy: number;
+  readonly othersBusy: number;
   readonly loadBusy: number;
 }
 
@@ -66,11 +67,15 @@ export async function compareServers(contest: Contest): Promise<Figure[]> {
 
 async function runRound(load: Load, server: ServerUnderLoad, contest: Contest, ms: number): Promise<Round> {
   const target = { port: server.port, clients, request: Buffer.from(contest.request).toString("hex"), code: contest.code };
-  const before = await server.usage();
-  const { answered, seconds, cpuSeconds } = await load.run({ kind: "closed", target, ms });
-  const cpuUs = (await server.usage()).cpuUs - before.cpuUs;
+  const [{ answered, seconds, cpuSeconds }, core] = await occupationDuring(server, () => load.run({ kind: "closed", target, ms }));
   if (answered === 0) throw new Error(`the server on port ${server.port} answered nothing`);
-  return { cpuUs: cpuUs / answered, perSecond: answered / seconds, serverBusy: cpuUs / 1e6 / seconds, loadBusy: cpuSeconds / seconds };
+  return {
+    cpuUs: core.cpuUs / answered,
+    perSecond: answered / seconds,
+    serverBusy: core.server,
+    othersBusy: core.others,
+    loadBusy: cpuSeconds / seconds,
+  };
 }
 
 function figuresOf(bench: string, ours: readonly Round[], theirs: readonly Round[], against: Figure["against"]): Figure[] {
@@ -96,12 +101,11 @@ function figuresOf(bench: string, ours: readonly Round[], theirs: readonly Round
   ];
 }
 
-/** How far to trust the figures: the spread of the rounds, and whether server or load ran out of CPU. */
+/** How far to trust the figures: the spread of the rounds, whether server or load ran out of CPU, and who else was on the server's core. */
 function note(bench: string, who: string, results: readonly Round[]): void {
   const cpu = results.map(({ cpuUs }) => cpuUs);
-  const spread = `${rounded(Math.min(...cpu))} to ${rounded(Math.max(...cpu))}`;
-  const busy = [results.map(({ serverBusy }) => serverBusy), results.map(({ loadBusy }) => loadBusy)].map((shares) =>
-    Math.round(medianOf(shares) * 100),
-  );
-  console.error(`${bench} ${who}: ${rounded(medianOf(cpu))} us a request (${spread}), server ${busy[0]} % busy, load ${busy[1]} %`);
+  const percent = (share: (round: Round) => number): string => `${Math.round(medianOf(results.map(share)) * 100)} %`;
+  const spread = `${rounded(medianOf(cpu))} us a request (${rounded(Math.min(...cpu))} to ${rounded(Math.max(...cpu))})`;
+  const core = `server ${percent(({ serverBusy }) => serverBusy)} of its core, others ${percent(({ othersBusy }) => othersBusy)}`;
+  console.error(`${bench} ${who}: ${spread}, ${core}; load ${percent(({ loadBusy }) => loadBusy)} busy`);
 }

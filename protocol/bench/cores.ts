@@ -12,6 +12,9 @@ export interface Command {
   readonly args: readonly string[];
 }
 
+/** USER_HZ, which Linux fixes at 100 for what it shows in /proc. */
+export const microsecondsPerTick = 10_000;
+
 let sides: Readonly<Record<Side, string>> | "shared" | undefined;
 
 /** The command that runs another one on its side's cores; the command itself where cores cannot be chosen. */
@@ -19,6 +22,15 @@ export function onCoresOf(side: Side, command: Command): Command {
   sides ??= shareCores();
   if (sides === "shared") return command;
   return { program: "taskset", args: ["-c", sides[side], command.program, ...command.args] };
+}
+
+/** How long the server's core has been at work since the system started, by whomever; NaN where that is not known. */
+export function serverCoreBusyUs(): number {
+  if (sides === undefined || sides === "shared") return Number.NaN;
+  // proc(5): user, nice, system, idle, iowait, irq, softirq, steal.
+  const line = readFileSync("/proc/stat", "utf8").match(new RegExp(`^cpu${sides.server} (.*)$`, "m"))?.[1] ?? "";
+  const [user = Number.NaN, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = line.split(" ").map(Number);
+  return (user + nice + system + irq + softirq + steal) * microsecondsPerTick;
 }
 
 function shareCores(): Readonly<Record<Side, string>> | "shared" {

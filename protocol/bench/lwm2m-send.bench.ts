@@ -35,7 +35,7 @@ async function compared(seconds: number): Promise<Figure[]> {
 async function pacedSends(seconds: number): Promise<Figure[]> {
   const server = await startServer(serverFile, "ours");
   try {
-    return await pacedFigures({ bench: name, target: targetAt(server.port), ...paced, seconds });
+    return await pacedFigures(server, { bench: name, target: targetAt(server.port), ...paced, seconds });
   } finally {
     server.stop();
   }

@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { openUdpSocket } from "../platform/udp-socket.ts";
-import { onCoresOf } from "./cores.ts";
+import { microsecondsPerTick, onCoresOf, serverCoreBusyUs } from "./cores.ts";
 
 export interface ServerUnderLoad {
   readonly port: number;
@@ -19,8 +19,6 @@ export interface Usage {
 }
 
 export const loopback = "127.0.0.1";
-/** USER_HZ, which Linux fixes at 100 for what it shows in /proc. */
-const microsecondsPerTick = 10_000;
 /** proc(5): utime and stime are fields 14 and 15, counted from 1; the name in brackets before them may contain blanks. */
 const userTimeAfterName = 11;
 const bytesPerKibibyte = 1_024;
@@ -32,6 +30,26 @@ export async function startServer(file: URL, kind: string): Promise<ServerUnderL
   const child = fork(fileURLToPath(file), [kind, String(port)], { execPath: program, execArgv: [...args] });
   await Promise.race([once(child, "message"), failure(child)]);
   return { port, usage: () => askUsage(child), stop: () => void child.kill() };
+}
+
+/** What the server and what everybody else had of its core while something was done, as shares of that time. */
+export interface Occupation {
+  readonly cpuUs: number;
+  readonly server: number;
+  readonly others: number;
+}
+
+export async function occupationDuring<T extends { readonly seconds: number }>(
+  server: ServerUnderLoad,
+  work: () => Promise<T>,
+): Promise<readonly [T, Occupation]> {
+  const coreBefore = serverCoreBusyUs();
+  const before = await server.usage();
+  const done = await work();
+  const cpuUs = (await server.usage()).cpuUs - before.cpuUs;
+  const coreUs = serverCoreBusyUs() - coreBefore;
+  const us = done.seconds * 1e6;
+  return [done, { cpuUs, server: cpuUs / us, others: Math.max(0, coreUs - cpuUs) / us }];
 }
 
 /** In the server's process. */

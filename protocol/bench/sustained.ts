@@ -2,7 +2,7 @@
 import { type Figure, rounded } from "./figure.ts";
 import { startLoad } from "./load.ts";
 import type { LoadReport, Target } from "./load-contract.ts";
-import type { ServerUnderLoad } from "./server-under-load.ts";
+import { type Occupation, occupationDuring, type ServerUnderLoad } from "./server-under-load.ts";
 import { slopeOf } from "./statistics.ts";
 
 export interface Endurance {
@@ -21,14 +21,15 @@ const samplesPerMinute = 60;
 const mebibyte = 1_048_576;
 
 /** Requests lost, and how late the answer of the slowest hundredth was. Latency counts from the instant a request was due. */
-export async function pacedFigures({ bench, figure: rate, target, perSecond, seconds }: Endurance): Promise<Figure[]> {
+export async function pacedFigures(server: ServerUnderLoad, endurance: Endurance): Promise<Figure[]> {
+  const { bench, figure: rate, target, perSecond, seconds } = endurance;
   const load = await startLoad();
   try {
     const paced = { kind: "paced", target, perSecond, watchful: true } as const;
     await load.run({ ...paced, ms: Math.min(seconds, warmUpSeconds) * 1_000 });
-    const report = await load.run({ ...paced, ms: seconds * 1_000 });
+    const [report, core] = await occupationDuring(server, () => load.run({ ...paced, ms: seconds * 1_000 }));
     const figure = `${rate} for ${seconds} s`;
-    console.error(`${bench} ${figure}: ${Math.round(perSecond)} a second, ${spread(report)}`);
+    console.error(`${bench} ${figure}: ${Math.round(perSecond)} a second, ${spread(report)}; ${sharesOf(core)}`);
     const rest = { against: null, ratio: null };
     return [
       { bench, figure: `${figure}: lost`, value: report.sent - report.answered, unit: "requests", ...rest },
@@ -52,23 +53,27 @@ export async function memoryFigures(server: ServerUnderLoad, { bench, figure, ta
     const { sent, answered } = await load.run({ kind: "paced", target, perSecond, watchful: false, ms: seconds * 1_000 });
     clearInterval(timer);
     await sampled;
+    await sample();
     if (answered === 0) throw new Error(`the server on port ${target.port} answered nothing`);
     console.error(
       `${bench} RSS: ${samples.length} samples, at most ${rounded(Math.max(...samples))} MB, ${sent - answered} of ${sent} lost`,
     );
-    return rssFigures(bench, figure, samples);
+    return rssFigures({ bench, figure, seconds }, samples);
   } finally {
     clearInterval(timer);
     load.stop();
   }
 }
 
-function rssFigures(bench: string, rate: string, samples: readonly number[]): Figure[] {
+function rssFigures(
+  { bench, figure: rate, seconds }: Pick<Endurance, "bench" | "figure" | "seconds">,
+  samples: readonly number[],
+): Figure[] {
   const mb = (name: string, value: number | undefined, unit = "MB"): Figure[] =>
     value === undefined ? [] : [{ bench, figure: `${name} at ${rate}`, value: rounded(value), unit, against: null, ratio: null }];
   return [
-    ...(samples.length > samplesPerMinute ? mb("RSS after 1 min", samples[samplesPerMinute - 1]) : []),
-    ...mb(`RSS after ${lengthOf(samples.length)}`, samples.at(-1)),
+    ...(seconds > samplesPerMinute ? mb("RSS after 1 min", samples[samplesPerMinute - 1]) : []),
+    ...mb(`RSS after ${lengthOf(seconds)}`, samples.at(-1)),
     ...mb("RSS growth in the second half", slopeOf(samples.slice(Math.floor(samples.length / 2))) * samplesPerMinute, "MB/min"),
   ];
 }
@@ -81,5 +86,13 @@ function spread({ sent, answered, latencyMs, latenessMs, cpuSeconds, seconds }: 
   const shown = (value: number | undefined): number => rounded(value ?? Number.NaN);
   const latency = `p50 ${shown(latencyMs?.p50)}, p99 ${shown(latencyMs?.p99)}, p99.9 ${shown(latencyMs?.p999)}, max ${shown(latencyMs?.max)} ms`;
   const own = `the load's own lateness p99 ${shown(latenessMs?.p99)}, max ${shown(latenessMs?.max)} ms`;
-  return `${answered} of ${sent} answered, ${latency}; ${own}; load ${Math.round((cpuSeconds / seconds) * 100)} % busy`;
+  return `${answered} of ${sent} answered, ${latency}; ${own}; load ${percent(cpuSeconds / seconds)} busy`;
+}
+
+function sharesOf({ server, others }: Occupation): string {
+  return `server ${percent(server)} of its core, others ${percent(others)}`;
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
 }

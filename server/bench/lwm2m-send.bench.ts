@@ -14,7 +14,7 @@ import { type BenchOptions, type Figure, longFromSeconds, rounded } from "@lwm2m
 import { startLoad } from "@lwm2m/protocol/bench/load";
 import type { Target } from "@lwm2m/protocol/bench/load-contract";
 import { registerRequest, sendRequest } from "@lwm2m/protocol/bench/send-request";
-import { foreignServer } from "@lwm2m/protocol/bench/server-under-load";
+import { foreignServer, occupationDuring, type ServerUnderLoad } from "@lwm2m/protocol/bench/server-under-load";
 import { pacedFigures } from "@lwm2m/protocol/bench/sustained";
 
 const name = "lwm2m-send";
@@ -27,15 +27,21 @@ const longestSeconds = 60;
 
 export async function bench({ seconds }: BenchOptions): Promise<Figure[]> {
   if (seconds < longFromSeconds) return [];
+  if (process.platform !== "linux") {
+    console.error(`skipped: ${name} to the whole server (its CPU time is read from /proc)`);
+    return [];
+  }
   const directory = await mkdtemp(join(tmpdir(), "send-bench-"));
   const child = startServer(directory);
   try {
-    const target = targetAt(await coapPortOf(child));
+    const port = await coapPortOf(child);
+    const server = foreignServer(child, port);
+    const target = targetAt(port);
     const measured = Math.min(seconds, longestSeconds);
-    const [figures, perSecond] = await sustained(child, target, measured);
+    const [figures, perSecond] = await sustained(server, target, measured);
     const half = Math.max(1, Math.round(perSecond * pacedShare));
     const paced = { bench: name, figure: "Send stored by the whole server, half as many", target, perSecond: half, seconds: measured };
-    return [...figures, ...(await pacedFigures(paced))];
+    return [...figures, ...(await pacedFigures(server, paced))];
   } finally {
     const exit = child.exitCode === null ? once(child, "exit") : undefined;
     child.kill();
@@ -44,20 +50,19 @@ export async function bench({ seconds }: BenchOptions): Promise<Figure[]> {
   }
 }
 
-async function sustained(child: ChildProcess, target: Target, seconds: number): Promise<readonly [Figure[], number]> {
+async function sustained(server: ServerUnderLoad, target: Target, seconds: number): Promise<readonly [Figure[], number]> {
   const load = await startLoad();
   try {
     await load.run({ kind: "closed", target, ms: seconds * warmUpShare * 1_000 });
-    const before = await cpuUsOf(child, target.port);
-    const { answered, seconds: passed } = await load.run({ kind: "closed", target, ms: seconds * 1_000 });
-    const cpuUs = (await cpuUsOf(child, target.port)) - before;
+    const closed = { kind: "closed", target, ms: seconds * 1_000 } as const;
+    const [{ answered, seconds: passed }, { cpuUs }] = await occupationDuring(server, () => load.run(closed));
     const rest = { bench: name, against: null, ratio: null };
     const perSecond = answered / passed;
-    const figures = [
+    const figures: Figure[] = [
       { ...rest, figure: `Send stored by the whole server, ${devices} devices`, value: rounded(perSecond), unit: "1/s" },
       { ...rest, figure: "whole server's CPU per Send stored", value: rounded(cpuUs / answered), unit: "us" },
     ];
-    return [figures.filter(({ value }) => !Number.isNaN(value)), perSecond];
+    return [figures, perSecond];
   } finally {
     load.stop();
   }
@@ -84,11 +89,6 @@ async function coapPortOf(child: ChildProcess): Promise<number> {
     throw new Error(`the server ended with ${code} before it listened`);
   });
   return Promise.race([listening, ended]);
-}
-
-/** NaN where the system does not tell of other processes. */
-async function cpuUsOf(child: ChildProcess, port: number): Promise<number> {
-  return process.platform === "linux" ? (await foreignServer(child, port).usage()).cpuUs : Number.NaN;
 }
 
 function targetAt(port: number): Target {
