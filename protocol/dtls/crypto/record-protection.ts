@@ -49,7 +49,7 @@ export interface RecordFacts {
  * - No state per connection: keys are set from `KeyPlace` on every call (an EVP_CIPHER_CTX per cipher, made once, is what that needs: key,
  *   nonce and tag length by EVP_CipherInit_ex and EVP_CIPHER_CTX_ctrl, then EVP_CipherUpdate for length, additional data and text).
  * - Raw addresses only for the time of one call; lengths are checked here before they cross into native code, because there nobody does.
- * - A self-test against the vectors of `record-protection.test.ts` when it is made, and absence (undefined) instead of a failure when
+ * - A self-test against `protectionVectors` when it is made, and absence (undefined) instead of a failure when
  *   it cannot load: the caller then takes the `node:crypto` one.
  */
 export interface RecordProtection {
