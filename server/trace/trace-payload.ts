@@ -11,6 +11,7 @@ import { Lwm2mFormatError } from "@lwm2m/protocol/lwm2m/format-error";
 import { toJsonValue } from "@lwm2m/protocol/lwm2m/json-value";
 import { findPath, formatPath, type Lwm2mPath } from "@lwm2m/protocol/lwm2m/path";
 import { decodePayload } from "@lwm2m/protocol/lwm2m/payload";
+import type { DecodeContext } from "@lwm2m/protocol/lwm2m/payload-contract";
 import type { PathValue } from "@lwm2m/protocol/lwm2m/value";
 import type { DeviceModel } from "../registration/device-model.ts";
 import type { Json } from "../storage/collection.ts";
@@ -67,7 +68,7 @@ function isPart(view: MessageView): boolean {
   return block !== undefined && (block.more || block.number > 0);
 }
 
-/** Undefined: nothing the object model can read. */
+/** Undefined: nothing the object model can read. An answer about another object than was asked for is read as what it says. */
 function findValues(
   payload: Uint8Array,
   format: number | undefined,
@@ -78,8 +79,14 @@ function findValues(
   if (format === undefined) return undefined;
   const path = exchange === undefined ? undefined : findTarget(exchange, rootPath);
   const root = rootPath === "" ? {} : { rootPath: `/${rootPath}` };
+  const whole: DecodeContext = { ...root, typeOf: model.typeOf, nowMs };
+  const below = path === undefined ? undefined : findDecoded(format, payload, { ...whole, path });
+  return below ?? findDecoded(format, payload, whole);
+}
+
+function findDecoded(format: number, payload: Uint8Array, context: DecodeContext): readonly PathValue[] | undefined {
   try {
-    return decodePayload(format, payload, { ...(path === undefined ? {} : { path }), ...root, typeOf: model.typeOf, nowMs });
+    return decodePayload(format, payload, context);
   } catch (error) {
     if (error instanceof Lwm2mFormatError) return undefined;
     throw error;
