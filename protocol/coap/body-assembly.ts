@@ -47,6 +47,13 @@ export class BodyAssemblies {
     this.#budget = budget;
   }
 
+  /** Bodies under assembly. */
+  get size(): number {
+    let size = 0;
+    for (const assemblies of this.#byPeer.values()) size += assemblies.size;
+    return size;
+  }
+
   /** `key`: method, path, query and Request-Tag of the request. */
   accept(record: PeerRecord, key: string, arriving: ArrivingBlock): AssemblyStep {
     const { block, payload } = arriving;

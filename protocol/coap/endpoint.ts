@@ -14,6 +14,7 @@ import type { HandlerAbilities, OutgoingRequest, Peer, RequestControl, RequestHa
 import { MessageLayer } from "./message-layer.ts";
 import type { TraceTap } from "./message-layer-contract.ts";
 import type { HeldObservation, ObservationKey, ObservationListener, ObserveOutcome } from "./observation.ts";
+import type { Occupancy } from "./occupancy.ts";
 import { defaultParameters, type TransmissionParameters } from "./parameters.ts";
 import { noIdentity } from "./peer-table.ts";
 import { type FlowContext, RequestFlow } from "./request-flow.ts";
@@ -40,11 +41,16 @@ export interface EndpointSettings {
   readonly counters?: CoapCounters;
 }
 
-export function openCoapEndpoint(settings: EndpointSettings): CoapEndpoint {
+export interface MeasuredEndpoint extends CoapEndpoint {
+  /** Looks at every peer: for metrics and tests, not for the path of a datagram. */
+  occupancy(): Occupancy;
+}
+
+export function openCoapEndpoint(settings: EndpointSettings): MeasuredEndpoint {
   return new Endpoint(settings);
 }
 
-class Endpoint implements CoapEndpoint {
+class Endpoint implements MeasuredEndpoint {
   readonly #layer: MessageLayer;
   readonly #served: ServedRequests;
   readonly #context: FlowContext;
@@ -121,6 +127,17 @@ class Endpoint implements CoapEndpoint {
 
   tap(onTrace: TraceTap | undefined): void {
     this.#layer.onTrace = onTrace;
+  }
+
+  occupancy(): Occupancy {
+    return {
+      ...this.#served.occupancy(),
+      peers: this.#layer.knownPeers,
+      busyPeers: this.#layer.countBusyPeers(),
+      ownRequests: this.#context.open.size,
+      heldObservations: this.#relations.size,
+      tokens: this.#context.tokens.size,
+    };
   }
 
   async close(): Promise<void> {

@@ -25,6 +25,10 @@ export class KeptResponses {
     this.#budget = budget;
   }
 
+  get size(): number {
+    return this.#kept.size;
+  }
+
   /** Replaces what was kept under the same key; not kept when memory for bodies is short, and later blocks then get 4.08. */
   keep(record: PeerRecord, key: string, response: OutgoingResponse): void {
     const fullKey = `${record.key} ${key}`;

@@ -79,6 +79,10 @@ export class MessageLayer {
     return this.#closed;
   }
 
+  countBusyPeers(): number {
+    return this.#peers.countBusy();
+  }
+
   get knownPeers(): number {
     return this.#peers.size;
   }

@@ -86,6 +86,13 @@ export class PeerTable {
     return this.#records.size;
   }
 
+  /** Peers with something under way; looks at every one. */
+  countBusy(): number {
+    let busy = 0;
+    for (const record of this.#records.values()) if (record.busy) busy++;
+    return busy;
+  }
+
   /** The record of an address, made if there is none; `idleBefore` is when a peer must have been heard from to be kept for sure. */
   at(address: SocketAddress, now: number, idleBefore: number): PeerRecord {
     const key = address.association === undefined ? peerKeyOf(address) : address.association.key;

@@ -121,6 +121,12 @@ export class ServedObservations {
     this.#layer = layer;
   }
 
+  get size(): number {
+    let size = 0;
+    for (const relations of this.#byPeer.values()) size += relations.size;
+    return size;
+  }
+
   /** The relation a response grants, replacing an older one of the same token (RFC 7641 §4.1); undefined when it grants none. */
   findGrant(
     record: PeerRecord,

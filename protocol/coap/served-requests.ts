@@ -14,6 +14,7 @@ import type { HandlerAbilities, IncomingRequest, OutgoingResponse, RequestHandle
 import type { MessageLayer } from "./message-layer.ts";
 import type { Receipt } from "./message-layer-contract.ts";
 import { MessageType, type MessageView } from "./message-view.ts";
+import type { ServedOccupancy } from "./occupancy.ts";
 import { describeOption } from "./options.ts";
 import type { PeerRecord } from "./peer-table.ts";
 import { findPrecondition, isUnwanted, readRequestFields } from "./request-fields.ts";
@@ -30,6 +31,7 @@ const highestMethod = Method.ipatch;
 export class ServedRequests {
   readonly #layer: MessageLayer;
   readonly #challenge: Challenge | undefined;
+  readonly #budget: ByteBudget;
   readonly #assemblies: BodyAssemblies;
   readonly #kept: KeptResponses;
   readonly observations: ServedObservations;
@@ -40,10 +42,20 @@ export class ServedRequests {
   constructor(layer: MessageLayer, challenge: Challenge | undefined) {
     this.#layer = layer;
     this.#challenge = challenge;
-    const budget = new ByteBudget(layer.limits.bodyBytes);
-    this.#assemblies = new BodyAssemblies(layer, budget);
-    this.#kept = new KeptResponses(layer, budget);
+    this.#budget = new ByteBudget(layer.limits.bodyBytes);
+    this.#assemblies = new BodyAssemblies(layer, this.#budget);
+    this.#kept = new KeptResponses(layer, this.#budget);
     this.observations = new ServedObservations(layer);
+  }
+
+  occupancy(): ServedOccupancy {
+    return {
+      servedRequests: this.#thinking,
+      servedObservations: this.observations.size,
+      assemblies: this.#assemblies.size,
+      keptResponses: this.#kept.size,
+      bodyBytes: this.#budget.used,
+    };
   }
 
   handle(handler: RequestHandler, abilities: HandlerAbilities): void {

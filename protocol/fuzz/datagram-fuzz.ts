@@ -5,14 +5,15 @@
  */
 import { Method, ResponseCode } from "../coap/codes.ts";
 import { type CoapCounters, createCoapCounters } from "../coap/counters.ts";
-import { openCoapEndpoint } from "../coap/endpoint.ts";
-import type { CoapEndpoint } from "../coap/endpoint-contract.ts";
+import { type MeasuredEndpoint, openCoapEndpoint } from "../coap/endpoint.ts";
 import type { IncomingRequest, OutgoingResponse, Peer, ServedObservation } from "../coap/message.ts";
 import type { HeldObservation } from "../coap/observation.ts";
+import type { Occupancy } from "../coap/occupancy.ts";
 import type { DatagramSocket } from "../ports/datagram-socket.ts";
 import { MemoryNetwork } from "../testing/memory-network.ts";
 import { type SeededRandom, seededRandom } from "../testing/seeded-random.ts";
 import { VirtualClock } from "../testing/virtual-clock.ts";
+import { mostOf, whatStays } from "./occupancy.ts";
 
 export interface FuzzReport {
   readonly datagrams: number;
@@ -23,6 +24,8 @@ export interface FuzzReport {
   readonly ownRequests: number;
   readonly notifications: number;
   readonly neighbourRequests: number;
+  /** The most that was held at once, at the end of a round. */
+  readonly most: Occupancy;
 }
 
 /** Requests, responses, blocks, notifications, empty messages, options of later RFCs: what mutations start from. */
@@ -87,6 +90,10 @@ const headBytes = 4;
 const longestBodyBytes = 4_000;
 /** Relations held at attackers; beyond it the oldest is forgotten. */
 const mostHeld = 100;
+/** Relations attackers hold at the endpoint; as many as they may would take half a million datagrams to be reached. */
+const mostRelations = 1_000;
+/** Longer than an answer is piggybacked. */
+const slowHandlerMs = 2_500;
 
 /** Throws with the seed and the round in the message; `onRound` is told how many datagrams are through. */
 export async function fuzzEndpoint(datagrams: number, seed: number, onRound: (sent: number) => void = () => {}): Promise<FuzzReport> {
@@ -110,8 +117,8 @@ class FuzzWorld {
   readonly #network: MemoryNetwork;
   readonly #random: SeededRandom;
   readonly #counters = createCoapCounters();
-  readonly #endpoint: CoapEndpoint;
-  readonly #neighbour: CoapEndpoint;
+  readonly #endpoint: MeasuredEndpoint;
+  readonly #neighbour: MeasuredEndpoint;
   readonly #attackers: DatagramSocket[];
   readonly #relations = new Set<ServedObservation>();
   readonly #bugs: unknown[] = [];
@@ -121,6 +128,7 @@ class FuzzWorld {
   #ownRequestsBegun = 0;
   #ownRequestsEnded = 0;
   #notifications = 0;
+  #most: Occupancy;
   /** Header and token of our latest requests, and whom they went to. */
   readonly #heads: { readonly attacker: DatagramSocket; readonly bytes: Uint8Array }[] = [];
   readonly #held: HeldObservation[] = [];
@@ -130,6 +138,7 @@ class FuzzWorld {
     this.#network = new MemoryNetwork(this.#clock, seededRandom(seed + 1));
     this.#endpoint = this.#open(serverAddress, seed + 2, this.#counters);
     this.#endpoint.handle((request) => this.#serve(request), { preconditions: true });
+    this.#most = this.#endpoint.occupancy();
     this.#neighbour = this.#open(neighbourAddress, seed + 3, createCoapCounters());
     this.#attackers = Array.from({ length: attackers }, (_, i) => this.#network.socket({ address: `10.1.0.${i + 1}`, port: 40_000 }));
     for (const attacker of this.#attackers) attacker.onDatagram((bytes) => this.#answer(attacker, bytes));
@@ -167,8 +176,15 @@ class FuzzWorld {
     const path = [`n${this.#random.integer(100)}`];
     const served = await this.#clock.until(this.#neighbour.request(this.#neighbour.peerAt(serverAddress), { method: Method.get, path }));
     this.#neighbourRequests++;
+    this.#most = mostOf(this.#most, this.#endpoint.occupancy());
     if (!served.ok || served.facts.datagramsSent !== 1) throw new Error(`the neighbour was not served: ${JSON.stringify(served)}`);
     if (this.#bugs.length > 0) throw new Error(`reported: ${String(this.#bugs[0])}`, { cause: this.#bugs[0] });
+    for (const relation of this.#relations) {
+      if (this.#relations.size <= mostRelations) break;
+      relation.close();
+      // A relation closed by us is told of to nobody.
+      this.#relations.delete(relation);
+    }
     // Some relations get a notification, so that their acknowledgements, resets and give-ups are part of it.
     for (const relation of this.#relations) {
       if (this.#random.fraction() < 0.05) await this.#notify(relation);
@@ -180,7 +196,10 @@ class FuzzWorld {
   /** Lets every deadline pass and looks for what stayed. */
   async end(): Promise<Omit<FuzzReport, "datagrams">> {
     for (const relation of [...this.#relations]) relation.close();
+    for (const held of this.#held.splice(0)) await held.cancel("passive");
     await this.#clock.advance(quietMs);
+    const stays = whatStays(this.#endpoint.occupancy(), attackers + 1);
+    if (stays.length > 0) throw new Error(`an hour later there is still: ${stays.join(", ")}`);
     const left = this.#clock.pendingTimers();
     if (left > 0) throw new Error(`${left} timers are left an hour later`);
     await this.#endpoint.close();
@@ -196,6 +215,7 @@ class FuzzWorld {
       ownRequests: this.#ownRequestsEnded,
       requestsHandled: this.#requestsHandled,
       neighbourRequests: this.#neighbourRequests,
+      most: this.#most,
     };
   }
 
@@ -238,7 +258,7 @@ class FuzzWorld {
     attacker.send(message, serverAddress);
   }
 
-  #open(address: typeof serverAddress, seed: number, counters: CoapCounters): CoapEndpoint {
+  #open(address: typeof serverAddress, seed: number, counters: CoapCounters): MeasuredEndpoint {
     return openCoapEndpoint({
       socket: this.#network.socket(address),
       clock: this.#clock,
@@ -259,7 +279,10 @@ class FuzzWorld {
         relation.onEnd(() => this.#relations.delete(relation));
       },
     };
-    return request.payload.length % 2 === 0 ? response : Promise.resolve(response);
+    // The neighbour sends no payload and is answered at once.
+    if (request.payload.length % 2 === 0) return response;
+    if (request.payload.length % 4 === 1) return Promise.resolve(response);
+    return new Promise((resolve) => this.#clock.after(slowHandlerMs, () => resolve(response)));
   }
 
   /** Not awaited beyond its sending: the peer is an attacker and rarely acknowledges. */
