@@ -17,7 +17,7 @@ export interface OperationPlan {
   readonly body?: PlanBody;
   /** What a success writes. */
   readonly written: readonly PathValue[];
-  /** What a success removes. */
+  /** What a success removes, unless it is written. */
   readonly removed: readonly Lwm2mPath[];
   /** The same in plain operations, for a device that takes no composite ones; only where it comes to the same. */
   readonly oneByOne?: readonly OperationPlan[];

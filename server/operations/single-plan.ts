@@ -95,7 +95,9 @@ function planWrite(request: OperationRequest, path: Lwm2mPath, target: PlanTarge
   const method = creating || update ? Method.post : Method.put;
   const written = creating && request.instanceId === undefined ? [] : values;
   const outgoing: OutgoingRequest = { method, path: uriPath(target, addressed), ...encoding };
-  return { ok: true, plan: { paths: [path], request: outgoing, body, written, removed: [] } };
+  // Replaced as a whole: what the value does not name is gone (LwM2M Core 1.1 §6.3.3). Of an instance the rest stays, where it is read-only.
+  const removed = level === "resource" && !update ? [path] : [];
+  return { ok: true, plan: { paths: [path], request: outgoing, body, written, removed } };
 }
 
 function valuesBody(values: readonly PathValue[], path: Lwm2mPath, target: PlanTarget, model: DeviceModel): PlanBody {
