@@ -246,3 +246,32 @@ test("COAP_HOST=:: hears devices of both families; a device has one address, dot
   }
   assertNoFaults();
 });
+
+test("COAP_TRACE=all: a bootstrap session is shown without the keys it hands out", async (t) => {
+  const { app, ask, assertNoFaults } = await anApp(t, await aDirectory(t), { COAP_TRACE: "all" });
+  const secretKey = Buffer.from("a-key-of-the-device").toString("base64");
+  const account = { serverUri: "coaps://192.0.2.7:5684", mode: "psk", identity: "id-of-dev-9", secretKey, shortServerId: 1, instanceId: 1 };
+  const config = { security: [account], servers: [{ shortServerId: 1, lifetimeSeconds: 300, binding: "U", instanceId: 0 }] };
+  assert.equal((await ask("/bootstrap/configs/dev-9", { method: "PUT", ...json(config) })).status, 201);
+  let finish = (): void => {};
+  const finished = new Promise<void>((resolve) => {
+    finish = resolve;
+  });
+  const send = await aDevice(t, app.bootstrapCoapPort, ({ method, path }) => {
+    if (path[0] === "bs") finish();
+    return { code: method === Method.delete ? ResponseCode.deleted : ResponseCode.changed };
+  });
+  assert.equal((await send({ method: Method.post, path: ["bs"], query: ["ep=dev-9"] })).code, ResponseCode.changed);
+  await finished;
+  const trace = await bodyOf(await ask("/devices/dev-9/trace"));
+  const items = trace["items"];
+  assert.ok(Array.isArray(items));
+  const shown = JSON.stringify(items);
+  assert.match(shown, /"door":"bootstrap-coap"/);
+  assert.match(shown, /"path":"\/0\/1\/5","name":"[^"]*","type":"opaque","hidden":/);
+  assert.match(shown, /"path":"\/1\/0\/1","name":"[^"]*","type":"integer","value":300/);
+  for (const secret of [secretKey, "a-key-of-the-device", Buffer.from("a-key-of").toString("hex"), "id-of-dev-9"]) {
+    assert.equal(shown.includes(secret), false, secret);
+  }
+  assertNoFaults();
+});
