@@ -3,7 +3,6 @@
  * can be lost, doubled, delayed or replaced. Records of epoch 1 travel in the clear here and count as opened when both sides derived
  * the same keys: protection is the record layer's, and tested there.
  */
-import type { Timer } from "../../ports/clock.ts";
 import type { SocketAddress } from "../../ports/datagram-socket.ts";
 import { seededRandom } from "../../testing/seeded-random.ts";
 import { VirtualClock } from "../../testing/virtual-clock.ts";
@@ -58,6 +57,8 @@ export interface WorldWish {
   /** Records of epoch 1 that come before there are keys; default kept for later, as the endpoint does. */
   readonly earlyRecords?: "kept" | "dropped";
   readonly seed?: number;
+  /** In [0, 1): how late the timers are within their jitter; by chance unless told. */
+  readonly jitter?: number;
 }
 
 const clientAddress: SocketAddress = { address: "10.0.0.2", port: 40_000 };
@@ -79,7 +80,9 @@ export class HandshakeWorld {
 
   constructor(wish: WorldWish) {
     this.#wish = wish;
-    this.#random = seededRandom(wish.seed ?? 1);
+    const random = seededRandom(wish.seed ?? 1);
+    const { jitter } = wish;
+    this.#random = jitter === undefined ? random : { ...random, fraction: () => jitter };
     this.#door = new FrontDoor(this.#random.bytes(32));
   }
 
