@@ -1,10 +1,11 @@
 /**
  * One TLV entry as bytes: type, identifier, length, value (LwM2M Core 1.1 §7.4.5, table 7.4.5.-1).
  *
- * On the path of every payload: one reader walks all levels, because a view of each value costs more than reading it.
+ * On the path of every payload: one reader walks all levels, because a view of each value costs more than reading it, and one
+ * writer writes them from the last to the first, because a length is known only when its value is written.
  */
+import type { BackwardWriter } from "../bytes/backward-writer.ts";
 import { ByteReader } from "../bytes/byte-reader.ts";
-import type { ByteWriter } from "../bytes/byte-writer.ts";
 import { Lwm2mFormatError } from "./format-error.ts";
 import { maxIdentifier } from "./path.ts";
 
@@ -41,15 +42,14 @@ export function readTlvEntry(reader: ByteReader, end: number): TlvEntry {
   return { kind: kindOf(type), id, end: reader.position + length };
 }
 
-export function writeTlvEntry(writer: ByteWriter, kind: TlvKind, id: number, value: Uint8Array): void {
-  if (value.length > maxLength) throw new Lwm2mFormatError("limit", `TLV value of ${value.length} bytes, at most ${maxLength}`);
+/** Puts the head in front of the last `length` bytes written, which are the value of the entry. */
+export function writeTlvHead(writer: BackwardWriter, kind: TlvKind, id: number, length: number): void {
+  if (length > maxLength) throw new Lwm2mFormatError("limit", `TLV value of ${length} bytes, at most ${maxLength}`);
+  writeLength(writer, length);
   const wideId = id > 0xff;
-  const type = (kind << 6) | (wideId ? wideIdentifierBit : 0) | lengthBits(value.length);
-  writer.u8(type);
   if (wideId) writer.u16(id);
   else writer.u8(id);
-  writeLength(writer, value.length);
-  writer.bytes(value);
+  writer.u8((kind << 6) | (wideId ? wideIdentifierBit : 0) | lengthBits(length));
 }
 
 export function tlvKindName(kind: TlvKind): string {
@@ -89,7 +89,7 @@ function lengthBits(length: number): number {
   return (length <= 0xffff ? 2 : 3) << 3;
 }
 
-function writeLength(writer: ByteWriter, length: number): void {
+function writeLength(writer: BackwardWriter, length: number): void {
   if (length <= maxShortLength) return;
   if (length <= 0xff) writer.u8(length);
   else if (length <= 0xffff) writer.u16(length);

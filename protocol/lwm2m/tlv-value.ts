@@ -1,12 +1,10 @@
 /** Resource values inside TLV entries (LwM2M Core 1.1 appendix C, column TLV). */
+import type { BackwardWriter } from "../bytes/backward-writer.ts";
 import type { ByteReader } from "../bytes/byte-reader.ts";
-import { ByteWriter } from "../bytes/byte-writer.ts";
 import { Lwm2mFormatError } from "./format-error.ts";
 import { requireBounds } from "./scalar.ts";
 import { type ToleranceSwitch, tolerate } from "./tolerance.ts";
 import type { ResourceType, ResourceValue } from "./value.ts";
-
-const utf8 = new TextEncoder();
 
 /** Two identifiers of 16 bits. */
 const linkBytes = 4;
@@ -37,28 +35,33 @@ export function readTlvValue(reader: ByteReader, length: number, type: ResourceT
   }
 }
 
-export function tlvValueBytes(value: ResourceValue): Uint8Array {
+export function writeTlvValue(writer: BackwardWriter, value: ResourceValue): void {
   switch (value.type) {
     case "string":
     case "corelnk":
-      return utf8.encode(value.value);
+      writer.text(value.value);
+      return;
     case "integer":
     case "time":
-      return signedBytes(requireBounds(value.value, value.type));
+      writeSigned(writer, value.value, value.type);
+      return;
     case "unsigned":
-      return unsignedBytes(requireBounds(value.value, value.type));
+      writeUnsigned(writer, value.value);
+      return;
     case "float":
-      return floatBytes(value.value);
+      // Single precision where it loses nothing.
+      if (Object.is(Math.fround(value.value), value.value)) writer.f32(value.value);
+      else writer.f64(value.value);
+      return;
     case "boolean":
-      return Uint8Array.of(value.value ? 1 : 0);
+      writer.u8(value.value ? 1 : 0);
+      return;
     case "opaque":
-      return value.value;
-    case "objlnk": {
-      const writer = new ByteWriter(4);
-      writer.u16(value.value.objectId);
+      writer.bytes(value.value);
+      return;
+    case "objlnk":
       writer.u16(value.value.instanceId);
-      return writer.toBytes();
-    }
+      writer.u16(value.value.objectId);
   }
 }
 
@@ -101,28 +104,19 @@ function wrongLength(type: ResourceType, lengths: string, length: number): Lwm2m
   return new Lwm2mFormatError("value", `expected ${type} in ${lengths} bytes, got ${length}`);
 }
 
-function signedBytes(value: bigint): Uint8Array {
-  const writer = new ByteWriter(8);
-  if (BigInt.asIntN(8, value) === value) writer.i8(Number(value));
-  else if (BigInt.asIntN(16, value) === value) writer.i16(Number(value));
-  else if (BigInt.asIntN(32, value) === value) writer.i32(Number(value));
-  else writer.i64(value);
-  return writer.toBytes();
+/** The shortest of 1, 2, 4 and 8 bytes that holds it. */
+function writeSigned(writer: BackwardWriter, value: bigint, type: "integer" | "time"): void {
+  const number = Number(value);
+  if (number >= -0x80 && number <= 0x7f) writer.u8(number);
+  else if (number >= -0x8000 && number <= 0x7fff) writer.u16(number);
+  else if (number >= -0x80000000 && number <= 0x7fffffff) writer.u32(number);
+  else writer.u64(requireBounds(value, type));
 }
 
-function unsignedBytes(value: bigint): Uint8Array {
-  const writer = new ByteWriter(8);
-  if (value <= 0xffn) writer.u8(Number(value));
-  else if (value <= 0xffffn) writer.u16(Number(value));
-  else if (value <= 0xffffffffn) writer.u32(Number(value));
+function writeUnsigned(writer: BackwardWriter, value: bigint): void {
+  const number = Number(requireBounds(value, "unsigned"));
+  if (number <= 0xff) writer.u8(number);
+  else if (number <= 0xffff) writer.u16(number);
+  else if (number <= 0xffffffff) writer.u32(number);
   else writer.u64(value);
-  return writer.toBytes();
-}
-
-/** Single precision where it loses nothing. */
-function floatBytes(value: number): Uint8Array {
-  const writer = new ByteWriter(8);
-  if (Object.is(Math.fround(value), value)) writer.f32(value);
-  else writer.f64(value);
-  return writer.toBytes();
 }

@@ -5,13 +5,13 @@
  *   object instance > multiple resource > resource instance
  */
 import type { ByteReader } from "../bytes/byte-reader.ts";
-import { ByteWriter } from "../bytes/byte-writer.ts";
 import { Lwm2mFormatError } from "./format-error.ts";
 import { assertRecordCount, assertUnder, reportUnreadable, resourceAt, typeAt, valuePath } from "./node.ts";
 import { formatPath, type Lwm2mPath, levelOf } from "./path.ts";
-import { type DecodeContext, type EncodeContext, unassignedInstanceId } from "./payload-contract.ts";
-import { readTlvEntry, type TlvEntry, TlvKind, tlvKindName, tlvReader, writeTlvEntry } from "./tlv-entry.ts";
-import { readTlvValue, tlvValueBytes } from "./tlv-value.ts";
+import type { DecodeContext, EncodeContext } from "./payload-contract.ts";
+import { readTlvEntry, type TlvEntry, TlvKind, tlvKindName, tlvReader } from "./tlv-entry.ts";
+import { readTlvValue } from "./tlv-value.ts";
+import { writeTlv } from "./tlv-writer.ts";
 import { tolerate } from "./tolerance.ts";
 import type { PathValue, ResourceType } from "./value.ts";
 
@@ -30,19 +30,7 @@ export function encodeTlv(values: readonly PathValue[], context: EncodeContext):
   const { path } = context;
   if (path === undefined) throw new Lwm2mFormatError("path", "TLV carries no absolute path");
   assertUnder(path, values);
-  const writer = new ByteWriter();
-  switch (levelOf(path)) {
-    case "object":
-      writeInstances(writer, values);
-      break;
-    case "instance":
-    case "resource":
-      writeResources(writer, values);
-      break;
-    case "resourceInstance":
-      writeResourceInstances(writer, values);
-  }
-  return writer.toBytes();
+  return writeTlv(values, levelOf(path));
 }
 
 interface Decoding {
@@ -190,53 +178,4 @@ class SeenEntries {
 
 function misplaced(entry: TlvEntry, path: Lwm2mPath): Lwm2mFormatError {
   return new Lwm2mFormatError("tlv", `${tlvKindName(entry.kind)} ${entry.id} does not belong under ${formatPath(path)}`);
-}
-
-function writeInstances(writer: ByteWriter, values: readonly PathValue[]): void {
-  for (const [instanceId, nodes] of grouped(values, "instanceId")) {
-    // Without an identifier the client assigns one: the resources stand alone (LwM2M Core 1.1 §6.3.5).
-    if (instanceId === unassignedInstanceId) writeResources(writer, nodes);
-    else writeTlvEntry(writer, TlvKind.objectInstance, instanceId, written(writeResources, nodes));
-  }
-}
-
-function writeResources(writer: ByteWriter, values: readonly PathValue[]): void {
-  const present = values.filter((node) => node.path.resourceId !== undefined);
-  for (const [resourceId, nodes] of grouped(present, "resourceId")) {
-    const [first] = nodes;
-    if (nodes.length === 1 && first?.value !== undefined && first.path.resourceInstanceId === undefined) {
-      writeTlvEntry(writer, TlvKind.resource, resourceId, tlvValueBytes(first.value));
-    } else {
-      writeTlvEntry(writer, TlvKind.multipleResource, resourceId, written(writeResourceInstances, nodes));
-    }
-  }
-}
-
-/** A node without a value is the empty multi-instance resource itself and writes nothing. */
-function writeResourceInstances(writer: ByteWriter, values: readonly PathValue[]): void {
-  const present = values.filter((node) => node.value !== undefined);
-  for (const [instanceId, nodes] of grouped(present, "resourceInstanceId")) {
-    const [node] = nodes;
-    if (node?.value === undefined || nodes.length > 1) throw new Lwm2mFormatError("value", "TLV carries one value a resource instance");
-    writeTlvEntry(writer, TlvKind.resourceInstance, instanceId, tlvValueBytes(node.value));
-  }
-}
-
-function written(write: (writer: ByteWriter, values: readonly PathValue[]) => void, values: readonly PathValue[]): Uint8Array {
-  const writer = new ByteWriter();
-  write(writer, values);
-  return writer.toBytes();
-}
-
-/** By identifier at one level, in order of first appearance; throws `value` for a node that ends above it. */
-function grouped(values: readonly PathValue[], level: "instanceId" | "resourceId" | "resourceInstanceId"): Map<number, PathValue[]> {
-  const groups = new Map<number, PathValue[]>();
-  for (const node of values) {
-    const id = node.path[level];
-    if (id === undefined) throw new Lwm2mFormatError("value", `${formatPath(node.path)} has a value but no ${level}`);
-    const group = groups.get(id);
-    if (group === undefined) groups.set(id, [node]);
-    else group.push(node);
-  }
-  return groups;
 }
