@@ -295,6 +295,36 @@ test("RFC 7959 §2.9.3, §2.9.2: 4.13 with a smaller block starts again in that 
   await world.end();
 });
 
+test("RFC 7959 §2.9.3: 4.13 that names no block size is tried again in smaller blocks, down to 64 bytes; with a Size1 below the body it is final", async () => {
+  const world = openWorld();
+  const endpoint = world.endpoint();
+  const peer = world.scripted();
+  const run = (length: number): (() => RequestOutcome | undefined) =>
+    watch(endpoint.request(endpoint.peerAt(deviceAddress), { method: Method.put, path: ["a"], payload: new Uint8Array(length) }));
+  const outcome = run(1_000);
+  let [request = ""] = await peer.listen();
+  [request = ""] = await peer.ask(answerTo(request, "8d", ""));
+  // Block1 0, more, 128 bytes: 0b; Size1 1,000.
+  assert.ok(request.includes("b161d1030bd21403e8ff"), request);
+  [request = ""] = await peer.ask(answerTo(request, "8d", ""));
+  assert.ok(request.includes("b161d1030ad21403e8ff"), request);
+  assert.deepEqual(await peer.ask(answerTo(request, "8d", "")), []);
+  const ended = outcome();
+  assert.equal(ended?.ok && ended.response.code, ResponseCode.requestEntityTooLarge);
+
+  const tooLarge = run(1_000);
+  [request = ""] = await peer.listen();
+  // Size1 512.
+  assert.deepEqual(await peer.ask(answerTo(request, "8d", "d22f0200")), []);
+  assert.equal(tooLarge()?.ok, true);
+
+  const tiny = run(20);
+  [request = ""] = await peer.listen();
+  assert.deepEqual(await peer.ask(answerTo(request, "8d", "")), []);
+  assert.equal(tiny()?.ok, true);
+  await world.end();
+});
+
 test("RFC 7959 §2.3: success before the whole body went out is no success", async () => {
   const world = openWorld();
   const endpoint = world.endpoint(serverAddress, { parameters: { ...defaultParameters, blockSizeBytes: 64 } });

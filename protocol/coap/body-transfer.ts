@@ -1,10 +1,10 @@
 /** Request and response bodies of any size over a flow: the client side of block-wise transfer (RFC 7959 §2.4–2.7). */
-import { type Block, blockOffset, encodeBlock, highestBlockNumber, largestBlockBytes } from "./block-option.ts";
+import { type Block, blockOffset, blockSizeWithin, encodeBlock, highestBlockNumber, largestBlockBytes } from "./block-option.ts";
 import { joined } from "./body-assembly.ts";
 import type { ExchangeEnd } from "./client-exchange.ts";
 import { isSuccess, Method, ResponseCode } from "./codes.ts";
 import type { CoapOption, OutgoingRequest } from "./message.ts";
-import { encodeUint, OptionNumber } from "./options.ts";
+import { decodeUint, encodeUint, OptionNumber } from "./options.ts";
 import type { FlowMessage, RequestFlow } from "./request-flow.ts";
 import type { ReceivedResponse } from "./response-fields.ts";
 
@@ -12,6 +12,8 @@ const encoder = new TextEncoder();
 const nothing = new Uint8Array(0);
 /** How often in a row one block of a transfer is sent again to a peer that says "later" (4.29, 5.03 with Max-Age). */
 const mostPostponements = 4;
+/** The smallest block tried on a peer that named no size. */
+const smallestGuessBytes = 64;
 
 /** What is asked besides the caller's request; `observe` stands only in the messages that carry the request body. */
 export interface TransferVariant {
@@ -52,7 +54,7 @@ async function sendBody(flow: RequestFlow, variant: TransferVariant, extras: rea
   const sizeBytes = flow.parameters.blockSizeBytes;
   if (payload.length > sizeBytes) return sendBlocks(flow, variant, extras, sizeBytes);
   const end = await flow.exchange(bodyMessage(flow, variant, extras, payload));
-  const smaller = end.kind === "response" ? smallerBlockBytes(end.response, payload.length) : undefined;
+  const smaller = end.kind === "response" ? smallerBlockBytes(end.response, payload.length, payload.length) : undefined;
   return smaller === undefined ? end : sendBlocks(flow, variant, extras, smaller);
 }
 
@@ -60,7 +62,7 @@ async function sendBody(flow: RequestFlow, variant: TransferVariant, extras: rea
  * RFC 7959 §2.5:
  *
  *   sending --2.31--> sending the next (smaller, if the answer's block is)
- *   sending --4.13 with a smaller block--> from the start in that size     sending --4.08--> from the start, once
+ *   sending --4.13 with a smaller block, or without any at the start--> from the start in a smaller size     sending --4.08--> from the start, once
  *   sending --4.29, 5.03 with Max-Age, in mid-transfer--> the same block when the time is over
  *   sending --anything else--> ended
  */
@@ -84,7 +86,8 @@ async function sendBlocks(
     const end = await flow.exchange(bodyMessage(flow, variant, options, payload.subarray(offset, offset + sizeBytes)));
     if (end.kind === "failed") return end;
     const { response } = end;
-    const smaller = smallerBlockBytes(response, sizeBytes);
+    // In mid-transfer only a size that is named: a device that took blocks of this one has no room for more of them.
+    const smaller = offset > 0 && response.block1 === undefined ? undefined : smallerBlockBytes(response, sizeBytes, payload.length);
     if (offset > 0 && flow.isPostponed(response) && postponed < mostPostponements) {
       postponed++;
     } else if (smaller !== undefined) {
@@ -111,10 +114,15 @@ async function sendBlocks(
   }
 }
 
-/** 4.13 with a smaller block size asks for smaller blocks; without it the body is simply too large (RFC 7959 §2.9.3). */
-function smallerBlockBytes(response: ReceivedResponse, sizeBytes: number): number | undefined {
-  const offered = response.block1?.sizeBytes;
-  if (response.code !== ResponseCode.requestEntityTooLarge || offered === undefined) return undefined;
+/**
+ * The block size to start over with after a 4.13 (RFC 7959 §2.9.3): the smaller one it names. Small stacks name none: they get a
+ * quarter, down to 64 bytes, unless Size1 says that the body itself is too large. Undefined: it is the caller's answer.
+ */
+function smallerBlockBytes(response: ReceivedResponse, sizeBytes: number, bodyBytes: number): number | undefined {
+  if (response.code !== ResponseCode.requestEntityTooLarge) return undefined;
+  const limit = response.options.find(({ number }) => number === OptionNumber.size1);
+  if (response.block1 === undefined && limit !== undefined && decodeUint(limit.value) < bodyBytes) return undefined;
+  const offered = response.block1?.sizeBytes ?? Math.max(blockSizeWithin(sizeBytes / 4), smallestGuessBytes);
   return offered < sizeBytes ? offered : undefined;
 }
 
