@@ -3,7 +3,7 @@
  * in this language: what is done (one answer for all faults, padding judged without branches, the MAC always computed, hash blocks
  * evened out) narrows the oracle of Lucky Thirteen and does not close it. So these suites are opt-in, and encrypt_then_mac is preferred.
  */
-import { createCipheriv, createDecipheriv, hash as digest, timingSafeEqual } from "node:crypto";
+import { createCipheriv, createDecipheriv, hash as digest, type KeyObject, timingSafeEqual } from "node:crypto";
 import { hmac } from "./hmac.ts";
 import { additionalData, type KeyPlace, padded, type RecordFacts } from "./record-protection.ts";
 
@@ -16,9 +16,11 @@ const hashEndBytes = 9;
 /** Padding with its length byte. */
 const mostPadding = 256;
 
+/** `suite.keyBytes` from `keyAt`, in whichever form is cheap here. */
+export type CipherKey = Uint8Array | KeyObject;
+
 /** `content` may lie in `out` where the ciphertext will stand. Returns the length of the fragment. */
-export function sealCbc(keys: KeyPlace, facts: RecordFacts, iv: Uint8Array, content: Uint8Array, out: Uint8Array): number {
-  const key = keys.bytes.subarray(keys.keyAt, keys.keyAt + keys.suite.keyBytes);
+export function sealCbc(keys: KeyPlace, facts: RecordFacts, key: CipherKey, iv: Uint8Array, content: Uint8Array, out: Uint8Array): number {
   const mac = keys.encryptThenMac ? undefined : macOf(keys, facts, content.length, content);
   const plain = Buffer.alloc(padded(content.length + (mac?.length ?? 0)));
   plain.set(content);
@@ -35,7 +37,7 @@ export function sealCbc(keys: KeyPlace, facts: RecordFacts, iv: Uint8Array, cont
 }
 
 /** The content with its inner type, undefined for whatever does not authenticate. */
-export function openCbc(keys: KeyPlace, facts: RecordFacts, fragment: Uint8Array): Uint8Array | undefined {
+export function openCbc(keys: KeyPlace, facts: RecordFacts, key: CipherKey, fragment: Uint8Array): Uint8Array | undefined {
   const end = keys.encryptThenMac ? fragment.length - macBytes : fragment.length;
   const least = ivBytes + (keys.encryptThenMac ? blockBytes : padded(macBytes));
   if (end < least || (end - ivBytes) % blockBytes !== 0) return undefined;
@@ -43,7 +45,6 @@ export function openCbc(keys: KeyPlace, facts: RecordFacts, fragment: Uint8Array
     const mac = macOf(keys, facts, end, fragment.subarray(0, end));
     if (!timingSafeEqual(mac, fragment.subarray(end))) return undefined;
   }
-  const key = keys.bytes.subarray(keys.keyAt, keys.keyAt + keys.suite.keyBytes);
   const decipher = createDecipheriv("aes-128-cbc", key, fragment.subarray(0, ivBytes)).setAutoPadding(false);
   const plain = decipher.update(fragment.subarray(ivBytes, end));
   const macRoom = keys.encryptThenMac ? 0 : macBytes;

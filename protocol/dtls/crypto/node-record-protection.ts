@@ -5,7 +5,7 @@
 import { type CipherCCMTypes, type CipherGCMTypes, createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from "node:crypto";
 import type { Random } from "../../ports/random.ts";
 import { writeEpochAndSequence } from "../wire/record-header.ts";
-import { openCbc, sealCbc } from "./cbc-protection.ts";
+import { type CipherKey, openCbc, sealCbc } from "./cbc-protection.ts";
 import { additionalData, innerTypeAt, type KeyPlace, type RecordFacts, type RecordProtection, recordNonce } from "./record-protection.ts";
 import type { Cipher } from "./suites.ts";
 
@@ -43,7 +43,7 @@ const failed = -1;
 const nothing = Buffer.alloc(1).subarray(0, 0);
 
 export function nodeRecordProtection({ random, keyForm = "bytes" }: NodeRecordProtectionNeeds): RecordProtection {
-  const keyOf = keyForm === "bytes" ? keyBytes : keyObject;
+  const keyOf: (keys: KeyPlace) => CipherKey = keyForm === "bytes" ? keyBytes : keyObject;
   return {
     seal(keys, facts, plaintext, at, length, out, outAt) {
       const aead = aeads[keys.suite.cipher];
@@ -51,7 +51,7 @@ export function nodeRecordProtection({ random, keyForm = "bytes" }: NodeRecordPr
       const contentAt = outAt + explicitBytes;
       let content = length === 0 ? nothing : plaintext.subarray(at, at + length);
       if (facts.connectionIdBytes > 0) content = innerPlaintext(content, facts.contentType, out, contentAt);
-      if (aead === undefined) return sealCbc(keys, facts, random.bytes(explicitBytes), content, out.subarray(outAt));
+      if (aead === undefined) return sealCbc(keys, facts, keyOf(keys), random.bytes(explicitBytes), content, out.subarray(outAt));
       writeEpochAndSequence(out, outAt, facts.epoch, facts.sequence);
       const nonce = recordNonce(keys, out, outAt);
       const cipher =
@@ -69,7 +69,8 @@ export function nodeRecordProtection({ random, keyForm = "bytes" }: NodeRecordPr
     open(keys, facts, bytes, at, length, out, outAt) {
       const aead = aeads[keys.suite.cipher];
       const fragment = bytes.subarray(at, at + length);
-      const content = aead === undefined ? openCbc(keys, facts, fragment) : openAead(keys, facts, aead, keyOf(keys), fragment);
+      const key = keyOf(keys);
+      const content = aead === undefined ? openCbc(keys, facts, key, fragment) : openAead(keys, facts, aead, key, fragment);
       return content === undefined ? failed : deliver(content, facts, out, outAt);
     },
   };

@@ -117,9 +117,9 @@ function plainAdditionalData(facts: RecordFacts, length: number): Buffer {
 /** RFC 9146 §5.1 to §5.3: one layout for all three kinds of protection. */
 function connectionIdAdditionalData(facts: RecordFacts, length: number): Buffer {
   const idBytes = facts.connectionIdBytes;
-  connectionIdAdditional[idBytes] ??= Buffer.alloc(connectionIdAdditionalBytes + idBytes);
+  // The first eight bytes stand for a sequence number that no record can have, and are never written again.
+  connectionIdAdditional[idBytes] ??= Buffer.alloc(connectionIdAdditionalBytes + idBytes, 0xff);
   const out = connectionIdAdditional[idBytes];
-  out.fill(0xff, 0, 8);
   out[8] = ContentType.connectionId;
   out[9] = idBytes;
   out[10] = ContentType.connectionId;

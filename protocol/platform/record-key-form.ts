@@ -1,0 +1,7 @@
+/** Which form of a key this version of Node takes at least cost: `npm run bench -- dtls-record` measures both. */
+import type { KeyForm } from "../dtls/crypto/node-record-protection.ts";
+
+/** In these raw bytes cost more than ten microseconds a record. */
+const slowWithBytes: ReadonlySet<string> = new Set(["24"]);
+
+export const recordKeyForm: KeyForm = slowWithBytes.has(process.versions.node.replace(/\..*/, "")) ? "key-object" : "bytes";
