@@ -88,7 +88,9 @@ export class AssociationTable {
     slab.setNumber(row, NumberSlot.key, this.#nextKey--);
     slab.setNumber(row, NumberSlot.openedAt, now);
     slab.setNumber(row, NumberSlot.heardAt, now);
-    slab.setNumber(row, NumberSlot.readBound, -1);
+    // What the journal does not know of needs no lease: nobody but this process has the keys.
+    slab.setNumber(row, NumberSlot.writeLease, Number.POSITIVE_INFINITY);
+    slab.setNumber(row, NumberSlot.readBound, Number.POSITIVE_INFINITY);
     slab.setNumber(row, NumberSlot.provenAbove, -1);
     openWindow(slab, row);
     this.#install(row, keys, role);

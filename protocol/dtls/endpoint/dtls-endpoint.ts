@@ -1,0 +1,187 @@
+/** A DTLS 1.2 endpoint over one datagram socket, server and client at once (RFC 6347, RFC 9146): everything wired by hand. */
+import type { DatagramSocket, SocketAddress } from "../../ports/datagram-socket.ts";
+import { DeadlineQueue } from "../../timing/deadline-queue.ts";
+import { HandshakeAdmission } from "../admission/handshake-admission.ts";
+import { WorkTurns } from "../admission/work-turns.ts";
+import { AssociationTable } from "../connections/association-table.ts";
+import { RowFlag } from "../connections/connection-slab.ts";
+import { AlertDescription } from "../constants.ts";
+import { FrontDoor } from "../cookie/front-door.ts";
+import { nodeRecordProtection } from "../crypto/node-record-protection.ts";
+import type { DtlsEndpoint, DtlsNews } from "../endpoint-contract.ts";
+import { ServerHandshake } from "../handshake/server-handshake.ts";
+import { defaultHandshakeSettings } from "../handshake-contract.ts";
+import { RecordLayer } from "../record/record-layer.ts";
+import { Associations } from "./associations.ts";
+import { Connector } from "./connector.ts";
+import { createDtlsCounters } from "./counters.ts";
+import { Handshakes } from "./handshakes.ts";
+import { Inbound } from "./inbound.ts";
+import { defaultDtlsLimits } from "./limits.ts";
+import { Sender } from "./sender.ts";
+import type { DtlsEndpointParts, Persistence, Site } from "./site.ts";
+
+/** Keys of associations go down from −1,024 × the time of opening: no two runs of a process give the same one (good until 2248). */
+const keysPerMs = 1_024;
+const cookieSecretBytes = 32;
+const none = -1;
+
+type Receive = (bytes: Uint8Array, from: SocketAddress) => void;
+
+export async function openDtlsEndpoint(parts: DtlsEndpointParts): Promise<DtlsEndpoint> {
+  const listeners: ((news: DtlsNews) => void)[] = [];
+  const { site, deadlines } = makeSite(parts, (news) => {
+    for (const listener of listeners) listener(news);
+  });
+  const associations = new Associations(site, parts.onePerIdentity ?? true);
+  const sender = new Sender(site, associations);
+  const handshakes = new Handshakes(site, associations, sender);
+  const connector = new Connector(site, handshakes, parts.logKey);
+  const receiver: { receive: Receive } = { receive: () => {} };
+  const inbound = new Inbound(
+    site,
+    { associations, handshakes, frontDoor: parts.server === undefined ? undefined : new FrontDoor(site.random.bytes(cookieSecretBytes)) },
+    {
+      deliver: (bytes, from) => receiver.receive(bytes, from),
+      accept: (hello, recordSequence, from) => acceptHello(parts, site, handshakes, { hello, recordSequence, from }),
+    },
+  );
+  parts.socket.onDatagram((bytes, from) => inbound.receive(bytes, from));
+  const life = new EndpointLife(site, associations, handshakes, deadlines);
+  return {
+    plaintext: plaintextSocket(site, sender, receiver, () => life.close(true)),
+    connect: (address, credentials, control) => connector.connect(address, credentials, control?.signal),
+    disconnect: (association) => life.disconnect(association),
+    disconnectWhere: (matches) => life.disconnectWhere(matches),
+    onNews: (listener) => {
+      listeners.push(listener);
+    },
+    counters: site.counters,
+    close: (control) => life.close(control?.persist ?? true),
+  };
+}
+
+const nothing = (): void => {};
+/** Nobody else can know the keys, so every sequence number may be used. */
+const withoutJournal: Persistence = { opened: nothing, closed: nothing, moved: nothing, wrote: nothing, heard: nothing };
+
+function makeSite(parts: DtlsEndpointParts, tell: (news: DtlsNews) => void): { site: Site; deadlines: DeadlineQueue } {
+  const deadlines = new DeadlineQueue(parts.clock);
+  const settings = { ...defaultHandshakeSettings, ...parts.settings };
+  const limits = { ...defaultDtlsLimits, ...parts.limits };
+  const counters = createDtlsCounters();
+  const table = new AssociationTable(
+    {
+      mostConnections: limits.connections,
+      ownIdBytes: settings.connectionIdBytes ?? 0,
+      ownerId: parts.ownerId ?? new Uint8Array(0),
+      cachedAddresses: limits.cachedAddresses,
+    },
+    parts.random,
+    -Math.floor(parts.clock.now() * keysPerMs) - 1,
+  );
+  const { random, socket } = parts;
+  const records = new RecordLayer(table, parts.protection ?? nodeRecordProtection({ random }));
+  const elapsedMs = parts.elapsedMs ?? (() => parts.clock.now());
+  const bug = (error: unknown): void => {
+    counters.bugs += 1;
+    parts.onBug?.(error);
+  };
+  const admission = new HandshakeAdmission(limits, random);
+  const turns = new WorkTurns(deadlines, elapsedMs, { sliceMs: limits.workSliceMs, mostWaiting: limits.waitingWork });
+  const persistence = withoutJournal;
+  const site = { socket, clock: deadlines, random, settings, limits, counters, table, records, admission, turns, persistence, tell, bug };
+  return { site, deadlines };
+}
+
+function acceptHello(
+  parts: DtlsEndpointParts,
+  site: Site,
+  handshakes: Handshakes,
+  { hello, recordSequence, from }: { hello: Uint8Array; recordSequence: number; from: SocketAddress },
+): void {
+  const { server } = parts;
+  if (server === undefined) return;
+  const { counters, admission, clock, settings, random, table, turns } = site;
+  const begin = (): void => {
+    const verdict = admission.begin(from, clock.now());
+    if (verdict !== "ok") {
+      counters[verdict === "rate" ? "handshakesRefusedRate" : "handshakesRefusedBusy"] += 1;
+      return;
+    }
+    const machine = new ServerHandshake({
+      settings,
+      ...server,
+      random,
+      verifiedHello: hello,
+      ownConnectionId: table.newOwnId(),
+      ...(parts.logKey === undefined ? {} : { logKey: parts.logKey }),
+    });
+    handshakes.begin({ role: "server", address: from, machine, hello, firstSequence: recordSequence });
+  };
+  const outcome = turns.take(begin);
+  if (outcome === "waits") counters.handshakeWorkDelayed += 1;
+  if (outcome === "dropped") counters.handshakeWorkDropped += 1;
+}
+
+function plaintextSocket(site: Site, sender: Sender, receiver: { receive: Receive }, close: () => Promise<void>): DatagramSocket {
+  return {
+    local: site.socket.local,
+    send: (bytes, to) => sender.send(bytes, to),
+    onDatagram: (receive) => {
+      receiver.receive = receive;
+    },
+    close,
+  };
+}
+
+class EndpointLife {
+  readonly #site: Site;
+  readonly #associations: Associations;
+  readonly #handshakes: Handshakes;
+  readonly #deadlines: DeadlineQueue;
+  #closed: Promise<void> | undefined;
+
+  constructor(site: Site, associations: Associations, handshakes: Handshakes, deadlines: DeadlineQueue) {
+    this.#site = site;
+    this.#associations = associations;
+    this.#handshakes = handshakes;
+    this.#deadlines = deadlines;
+  }
+
+  disconnect(association: number): void {
+    const { table } = this.#site;
+    const row = table.findByKey(association);
+    if (row === none || !table.slab.has(row, RowFlag.established)) return;
+    this.#associations.close(row, "local", AlertDescription.closeNotify);
+  }
+
+  disconnectWhere(matches: (address: SocketAddress) => boolean): number {
+    const doomed = this.#established().filter((row) => matches(this.#site.table.addressOf(row)));
+    for (const row of doomed) this.#associations.close(row, "credential-removed", AlertDescription.accessDenied);
+    return doomed.length;
+  }
+
+  close(persist: boolean): Promise<void> {
+    this.#closed ??= this.#end(persist);
+    return this.#closed;
+  }
+
+  async #end(persist: boolean): Promise<void> {
+    this.#handshakes.close();
+    if (!persist) for (const row of this.#established()) this.#associations.close(row, "local", AlertDescription.closeNotify);
+    this.#site.turns.close();
+    this.#deadlines.close();
+    await this.#site.socket.close();
+    this.#site.table.close();
+  }
+
+  #established(): number[] {
+    const { slab } = this.#site.table;
+    const rows: number[] = [];
+    for (let row = 0; row < slab.end; row++) {
+      if (slab.has(row, RowFlag.established)) rows.push(row);
+    }
+    return rows;
+  }
+}

@@ -1,0 +1,66 @@
+/** One handshake under way, or whose last flight may still be asked for; and where it is found. */
+import type { Timer } from "../../ports/clock.ts";
+import type { SocketAddress } from "../../ports/datagram-socket.ts";
+import type { ClientCredentials, ResumableSession } from "../credentials-contract.ts";
+import type { HandshakeMachine } from "../handshake-contract.ts";
+
+export interface HandshakeRun {
+  readonly role: "client" | "server";
+  readonly address: SocketAddress;
+  readonly machine: HandshakeMachine;
+  /** What the client said, header included: a repeat of it belongs here, another hello is another handshake. Empty as a client. */
+  readonly hello: Uint8Array;
+  readonly credentials: ClientCredentials | undefined;
+  /** Of a client: who waits for the end. */
+  readonly settle: { connected(peer: SocketAddress, session: ResumableSession | undefined): void; failed(error: Error): void } | undefined;
+  row: number;
+  writeSequence: number;
+  timer: Timer | undefined;
+  /** Repeats of the current flight because of silence. */
+  losses: number;
+  /** Records of epoch 1 that came before the keys, whole. */
+  early: Uint8Array[];
+  earlyBytes: number;
+  /** What the bound over all handshakes counts for this one. */
+  countedBytes: number;
+  connected: boolean;
+  over: boolean;
+}
+
+export class HandshakeRuns {
+  readonly #byAddress = new Map<string, HandshakeRun>();
+  readonly #byRow = new Map<number, HandshakeRun>();
+
+  get size(): number {
+    return this.#byAddress.size;
+  }
+
+  at(address: SocketAddress): HandshakeRun | undefined {
+    return this.#byAddress.size === 0 ? undefined : this.#byAddress.get(keyOf(address));
+  }
+
+  ofRow(row: number): HandshakeRun | undefined {
+    return this.#byRow.size === 0 ? undefined : this.#byRow.get(row);
+  }
+
+  add(run: HandshakeRun): void {
+    this.#byAddress.set(keyOf(run.address), run);
+  }
+
+  addRow(run: HandshakeRun): void {
+    this.#byRow.set(run.row, run);
+  }
+
+  remove(run: HandshakeRun): void {
+    if (this.#byAddress.get(keyOf(run.address)) === run) this.#byAddress.delete(keyOf(run.address));
+    if (this.#byRow.get(run.row) === run) this.#byRow.delete(run.row);
+  }
+
+  all(): HandshakeRun[] {
+    return [...new Set([...this.#byAddress.values(), ...this.#byRow.values()])];
+  }
+}
+
+function keyOf({ address, port }: SocketAddress): string {
+  return `${address} ${port}`;
+}

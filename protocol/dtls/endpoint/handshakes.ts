@@ -1,0 +1,249 @@
+/**
+ * Runs the handshake machines: inputs in, effects out, a deadline each, look-ups, and the bounds over all of them.
+ *
+ * A machine never works on the path of a datagram of an established peer: its turns are those of `WorkTurns`.
+ */
+import type { SocketAddress } from "../../ports/datagram-socket.ts";
+import type { ClientCredentials } from "../credentials-contract.ts";
+import { DtlsError } from "../endpoint-contract.ts";
+import type { HandshakeEffect, HandshakeFailure, HandshakeInput, HandshakeMachine, OutgoingRecord } from "../handshake-contract.ts";
+import type { Associations } from "./associations.ts";
+import { type HandshakeRun, HandshakeRuns } from "./handshake-run.ts";
+import { answerTo } from "./questions.ts";
+import type { Sender } from "./sender.ts";
+import type { Site } from "./site.ts";
+
+/** Losses of one flight after which each datagram holds no more than one small record (RFC 6347 §4.1.1.1). */
+const lossesBeforeSmallDatagrams = 2;
+/** Header and protection around the smallest records. */
+const smallDatagramExtraBytes = 64;
+const none = -1;
+
+export interface RunStart {
+  readonly role: "client" | "server";
+  readonly address: SocketAddress;
+  readonly machine: HandshakeMachine;
+  readonly hello: Uint8Array;
+  /** Of the first record of epoch 0. */
+  readonly firstSequence: number;
+  readonly credentials?: ClientCredentials;
+  readonly settle?: HandshakeRun["settle"];
+}
+
+export class Handshakes {
+  readonly runs = new HandshakeRuns();
+  readonly #site: Site;
+  readonly #associations: Associations;
+  readonly #sender: Sender;
+  /** Connected, oldest first. */
+  readonly #lingering = new Set<HandshakeRun>();
+  #openLookUps = 0;
+  /** Takes up the records that came before their keys. */
+  onKeys: (records: readonly Uint8Array[], from: SocketAddress) => void = () => {};
+
+  constructor(site: Site, associations: Associations, sender: Sender) {
+    this.#site = site;
+    this.#associations = associations;
+    this.#sender = sender;
+    associations.onClose = (row) => {
+      const run = this.runs.ofRow(row);
+      if (run !== undefined) this.#drop(run);
+    };
+  }
+
+  /** Takes the place of a handshake under way at the same address. The caller was admitted. */
+  begin(start: RunStart): HandshakeRun {
+    const before = this.runs.at(start.address);
+    if (before !== undefined) this.cancel(before, "another handshake began at the same address");
+    const run: HandshakeRun = {
+      role: start.role,
+      address: { address: start.address.address, port: start.address.port },
+      machine: start.machine,
+      hello: start.hello,
+      credentials: start.credentials,
+      settle: start.settle,
+      row: none,
+      writeSequence: start.firstSequence,
+      timer: undefined,
+      losses: 0,
+      early: [],
+      earlyBytes: 0,
+      countedBytes: 0,
+      connected: false,
+      over: false,
+    };
+    this.runs.add(run);
+    this.#site.counters.handshakesStarted += 1;
+    this.#guard(run, () => this.#apply(run, run.machine.start(this.#site.clock.now()), undefined));
+    return run;
+  }
+
+  /** The fragment may be a view: it is copied when its turn comes later. */
+  feed(run: HandshakeRun, type: number, epoch: 0 | 1, fragment: Uint8Array): void {
+    // A copy in any case: machines keep fragments for reassembly.
+    const input: HandshakeInput = { kind: "record", type, epoch, fragment: fragment.slice() };
+    this.#take(run, input);
+  }
+
+  heardData(run: HandshakeRun): void {
+    this.#take(run, { kind: "application-data" });
+  }
+
+  /** Keeps a whole record of epoch 1 until the keys are there. */
+  keepEarly(run: HandshakeRun, record: Uint8Array): void {
+    const { counters, limits, admission } = this.#site;
+    if (run.earlyBytes + record.length > limits.earlyBytes || !admission.hasRoom(record.length)) {
+      counters.earlyRecordsDropped += 1;
+      return;
+    }
+    counters.earlyRecords += 1;
+    run.early.push(record.slice());
+    run.earlyBytes += record.length;
+    this.#count(run);
+  }
+
+  cancel(run: HandshakeRun, reason: string): void {
+    if (run.connected) this.#drop(run);
+    else this.#fail(run, "cancelled", reason);
+  }
+
+  close(): void {
+    for (const run of this.runs.all()) this.cancel(run, "the endpoint was closed");
+  }
+
+  #take(run: HandshakeRun, input: HandshakeInput): void {
+    const outcome = this.#site.turns.take(() => this.#step(run, input));
+    if (outcome === "waits") this.#site.counters.handshakeWorkDelayed += 1;
+    if (outcome === "dropped") this.#site.counters.handshakeWorkDropped += 1;
+  }
+
+  #step(run: HandshakeRun, input: HandshakeInput): void {
+    if (run.over) return;
+    this.#guard(run, () => this.#apply(run, run.machine.step(input, this.#site.clock.now()), input));
+  }
+
+  /** A bug ends the handshake it came up in and nothing else. */
+  #guard(run: HandshakeRun, action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      this.#site.bug(error);
+      this.cancel(run, "internal error");
+    }
+  }
+
+  #apply(run: HandshakeRun, effects: readonly HandshakeEffect[], input: HandshakeInput | undefined): void {
+    for (const effect of effects) {
+      if (run.over) return;
+      this.#applyOne(run, effect, input);
+    }
+    if (run.over) return;
+    this.#count(run);
+    if (run.row === none || run.early.length === 0) return;
+    const { early } = run;
+    run.early = [];
+    run.earlyBytes = 0;
+    this.onKeys(early, run.address);
+  }
+
+  #applyOne(run: HandshakeRun, effect: HandshakeEffect, input: HandshakeInput | undefined): void {
+    switch (effect.kind) {
+      case "send":
+        return this.#send(run, effect.records, input);
+      case "keys":
+        run.row = this.#associations.open(effect.keys, run.role, run.address);
+        if (run.row !== none) return this.runs.addRow(run);
+        this.#site.counters.handshakesRefusedFull += 1;
+        return this.#fail(run, "cancelled", "there is no room for another connection");
+      case "timer":
+        return this.#setTimer(run, effect.delayMs);
+      case "ask":
+        return this.#ask(run, effect);
+      case "connected": {
+        run.connected = true;
+        this.#site.admission.ended(run.address);
+        this.#linger(run);
+        const peer = this.#associations.establish(run.row, effect.facts);
+        run.settle?.connected(peer, effect.facts.session);
+        return undefined;
+      }
+      case "done":
+        return this.#drop(run);
+      case "failed":
+        return this.#fail(run, effect.failure, effect.reason);
+    }
+  }
+
+  #linger(run: HandshakeRun): void {
+    this.#lingering.add(run);
+    if (this.#lingering.size <= this.#site.limits.lingering) return;
+    for (const oldest of this.#lingering) return this.#drop(oldest);
+  }
+
+  #send(run: HandshakeRun, records: readonly OutgoingRecord[], input: HandshakeInput | undefined): void {
+    const { limits, settings } = this.#site;
+    run.losses = input?.kind === "timeout" ? run.losses + 1 : 0;
+    const small = run.losses >= lossesBeforeSmallDatagrams;
+    this.#sender.sendFlight(run, records, small ? settings.smallMtuBytes + smallDatagramExtraBytes : limits.datagramBytes);
+  }
+
+  #setTimer(run: HandshakeRun, delayMs: number | undefined): void {
+    run.timer?.cancel();
+    run.timer = delayMs === undefined ? undefined : this.#site.clock.after(delayMs, () => this.#timeOut(run));
+  }
+
+  /** Work that found no place must not be lost when nobody else will ask again. */
+  #timeOut(run: HandshakeRun): void {
+    run.timer = undefined;
+    const outcome = this.#site.turns.take(() => this.#step(run, { kind: "timeout" }));
+    if (outcome === "dropped" && !run.over) this.#setTimer(run, this.#site.settings.initialTimeoutMs);
+  }
+
+  #ask(run: HandshakeRun, { ask, question }: Extract<HandshakeEffect, { kind: "ask" }>): void {
+    const { limits, counters } = this.#site;
+    if (this.#openLookUps >= limits.lookUps) {
+      counters.lookUpsRefused += 1;
+      return this.#fail(run, "lookup-failed", "too many look-ups are under way");
+    }
+    const answer = answerTo(question, run.credentials);
+    if (!(answer instanceof Promise)) return this.#step(run, { kind: "answer", ask, answer });
+    this.#openLookUps += 1;
+    answer.then(
+      (late) => {
+        this.#openLookUps -= 1;
+        const outcome = this.#site.turns.take(() => this.#step(run, { kind: "answer", ask, answer: late }));
+        if (outcome === "dropped" && !run.over) this.#fail(run, "lookup-failed", "too much handshake work waits");
+      },
+      (error) => this.#site.bug(error),
+    );
+    return undefined;
+  }
+
+  #fail(run: HandshakeRun, failure: HandshakeFailure, reason: string): void {
+    if (run.over) return;
+    const { row } = run;
+    this.#drop(run);
+    if (row !== none) this.#associations.abandon(row);
+    this.#site.counters[`failed-${failure}`] += 1;
+    this.#site.tell({ kind: "handshake-failed", address: run.address, failure, reason });
+    run.settle?.failed(new DtlsError(failure, reason));
+  }
+
+  #drop(run: HandshakeRun): void {
+    if (run.over) return;
+    run.over = true;
+    run.timer?.cancel();
+    run.machine.close();
+    this.runs.remove(run);
+    this.#lingering.delete(run);
+    this.#site.admission.hold(-run.countedBytes);
+    run.early = [];
+    if (!run.connected) this.#site.admission.ended(run.address);
+  }
+
+  #count(run: HandshakeRun): void {
+    const bytes = run.machine.heldBytes + run.earlyBytes;
+    this.#site.admission.hold(bytes - run.countedBytes);
+    run.countedBytes = bytes;
+  }
+}
