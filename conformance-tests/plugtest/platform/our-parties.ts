@@ -1,6 +1,6 @@
 /** Our endpoint on real sockets as the client or the server of a plugtest case. */
 import { Method } from "@lwm2m/protocol/coap/codes";
-import { openCoapEndpoint } from "@lwm2m/protocol/coap/endpoint";
+import { type MeasuredEndpoint, openCoapEndpoint } from "@lwm2m/protocol/coap/endpoint";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import type { CoapOption, IncomingResponse, OutgoingRequest, Peer } from "@lwm2m/protocol/coap/message";
 import { OptionNumber } from "@lwm2m/protocol/coap/options";
@@ -20,7 +20,7 @@ const giveUpMs = 20_000;
 const methods = { get: Method.get, post: Method.post, put: Method.put, delete: Method.delete } as const;
 const codes = { "4.04": 0x84, "4.06": 0x86 } as const;
 
-export async function openQuickEndpoint(port = 0, parameters: Partial<TransmissionParameters> = {}): Promise<CoapEndpoint> {
+export async function openQuickEndpoint(port = 0, parameters: Partial<TransmissionParameters> = {}): Promise<MeasuredEndpoint> {
   return openCoapEndpoint({
     socket: await openUdpSocket({ address: loopback, port }),
     clock: systemClock,

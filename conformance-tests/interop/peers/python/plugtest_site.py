@@ -8,6 +8,7 @@ from aiocoap import Code, Message, resource
 from aiocoap.numbers.constants import TransportTuning
 
 TEXT, LINK_FORMAT, XML = 0, 40, 41
+ECHO = b"echo-value"
 LARGE = bytes(0x61 + i % 26 for i in range(1700))
 #: Longer than aiocoap waits before it acknowledges without a response (0.1 s).
 SEPARATE_SECONDS = 0.6
@@ -114,6 +115,13 @@ class Stored(Described, resource.ObservableResource):
         return len(self._observations)
 
 
+def proved(request):
+    """Answers only who repeats an Echo value (RFC 9175 section 2.3)."""
+    if request.opt.echo == ECHO:
+        return content(b"proved")
+    return Message(code=Code.UNAUTHORIZED, echo=ECHO)
+
+
 class LargeCreate(Fixed):
     def __init__(self, site):
         super().__init__({Code.POST: self.create})
@@ -158,6 +166,7 @@ def plugtest_site():
         "separate": Fixed({Code.GET: separate}),
         "seg1/seg2/seg3": fixed(b"/seg1/seg2/seg3"),
         "query": Fixed({Code.GET: query}),
+        "proved": Fixed({Code.GET: proved}),
         "location-query": Fixed({Code.POST: location}),
         "multi-format": Fixed({Code.GET: in_format}),
         "large": fixed(LARGE, sz=str(len(LARGE))),
