@@ -58,6 +58,40 @@ test("RFC 7252 §5.9.3.4: 5.03 without Max-Age holds nothing back", async () => 
   await world.end();
 });
 
+test("RFC 7252 §5.9.3.4: who asks for it is sent again once after Max-Age, never a POST", async () => {
+  const world = openWorld();
+  const endpoint = world.endpoint();
+  const peer = world.scripted();
+  const to = endpoint.peerAt(deviceAddress);
+  const again = { againWhenPostponed: true };
+  const first = watch(endpoint.request(to, get, again));
+  let [request = ""] = await peer.listen();
+  await peer.ask(answer(request, "a3", "d1011e"), 10);
+  assert.equal(first(), undefined);
+  assert.deepEqual(await peer.listen(29_900), []);
+  [request = ""] = await peer.listen(200);
+  await peer.ask(answer(request, "45"), 10);
+  const done = first();
+  assert.equal(done?.ok && done.response.code, 0x45);
+  assert.equal(done?.facts.datagramsSent, 2);
+
+  const twice = watch(endpoint.request(to, get, again));
+  [request = ""] = await peer.listen();
+  await peer.ask(answer(request, "a3", "d1011e"), 10);
+  [request = ""] = await peer.listen(30_100);
+  await peer.ask(answer(request, "a3", "d1011e"), 10);
+  const refused = twice();
+  assert.equal(refused?.ok && refused.response.code, 0xa3, "the second refusal is the caller's");
+
+  await world.clock.advance(31_000);
+  const execute = watch(endpoint.request(to, { method: Method.post, path: ["3", "0", "4"] }, again));
+  [request = ""] = await peer.listen();
+  await peer.ask(answer(request, "a3", "d1011e"), 10);
+  assert.equal(execute()?.ok, true);
+  assert.deepEqual(await peer.listen(40_000), []);
+  await world.end();
+});
+
 test("RFC 8516 §4: a block refused in mid-transfer with 4.29 is sent again when the time is over, not the whole body", async () => {
   const world = openWorld();
   const endpoint = world.endpoint(serverAddress, { parameters: { ...defaultParameters, blockSizeBytes: 16 } });

@@ -31,6 +31,10 @@ export async function transfer(flow: RequestFlow, variant: TransferVariant = {})
   if (end.kind === "response" && end.response.code === ResponseCode.unauthorized && end.response.echo !== undefined) {
     end = await sendBody(flow, variant, [{ number: OptionNumber.echo, value: end.response.echo }]);
   }
+  // The back-off of the peer (RFC 7252 §5.9.3.4, RFC 8516 §4) holds the second one back until its time is over.
+  if (end.kind === "response" && flow.goesAgainWhenPostponed && isIdempotent(flow.request.method) && flow.isPostponed(end.response)) {
+    end = await sendBody(flow, variant, []);
+  }
   if (end.kind === "failed") return end;
   return asksForOneBlock(flow.request) ? end : follow(flow, end.response);
 }
@@ -195,6 +199,11 @@ function requestOptions(request: OutgoingRequest): CoapOption[] {
 /** The caller reads one block himself (random access): he gets it as it came. */
 function asksForOneBlock(request: OutgoingRequest): boolean {
   return request.options?.some((option) => option.number === OptionNumber.block2) ?? false;
+}
+
+/** RFC 7252 §5.1, RFC 8132 §2, §3: to do it twice is to do it once. An Execute is a POST. */
+function isIdempotent(method: Method): boolean {
+  return method !== Method.post && method !== Method.patch;
 }
 
 function isSafe(method: number): boolean {

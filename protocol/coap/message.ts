@@ -148,6 +148,8 @@ export interface RequestControl {
    * what it had answers 4.08 and gets the body from the start.
    */
   readonly resumeAtByte?: number;
+  /** A peer that says "later" (4.29, 5.03 with Max-Age) is asked once more when the time is over, unless the request is a POST or PATCH. */
+  readonly againWhenPostponed?: boolean;
   /** Runs when the first datagram is handed to the socket, before any answer can arrive. */
   readonly onSent?: () => void;
 }

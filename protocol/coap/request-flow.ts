@@ -80,6 +80,10 @@ export class RequestFlow {
     return this.#control.resumeAtByte ?? 0;
   }
 
+  get goesAgainWhenPostponed(): boolean {
+    return this.#control.againWhenPostponed ?? false;
+  }
+
   /** Whether the response asks to come back later, so that sending the same again after the wait makes sense. */
   isPostponed(response: ReceivedResponse): boolean {
     return findBackOffMs(response, this.#context.layer.limits.longestBackOffMs) !== undefined;
