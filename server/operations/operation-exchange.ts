@@ -46,7 +46,8 @@ export class OperationExchange {
       return this.#oneByOne(operation, registration, oneByOne, signal);
     }
     const startedAt = this.#deps.clock.now();
-    const send = (variant: OperationPlan): Promise<ExchangeOutcome> => this.#send(operation, registration, variant, { signal });
+    const send = (variant: OperationPlan): Promise<ExchangeOutcome> =>
+      this.#send(operation, registration, variant, { signal, againWhenPostponed: true });
     const { outcome, plan } = await this.#formats.send(planned, registration, send);
     const attempt = attemptOf(outcome, startedAt);
     if (!outcome.ok) return this.#failureOf(operation.endpoint, outcome.reason, outcome.detail ?? null, attempt, signal);
