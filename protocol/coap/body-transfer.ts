@@ -41,7 +41,7 @@ export async function transfer(flow: RequestFlow, variant: TransferVariant = {})
 
 /** Fetches what follows the first block of a response, with new tokens and without Observe (RFC 7959 §3.4). */
 export async function follow(flow: RequestFlow, first: ReceivedResponse): Promise<ExchangeEnd> {
-  const once = await collect(flow, first);
+  const once = await collect(flow, first, isSafe(flow.request.method));
   if (once !== "changed") return once;
   // The representation changed in between (RFC 7959 §2.4): once more from the start, if asking again is harmless.
   if (!isSafe(flow.request.method)) return invalid("the representation changed during the transfer");
@@ -49,7 +49,7 @@ export async function follow(flow: RequestFlow, first: ReceivedResponse): Promis
     laterMessage(flow, { number: 0, more: false, sizeBytes: first.block2?.sizeBytes ?? largestBlockBytes }),
   );
   if (again.kind === "failed") return again;
-  const twice = await collect(flow, again.response);
+  const twice = await collect(flow, again.response, false);
   return twice === "changed" ? invalid("the representation changed twice during the transfer") : twice;
 }
 
@@ -130,7 +130,8 @@ function smallerBlockBytes(response: ReceivedResponse, sizeBytes: number, bodyBy
   return offered < sizeBytes ? offered : undefined;
 }
 
-async function collect(flow: RequestFlow, first: ReceivedResponse): Promise<ExchangeEnd | "changed"> {
+/** `changed`: the ETag says so, or, where `mayRestart`, the peer has lost the block: it shrank, or what it kept is gone. */
+async function collect(flow: RequestFlow, first: ReceivedResponse, mayRestart: boolean): Promise<ExchangeEnd | "changed"> {
   const chunks: Uint8Array[] = [];
   let received = 0;
   let current = first;
@@ -149,7 +150,7 @@ async function collect(flow: RequestFlow, first: ReceivedResponse): Promise<Exch
     if (block.number === highestBlockNumber) return invalid("more blocks than can be numbered");
     const end = await fetchBlock(flow, { number: received / block.sizeBytes, more: false, sizeBytes: block.sizeBytes });
     if (end.kind === "failed") return end;
-    if (!isSuccess(end.response.code)) return end;
+    if (!isSuccess(end.response.code)) return mayRestart && isLostBlock(end.response.code) ? "changed" : end;
     if (isOtherEtag(end.response.etag, first.etag)) return "changed";
     current = end.response;
   }
@@ -204,6 +205,11 @@ function asksForOneBlock(request: OutgoingRequest): boolean {
 /** RFC 7252 §5.1, RFC 8132 §2, §3: to do it twice is to do it once. An Execute is a POST. */
 function isIdempotent(method: Method): boolean {
   return method !== Method.post && method !== Method.patch;
+}
+
+/** What servers say of a block that is not there (any more): 4.08 (RFC 7959 §2.9.2), and some 4.00 or 4.02. */
+function isLostBlock(code: number): boolean {
+  return code === ResponseCode.requestEntityIncomplete || code === ResponseCode.badRequest || code === ResponseCode.badOption;
 }
 
 function isSafe(method: number): boolean {

@@ -159,7 +159,8 @@ export class HeldRelation implements HeldObservation, TokenOwner {
     if (current) this.#fetch = undefined;
     // Superseded: the newer notification stands for this one, so the peer may stop repeating it.
     if (!current) return true;
-    if (end.kind === "failed" || !this.#open) return false;
+    // An error in answer to a later block says nothing of the resource: the notification stays unacknowledged and comes again.
+    if (end.kind === "failed" || !isSuccess(end.response.code) || !this.#open) return false;
     return this.#deliver(end.response);
   }
 }

@@ -299,3 +299,31 @@ test("TD_COAP_OBS_13: client, a large notification: the rest is fetched with ano
     assert.equal((await listenOne()).type, "ACK", "acknowledged once it is whole");
     assert.deepEqual(seen, [`${"a".repeat(16)}b`]);
   }));
+
+test("TD_COAP_OBS_14: client, the body shrank before its later blocks were fetched: what there is now is fetched from the start", () =>
+  observing(async ({ server, register, seen, listenOne }) => {
+    const options = [
+      ["Observe", Uint8Array.of(2)],
+      ["Block2", Uint8Array.of(0x08)],
+    ] as const;
+    server.respond(register, { code: "2.05", type: "CON", options, payload: "a".repeat(16) });
+    server.respond(await listenOne(), { code: "4.02" });
+    const again = await listenOne();
+    assert.deepEqual([again.code, again.uint("Observe"), again.uint("Block2")], ["0.01", undefined, 0]);
+    server.respond(again, { code: "2.05", payload: "b" });
+    assert.equal((await listenOne()).type, "ACK");
+    assert.deepEqual(seen, ["b"]);
+  }));
+
+test("RFC 7641 §3.2: client, an error in answer to later blocks is no notification: neither delivered nor acknowledged", () =>
+  observing(async ({ server, register, seen, listenOne }) => {
+    const options = [
+      ["Observe", Uint8Array.of(2)],
+      ["Block2", Uint8Array.of(0x08)],
+    ] as const;
+    server.respond(register, { code: "2.05", type: "CON", options, payload: "a".repeat(16) });
+    server.respond(await listenOne(), { code: "4.08" });
+    server.respond(await listenOne(), { code: "4.08" });
+    assert.deepEqual(await server.listen(), []);
+    assert.deepEqual(seen, []);
+  }));
