@@ -18,10 +18,10 @@ export function prf(hash: PrfHash, secret: Uint8Array, label: string, seed: Uint
   const hashBytes = hashBytesOf(hash);
   let chain = hmac(hash, secret, labelled);
   for (let at = 0; at < length; at += hashBytes) {
+    if (at > 0) chain = hmac(hash, secret, chain);
     const block = hmac(hash, secret, chain, labelled);
     out.set(block.subarray(0, length - at), at);
     block.fill(0);
-    chain = hmac(hash, secret, chain);
   }
   return out;
 }

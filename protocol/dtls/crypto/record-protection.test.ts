@@ -264,3 +264,43 @@ test("what a second back end tests itself with: the fixed records open, and AEAD
     if (keys.suite.aead) assert.deepEqual(sealed(protection, keys, { ...facts }, vectorContent), bytesOf(vector.fragment));
   }
 });
+
+test("NIST SP 800-38C example 3, RFC 3610 §8 packet 1, GCM specification case 4: the primitives under the records give the published text", () => {
+  const published = [
+    {
+      cipher: "aes-128-ccm",
+      key: "404142434445464748494a4b4c4d4e4f",
+      nonce: "101112131415161718191a1b",
+      additional: "000102030405060708090a0b0c0d0e0f10111213",
+      text: "202122232425262728292a2b2c2d2e2f3031323334353637",
+      sealed: "e3b201a9f5b71a7a9b1ceaeccd97e70b6176aad9a4428aa5 484392fbc1b09951",
+      tagBytes: 8,
+    },
+    {
+      cipher: "aes-128-ccm",
+      key: "c0c1c2c3c4c5c6c7c8c9cacbcccdcecf",
+      nonce: "00000003020100a0a1a2a3a4a5",
+      additional: "0001020304050607",
+      text: "08090a0b0c0d0e0f101112131415161718191a1b1c1d1e",
+      sealed: "588c979a61c663d2f066d0c2c0f989806d5f6b61dac384 17e8d12cfdf926e0",
+      tagBytes: 8,
+    },
+    {
+      cipher: "aes-128-gcm",
+      key: "feffe9928665731c6d6a8f9467308308",
+      nonce: "cafebabefacedbaddecaf888",
+      additional: "feedfacedeadbeeffeedfacedeadbeefabaddad2",
+      text: "d9313225f88406e5a55909c5aff5269a86a7a9531534f7da2e4c303d8a318a721c3c0c95956809532fcf0e2449a6b525b16aedf5aa0de657ba637b39",
+      sealed:
+        "42831ec2217774244b7221b784d0d49ce3aa212f2c02a4e035c17e2329aca12e21d514b25466931c7d8f6a5aac84aa051ba30b396a0aac973d58e091" +
+        "5bc94fbc3221a5db94fae95ae7121a47",
+      tagBytes: 16,
+    },
+  ];
+  for (const { cipher: name, key, nonce, additional, text, sealed, tagBytes } of published) {
+    const cipher = createCipheriv(name as "aes-128-ccm", bytesOf(key), bytesOf(nonce), { authTagLength: tagBytes });
+    cipher.setAAD(bytesOf(additional), { plaintextLength: bytesOf(text).length });
+    const written = Buffer.concat([cipher.update(bytesOf(text)), cipher.final()]);
+    assert.deepEqual(Buffer.concat([written, cipher.getAuthTag()]), Buffer.from(bytesOf(sealed)), name);
+  }
+});
