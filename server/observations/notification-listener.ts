@@ -3,10 +3,9 @@ import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
 import type { IncomingResponse } from "@lwm2m/protocol/coap/message";
 import type { ObservationListener } from "@lwm2m/protocol/coap/observation";
 import { Lwm2mFormatError } from "@lwm2m/protocol/lwm2m/format-error";
-import type { CompositePath } from "@lwm2m/protocol/lwm2m/senml-etch";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Leniency } from "../devices/leniency.ts";
-import { valuesIn } from "../operations/answer-values.ts";
+import { type AskedPaths, valuesIn } from "../operations/answer-values.ts";
 import type { Learn } from "../operations/news.ts";
 import { deviceModel } from "../registration/device-model.ts";
 import type { Registration, Registrations } from "../registration/registration.ts";
@@ -21,8 +20,8 @@ export interface ListenerDeps {
 
 export interface Listening {
   readonly registration: Registration;
-  /** Each notification carries all that is under them (LwM2M Core 1.1 §6.4.3). */
-  readonly paths: readonly CompositePath[];
+  /** Each notification carries all that is under it (LwM2M Core 1.1 §6.4.3). */
+  readonly asked: AskedPaths;
   readonly accept: number | undefined;
   readonly noteFault: (at: number, detail: string) => void;
   readonly onPeerEnd: (last: IncomingResponse | undefined) => void;
@@ -30,16 +29,16 @@ export interface Listening {
 
 export function notificationListener(deps: ListenerDeps, listening: Listening): ObservationListener {
   const { registry, registrations, clock, learn, leniency } = deps;
-  const { registration, paths, accept, noteFault, onPeerEnd } = listening;
+  const { registration, asked, accept, noteFault, onPeerEnd } = listening;
   const endpoint = registration._id;
   const model = deviceModel(registry, registration);
-  const completeUnder = paths.filter((path) => path !== "/");
+  const completeUnder = asked.paths.filter((path) => path !== "/");
   return {
     onNotification: async (response) => {
       const receivedAt = clock.now();
       try {
         const context = { model, nowMs: receivedAt, strict: leniency.strict };
-        const { values, leftOut, tolerances } = valuesIn(response, paths, registration, context, accept);
+        const { values, leftOut, tolerances } = valuesIn(response, asked, registration, context, accept);
         leniency.note(endpoint, "notify", tolerances);
         await learn(endpoint, { source: "notify", values, completeUnder, receivedAt });
         if (leftOut !== null) noteFault(receivedAt, leftOut);

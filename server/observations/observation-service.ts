@@ -196,7 +196,13 @@ export class ObservationService implements ObservationExchange {
     const id = observationId(registration._id, target);
     const noteFault = (at: number, detail: string): void =>
       this.#deps.supervisor.run(this.#store.noteFault(id, at, detail), `note a fault of ${registration._id}`);
-    return notificationListener(this.#deps, { registration, paths: observedPaths(target), accept, noteFault, onPeerEnd });
+    return notificationListener(this.#deps, {
+      registration,
+      asked: { paths: observedPaths(target), composite: target.paths !== undefined },
+      accept,
+      noteFault,
+      onPeerEnd,
+    });
   }
 
   #endedByDevice(endpoint: string, target: ObservedTarget, token: string, last: IncomingResponse | undefined): void {

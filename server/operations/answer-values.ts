@@ -28,10 +28,16 @@ export interface AnswerValues {
 /** Deviations of an answer as a whole, beside those of its payload (`PayloadTolerance`). */
 export type AnswerTolerance = "missing-content-format" | "unreadable-value" | "unasked-path";
 
-/** `paths`: what was asked for, one or, of a composite operation, several; `accept` too. Throws `Lwm2mFormatError`, also when nothing of the answer can be read. */
+export interface AskedPaths {
+  readonly paths: readonly CompositePath[];
+  /** By FETCH: the answer says of each value where it belongs. */
+  readonly composite: boolean;
+}
+
+/** `accept`: the format that was asked for. Throws `Lwm2mFormatError`, also when nothing of the answer can be read. */
 export function valuesIn(
   response: Pick<IncomingResponse, "payload" | "contentFormat">,
-  paths: readonly CompositePath[],
+  { paths, composite }: AskedPaths,
   { rootPath }: Pick<Registration, "rootPath">,
   { model, nowMs, strict }: AnswerContext,
   accept: number | undefined,
@@ -39,7 +45,7 @@ export function valuesIn(
   const unreadable: string[] = [];
   const tolerances = new Set<PayloadTolerance | AnswerTolerance>();
   const [path] = paths;
-  const single = paths.length === 1 && path !== undefined && path !== "/" ? { path } : {};
+  const single = !composite && path !== undefined && path !== "/" ? { path } : {};
   const root = rootPath === "" ? {} : { rootPath: `/${rootPath}` };
   // One broken resource must not hide the others of its instance.
   const onUnreadable = (at: Lwm2mPath, why: string): void => {

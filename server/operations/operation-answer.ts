@@ -134,9 +134,10 @@ function success(answered: Success): Answer {
 }
 
 function valuesAnswered({ operation, plan, registration, response, context, coapCode }: Success): Answer {
-  const { values, leftOut, tolerances } = valuesIn(response, plan.paths, registration, context, plan.request.accept);
-  const observing = operation.kind === "observe" || operation.kind === "observeComposite";
   const composite = operation.kind === "readComposite" || operation.kind === "observeComposite";
+  const asked = { paths: plan.paths, composite };
+  const { values, leftOut, tolerances } = valuesIn(response, asked, registration, context, plan.request.accept);
+  const observing = operation.kind === "observe" || operation.kind === "observeComposite";
   const shown = resultValues(values, context.model);
   const missing = composite ? missingOf(plan.paths.map(compositeText), shown) : {};
   const completeUnder = plan.paths.filter((path) => path !== "/");
