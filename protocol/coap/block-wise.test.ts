@@ -57,6 +57,7 @@ test("RFC 7959 §2.4: which slice answers which Block2", () => {
   });
 });
 
+// Trap 18 (traps.test.ts).
 test("RFC 7959 §2.5: Block1 is put together by peer, path and query, with a new token per block; every answer names the block", async () => {
   const world = openWorld();
   const endpoint = world.endpoint();
@@ -86,6 +87,7 @@ test("RFC 7959 §2.9.2: a gap, a block without a beginning, a changed Content-Fo
   await world.end();
 });
 
+// Trap 18 (traps.test.ts).
 test("RFC 7959 §2.2, §2.9.3: SZX 7 and a short middle block are 4.00, too much is 4.13 with Size1", async () => {
   const world = openWorld();
   const endpoint = world.endpoint(serverAddress, { limits: { requestBodyBytes: 40 } });
@@ -201,6 +203,7 @@ test("RFC 7959 §2.4: an ETag with one of the blocks only, as small stacks send 
   }
 });
 
+// Trap 16 (traps.test.ts).
 test("RFC 7959 §2.2, §2.4: a wrong number, a short middle block, a missing Block2, too much: invalid-response, no wrong body", async () => {
   const full = `ff${hexOf(16)}`;
   const cases: readonly (readonly string[])[] = [
@@ -225,6 +228,7 @@ test("RFC 7959 §2.2, §2.4: a wrong number, a short middle block, a missing Blo
   }
 });
 
+// Trap 5 (traps.test.ts).
 test("RFC 7959 §2.5: Block1 out: a smaller size is taken up from the byte offset, the retransmission time starts anew per block", async () => {
   const world = openWorld();
   const endpoint = world.endpoint(serverAddress, { parameters: { ...defaultParameters, blockSizeBytes: 64, ackRandomFactor: 1 } });

@@ -41,6 +41,7 @@ test("RFC 7252 §5.3.1: tokens are 8 random bytes and message ids per peer count
   await world.end();
 });
 
+// Trap 9 (traps.test.ts).
 test("RFC 7252 §5.3.2: the right token from another address is not a response, and is met with silence", async () => {
   const world = openWorld();
   const endpoint = world.endpoint();
@@ -69,6 +70,7 @@ test("RFC 7252 §5.3.2: a piggybacked response must match in token and in messag
   await world.end();
 });
 
+// Trap 8 (traps.test.ts).
 test("RFC 7252 §4.2: a duplicate piggybacked response is ignored, never answered RST", async () => {
   const world = openWorld();
   const endpoint = world.endpoint();
@@ -81,6 +83,7 @@ test("RFC 7252 §4.2: a duplicate piggybacked response is ignored, never answere
   await world.end();
 });
 
+// Trap 7 (traps.test.ts).
 test("RFC 7252 §4.5, §5.2.2: a duplicate confirmable response is acknowledged again and delivered once", async () => {
   const world = openWorld();
   const endpoint = world.endpoint();
@@ -105,6 +108,7 @@ test("RFC 7252 §5.2.2: a response that overtakes its acknowledgement ends the r
   await world.end();
 });
 
+// Trap 10 (traps.test.ts).
 test("RFC 7252 §4.2: a message id of a response that equals one of our own requests is not its acknowledgement", async () => {
   const world = openWorld();
   const endpoint = world.endpoint();
@@ -143,6 +147,7 @@ test("RFC 7252 §4.2: RST fails the request, confirmable or not", async () => {
   await world.end();
 });
 
+// Trap 6 (traps.test.ts).
 test("RFC 7252 §5.2.2: acknowledged, but no response until the deadline", async () => {
   const world = openWorld();
   const endpoint = world.endpoint();
@@ -169,6 +174,7 @@ test("RFC 7252 §4.2: an acknowledgement after giving up is ignored", async () =
   await world.end();
 });
 
+// Trap 11 (traps.test.ts).
 test("RFC 7252 §4.7: NSTART 1: the next request leaves when the one before is answered or acknowledged; the queue is bounded", async () => {
   const world = openWorld();
   const endpoint = world.endpoint(serverAddress, { limits: { waitingRequestsPerPeer: 2 } });
@@ -252,6 +258,7 @@ test("RFC 7252 §5.4.1: a response with an unrecognized critical option is rejec
   await world.end();
 });
 
+// Trap 19 (traps.test.ts).
 test("RFC 7252 §5.10.6, §5.4.1: ETag is bytes, unknown elective options are passed on", async () => {
   const world = openWorld();
   const endpoint = world.endpoint();

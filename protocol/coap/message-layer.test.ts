@@ -24,6 +24,7 @@ test("RFC 7252 §4.2: the transmission machine, state by event", () => {
   }
 });
 
+// Trap 4 (traps.test.ts).
 test("RFC 7252 §4.2: resends at 2, 6, 14, 30 s and gives up at 62 s", async () => {
   const world = openWorld();
   const endpoint = world.endpoint(serverAddress, { parameters: { ...defaultParameters, ackRandomFactor: 1 } });
@@ -44,6 +45,7 @@ test("RFC 7252 §4.2: resends at 2, 6, 14, 30 s and gives up at 62 s", async () 
   await world.end();
 });
 
+// Trap 3 (traps.test.ts).
 test("RFC 7252 §4.8: parameters are per peer", async () => {
   const world = openWorld();
   const endpoint = world.endpoint();
@@ -65,6 +67,7 @@ test("RFC 7252 §4.8: parameters are per peer", async () => {
   await world.end();
 });
 
+// Trap 1 (traps.test.ts).
 test("RFC 7252 §4.5: a duplicate while the handler is pending runs nothing; after the answer it gets the same bytes", async () => {
   const world = openWorld();
   const endpoint = world.endpoint();
@@ -88,6 +91,7 @@ test("RFC 7252 §4.5: a duplicate while the handler is pending runs nothing; aft
   await world.end();
 });
 
+// Trap 2 (traps.test.ts).
 test("RFC 7252 §5.2.2: a slow handler gets an empty ACK first, then answers in a confirmable message of its own; duplicates are only acknowledged", async () => {
   const world = openWorld();
   const endpoint = world.endpoint();
@@ -125,6 +129,7 @@ test("RFC 7252 §5.2.2: a separate response is resent until it is acknowledged",
   await world.end();
 });
 
+// Trap 12 (traps.test.ts).
 test("RFC 7252 §4.5: the same message id with another token is a new request (a rebooted device)", async () => {
   const world = openWorld();
   const endpoint = world.endpoint();
@@ -152,6 +157,7 @@ test("RFC 7252 §4.8.2: a message id counts as new again after EXCHANGE_LIFETIME
   await world.end();
 });
 
+// Trap 24 (traps.test.ts).
 test("bound: of one peer the last 64 messages are remembered, and another peer's traffic does not push them out", async () => {
   const world = openWorld();
   const endpoint = world.endpoint();
@@ -181,6 +187,7 @@ test("RFC 7252 §4.3: NON requests get NON responses with a message id of our ow
   await world.end();
 });
 
+// Trap 21 (traps.test.ts).
 test("RFC 7252 §4.3: an empty confirmable message is a ping and is answered RST", async () => {
   const world = openWorld();
   world.endpoint();
@@ -211,6 +218,7 @@ test("RFC 7252 §4.2, §3: malformed datagrams are reset if confirmable, else dr
   await world.end();
 });
 
+// Trap 20 (traps.test.ts).
 test("RFC 7252 §5.4.1: an unrecognized critical option is a 4.02 that names it; an elective one is passed on", async () => {
   const world = openWorld();
   const endpoint = world.endpoint();

@@ -104,6 +104,7 @@ test("a confirmable notification is acknowledged when the listener is done, and 
   await world.end();
 });
 
+// Trap 13 (traps.test.ts).
 test("RFC 7641 §3.2, §4.2: an error, or a response without Observe, ends the relation; later notifications get RST", async () => {
   for (const [last, reason] of [
     ["4884", "peer-ended 4"],
@@ -190,6 +191,7 @@ test("RFC 7641 §3.6: an active cancel may be answered separately, and without a
   await world.end();
 });
 
+// Trap 15 (traps.test.ts).
 test("RFC 7959 §3.4: a notification larger than a block is fetched with a new token and without Observe, then acknowledged", async () => {
   const world = openWorld();
   const endpoint = world.endpoint();
