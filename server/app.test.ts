@@ -49,7 +49,7 @@ async function anApp(t: TestContext, directory: string, more: { readonly [name: 
       lines.filter((line) => /"level":"(error|warn)"/.test(line)),
       [],
     );
-  return { app, ask, assertNoFaults };
+  return { app, ask, assertNoFaults, lines };
 }
 
 /** A device by hand: it says what it is told to, in bytes written here. */
@@ -274,4 +274,20 @@ test("COAP_TRACE=all: a bootstrap session is shown without the keys it hands out
     assert.equal(shown.includes(secret), false, secret);
   }
   assertNoFaults();
+});
+
+test("RFC 8516 §3: COAP_PEER_RATE and COAP_PEER_BURST bound what one address may ask: 4.29 with Max-Age", async (t) => {
+  const { app, assertNoFaults } = await anApp(t, await aDirectory(t), { COAP_PEER_RATE: "1", COAP_PEER_BURST: "2" });
+  const { say } = await aRawPeer(t, app.coapPort);
+  assert.deepEqual(await say("40010001b178"), ["60840001"]);
+  assert.deepEqual(await say("40010002b178"), ["60840002"]);
+  assert.deepEqual(await say("40010003b178"), ["609d0003d1010a"]);
+  assertNoFaults();
+});
+
+test("a receive buffer the system does not give is one warning per door, and the server runs", async (t) => {
+  const { lines } = await anApp(t, await aDirectory(t), { COAP_RECEIVE_BUFFER_BYTES: String(1_073_741_824) });
+  const warnings = lines.filter((line) => line.includes("net.core.rmem_max"));
+  assert.equal(warnings.length, 2);
+  assert.match(warnings[0] ?? "", /"door":"coap".*"level":"warn"/);
 });
