@@ -21,7 +21,8 @@ export function decodeLwm2mJson(payload: Uint8Array, context: DecodeContext): re
   assertRecordCount(entries.length, context);
   const baseName = baseNameOf(envelope.get("bn"), context);
   const baseTime = envelope.get("bt");
-  const records = entries.map((entry) => readEntry(entry, baseName, context));
+  const lacksSlash = context.path !== undefined && baseName === formatPath(context.path);
+  const records = entries.map((entry) => readEntry(entry, baseName, lacksSlash, context));
   const [first] = records;
   if (first !== undefined && baseTime !== undefined) first.baseTime = jsonNumber(baseTime, "bt").float;
   return resolveRecords(records, context, { ...context, opaqueAsText: true });
@@ -44,20 +45,20 @@ function baseNameOf(node: JsonNode | undefined, context: DecodeContext): string 
   return context.path === undefined ? "" : `${formatPath(context.path)}/`;
 }
 
-function readEntry(node: JsonNode, baseName: string, context: DecodeContext): SenmlRecord {
+/** `lacksSlash`: the base name is the path asked for, and names may follow it without the slash between. */
+function readEntry(node: JsonNode, baseName: string, lacksSlash: boolean, context: DecodeContext): SenmlRecord {
   if (!isJsonObject(node)) throw new Lwm2mFormatError("json", `an entry is an object, got ${describeJson(node)}`);
   const record = emptyRecord();
-  for (const [field, value] of node) readField(record, field, value);
-  record.baseName = joinable(baseName, record.name ?? "", context);
+  for (let index = 0; index < node.names.length; index++) readField(record, node.names[index] ?? "", node.values[index] ?? null);
+  record.baseName = joinable(baseName, record.name ?? "", lacksSlash, context);
   record.name ??= "";
   return record;
 }
 
 /** The base name as it must be for this name: exactly the path asked for, with its slash, however the device wrote it. */
-function joinable(baseName: string, name: string, context: DecodeContext): string {
+function joinable(baseName: string, name: string, lacksSlash: boolean, context: DecodeContext): string {
   if (name === "") return baseName.length > 1 && baseName.endsWith("/") ? baseName.slice(0, -1) : baseName;
-  const cutShort = context.path !== undefined && baseName === formatPath(context.path) && !name.startsWith("/");
-  if (!cutShort) return baseName;
+  if (!lacksSlash || name.startsWith("/")) return baseName;
   tolerate(context, "json-base-name-without-slash", "json");
   return `${baseName}/`;
 }

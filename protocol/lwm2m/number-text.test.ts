@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { seededRandom } from "../testing/seeded-random.ts";
-import { decimalOf, findDecimal, formatPlainDecimal } from "./number-text.ts";
+import { decimalOf, findAnyDecimal, findDecimal, findPlainDecimal, formatPlainDecimal } from "./number-text.ts";
 
 test("RFC 8259 §6: numbers are exact integers where they are whole, whatever their notation", () => {
   const cases: readonly (readonly [string, number, bigint | undefined, boolean])[] = [
@@ -23,8 +23,58 @@ test("RFC 8259 §6: numbers are exact integers where they are whole, whatever th
   }
 });
 
+test("RFC 8259 §6: the short cut reads numbers without exponent as the whole rule does, and takes them all", () => {
+  const seed = 20_261_121;
+  const random = seededRandom(seed);
+  const digits = (most: number): string => Array.from({ length: random.integer(most + 1) }, () => random.pick([..."0019"])).join("");
+  let taken = 0;
+  for (let round = 0; round < 60_000; round++) {
+    const whole = digits(round % 3 === 0 ? 25 : 8);
+    const text = `${random.pick(["", "", "-", "+", "--"])}${whole}${random.pick(["", ".", ".5", `.${digits(9)}`, `.${"0".repeat(random.integer(30))}`, "..1", "e1", "-"])}`;
+    const short = findPlainDecimal(text);
+    const any = findAnyDecimal(text);
+    if (short === undefined) {
+      assert.ok(any === undefined || text.startsWith("+") || text.includes("e"), text);
+    } else {
+      taken++;
+      assert.deepEqual(short, any, `seed ${seed}: ${text}`);
+    }
+  }
+  assert.ok(taken > 15_000, `${taken} numbers taken`);
+  for (const text of [
+    "999999999999999",
+    "99999999999999.9",
+    "0.00000000000001",
+    "-999999999999.999",
+    "-0",
+    "-0.0",
+    "5.",
+    ".5",
+    "-21.200000000000003",
+    "9007199254740993.00",
+  ]) {
+    assert.deepEqual(findPlainDecimal(text), findAnyDecimal(text));
+    assert.notEqual(findPlainDecimal(text), undefined, text);
+  }
+});
+
 test("number text: what is no finite decimal number is refused, quickly", () => {
-  for (const text of ["", ".", "-", "e5", "1e", "0x10", "1_000", "Infinity", "NaN", "1e400", "1e9999999", " 1", "1".repeat(401)]) {
+  for (const text of [
+    "",
+    ".",
+    "-",
+    "e5",
+    "1e",
+    "0x10",
+    "1_000",
+    "Infinity",
+    "NaN",
+    "1e400",
+    "1e9999999",
+    " 1",
+    "1".repeat(401),
+    "9".repeat(350),
+  ]) {
     assert.equal(findDecimal(text), undefined, text.slice(0, 20));
   }
 });

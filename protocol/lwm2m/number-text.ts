@@ -14,10 +14,63 @@ const maxDigits = 400;
 /** 10^20 is above 2^64: larger exponents give no integer we carry. */
 const maxIntegerExponent = 20;
 
+/** Below 2^53 whatever the digits are. */
+const mostExactDigits = 15;
+const powersOfTen = Array.from({ length: mostExactDigits + 1 }, (_, exponent) => 10 ** exponent);
+const minus = 0x2d;
+const digitZero = 0x30;
+const pointFromZero = 0x2e - digitZero;
+const none = -1;
+
 const decimalPattern = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,6}))?$/;
 
 /** Reads JSON numbers and their lenient kin (`+5`, `.5`, `5.`); undefined when the text is no decimal number or no finite double. */
 export function findDecimal(text: string): ScalarNumber | undefined {
+  return findPlainDecimal(text) ?? findAnyDecimal(text);
+}
+
+/**
+ * The short cut for numbers without exponent: `findAnyDecimal` gives the same for every text that this one takes.
+ *
+ * Up to 15 digits, the digits and the power of ten are exact in doubles, so their quotient is the nearest double, and it is whole only where
+ * the text is. With more, the text is whole where its fraction is zeros.
+ */
+export function findPlainDecimal(text: string): ScalarNumber | undefined {
+  const { length } = text;
+  if (length > maxDigits) return undefined;
+  const first = text.charCodeAt(0) === minus ? 1 : 0;
+  let mantissa = 0;
+  let pointAt = none;
+  for (let at = first; at < length; at++) {
+    const digit = text.charCodeAt(at) - digitZero;
+    if (digit >= 0 && digit <= 9) mantissa = mantissa * 10 + digit;
+    else if (digit === pointFromZero && pointAt === none) pointAt = at;
+    else return undefined;
+  }
+  const digits = length - first - (pointAt === none ? 0 : 1);
+  if (digits === 0) return undefined;
+  const plainInteger = pointAt === none;
+  if (digits > mostExactDigits) return findLong(text, pointAt);
+  const scaled = plainInteger ? mantissa : mantissa / (powersOfTen[length - 1 - pointAt] ?? Number.NaN);
+  const float = first === 1 ? -scaled : scaled;
+  return { kind: "number", float, integer: Number.isInteger(float) ? BigInt(float) : undefined, plainInteger };
+}
+
+function findLong(text: string, pointAt: number): ScalarNumber | undefined {
+  const float = Number(text);
+  if (!Number.isFinite(float)) return undefined;
+  return { kind: "number", float, integer: findWhole(text, pointAt), plainInteger: pointAt === none };
+}
+
+/** Of a text of digits, maybe with a sign before and a point between them. */
+function findWhole(text: string, pointAt: number): bigint | undefined {
+  if (pointAt === none) return BigInt(text);
+  for (let at = pointAt + 1; at < text.length; at++) if (text.charCodeAt(at) !== digitZero) return undefined;
+  return text.startsWith("-") ? -BigInt(text.slice(1, pointAt)) : BigInt(text.slice(0, pointAt));
+}
+
+/** The whole rule. */
+export function findAnyDecimal(text: string): ScalarNumber | undefined {
   if (text.length > maxDigits) return undefined;
   const match = decimalPattern.exec(text);
   if (match === null) return undefined;

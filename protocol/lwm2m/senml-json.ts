@@ -59,7 +59,7 @@ export const greatestSenmlVersion = 10;
 function readRecord(node: JsonNode): SenmlRecord {
   if (!isJsonObject(node)) throw new Lwm2mFormatError("senml", `a record is an object, got ${describeJson(node)}`);
   const record = emptyRecord();
-  for (const [field, value] of node) readField(record, field, value);
+  for (let index = 0; index < node.names.length; index++) readField(record, node.names[index] ?? "", node.values[index] ?? null);
   return record;
 }
 
