@@ -1,4 +1,4 @@
-/** Which form of a key this version of Node takes at least cost: `npm run bench -- dtls-record` measures both. */
+/** Which form of a key this version of Node takes at least cost: `bench/dtls-record.ts` measures both. */
 import type { KeyForm } from "../dtls/crypto/node-record-protection.ts";
 
 /** In these raw bytes cost more than ten microseconds a record. */

@@ -42,15 +42,18 @@ export interface RecordFacts {
 /**
  * Seals and opens records.
  *
- * What another back end must provide (an FFI one to the OpenSSL inside the node executable is foreseen):
+ * What another back end (an FFI one to the OpenSSL inside the node executable is foreseen) must provide:
  * - Both methods, synchronous, for every `Cipher` of `suites.ts`; it may hand the CBC suites to the `node:crypto` back end.
- * - Nonce and additional data from `recordNonce` and `additionalData` below, never its own: every back end is byte for byte the same, and a
- *   connection may change back ends between two records.
- * - No state per connection: keys are set from `KeyPlace` on every call (an EVP_CIPHER_CTX per cipher, made once, is what that needs: key,
- *   nonce and tag length by EVP_CipherInit_ex and EVP_CIPHER_CTX_ctrl, then EVP_CipherUpdate for length, additional data and text).
- * - Raw addresses only for the time of one call; lengths are checked here before they cross into native code, because there nobody does.
- * - A self-test against `protectionVectors` when it is made, and absence (undefined) instead of a failure when
- *   it cannot load: the caller then takes the `node:crypto` one.
+ * - Nonce, additional data and inner type by `recordNonce`, `additionalData` and `innerTypeAt`, never its own: all back ends are byte for
+ *   byte the same, and a connection may change between them from one record to the next. The first two lie in memory that never moves,
+ *   one block each (for additional data one per length and form), so their addresses may be kept.
+ * - No state per connection. Key, nonce and tag length are set on every call (EVP_CipherInit_ex, EVP_CIPHER_CTX_ctrl, EVP_CipherUpdate over
+ *   one context per cipher and direction); `KeyPlace.bytes` may be another buffer each time, because rows of bytes grow.
+ * - Offset and length of every buffer checked before they cross into native code, where nobody does; no address of a caller's buffer
+ *   kept beyond the call, and none taken of a small array before its `buffer` was asked for, since it may lie in the moving heap.
+ * - What was decrypted is wiped when the tag turns out wrong: native code writes the text before it knows.
+ * - A test of itself against `protectionVectors` when it is made, and undefined instead of a failure when it cannot load or does not pass:
+ *   the caller then takes the `node:crypto` one.
  */
 export interface RecordProtection {
   /**
@@ -84,7 +87,7 @@ export function sealedBytes({ suite, encryptThenMac }: KeyPlace, { connectionIdB
   return suite.explicitNonceBytes + padded(innerBytes + suite.tagBytes);
 }
 
-const nonce = Buffer.alloc(nonceBytes);
+const nonce = fixedBuffer(nonceBytes);
 
 /** Implicit part from the keys, explicit part as it stands (or will stand) in the record (RFC 5288 §3, RFC 6655 §3). */
 export function recordNonce(keys: KeyPlace, explicit: Uint8Array, explicitAt: number): Buffer {
@@ -93,7 +96,7 @@ export function recordNonce(keys: KeyPlace, explicit: Uint8Array, explicitAt: nu
   return nonce;
 }
 
-const plainAdditional = Buffer.alloc(plainAdditionalBytes);
+const plainAdditional = fixedBuffer(plainAdditionalBytes);
 /** By length of the id: a listener knows one or two of them. */
 const connectionIdAdditional: Buffer[] = [];
 const draftAdditional: Buffer[] = [];
@@ -118,7 +121,7 @@ function plainAdditionalData(facts: RecordFacts, length: number): Buffer {
 function connectionIdAdditionalData(facts: RecordFacts, length: number): Buffer {
   const idBytes = facts.connectionIdBytes;
   // The first eight bytes stand for a sequence number that no record can have, and are never written again.
-  connectionIdAdditional[idBytes] ??= Buffer.alloc(connectionIdAdditionalBytes + idBytes, 0xff);
+  connectionIdAdditional[idBytes] ??= fixedBuffer(connectionIdAdditionalBytes + idBytes).fill(0xff);
   const out = connectionIdAdditional[idBytes];
   out[8] = ContentType.connectionId;
   out[9] = idBytes;
@@ -133,7 +136,7 @@ function connectionIdAdditionalData(facts: RecordFacts, length: number): Buffer 
 /** draft-ietf-tls-dtls-connection-id-05 §5. */
 function draftAdditionalData(facts: RecordFacts, length: number): Buffer {
   const idBytes = facts.connectionIdBytes;
-  draftAdditional[idBytes] ??= Buffer.alloc(draftAdditionalBytes + idBytes);
+  draftAdditional[idBytes] ??= fixedBuffer(draftAdditionalBytes + idBytes);
   const out = draftAdditional[idBytes];
   writeEpochAndSequence(out, 0, facts.epoch, facts.sequence);
   out[8] = ContentType.connectionId;
@@ -146,6 +149,11 @@ function draftAdditionalData(facts: RecordFacts, length: number): Buffer {
 
 function copyId(facts: RecordFacts, out: Uint8Array, at: number): void {
   for (let i = 0; i < facts.connectionIdBytes; i++) out[at + i] = facts.connectionId[facts.connectionIdAt + i] ?? 0;
+}
+
+/** Memory of its own: small buffers begin inside the heap, where the collector moves them, and native code must not meet that. */
+function fixedBuffer(length: number): Buffer {
+  return Buffer.from(new ArrayBuffer(length));
 }
 
 /** Facts to fill in and reuse: those of an epoch 1 record without connection id. */
