@@ -296,6 +296,7 @@ export class Conversation {
   #end(): void {
     this.#phase = "over";
     this.#pending = undefined;
+    this.#inbox.clear();
     this.#outgoing.clear();
     this.transcript.clear();
     this.#role.wipe();

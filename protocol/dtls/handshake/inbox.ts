@@ -52,6 +52,10 @@ export class Inbox {
     return placement === "kept";
   }
 
+  clear(): void {
+    this.#reassembly.clear();
+  }
+
   /** The next message, once whole; throws `HandshakeAbort` when the table does not have it here. */
   take(): Taken | undefined {
     const changed = next(this.#flow, this.#awaiting, "changeCipherSpec");

@@ -86,6 +86,11 @@ export class Reassembly {
     return message;
   }
 
+  clear(): void {
+    this.#assemblies.clear();
+    this.#heldBytes = 0;
+  }
+
   #open(fragment: HandshakeFragment, epoch: 0 | 1): Assembly | undefined {
     const held = heldFor(fragment.length);
     // The next message always has its place: the ones ahead, which may be anybody's, make room for it.
