@@ -90,8 +90,6 @@ export class AssociationTable {
     slab.setNumber(row, NumberSlot.heardAt, now);
     // What the journal does not know of needs no lease: nobody but this process has the keys.
     slab.setNumber(row, NumberSlot.writeLease, Number.POSITIVE_INFINITY);
-    slab.setNumber(row, NumberSlot.readBound, Number.POSITIVE_INFINITY);
-    slab.setNumber(row, NumberSlot.provenAbove, -1);
     openWindow(slab, row);
     this.#install(row, keys, role);
     this.#writeAddress(row, address);
@@ -212,7 +210,7 @@ export class AssociationTable {
 
   /** Freshness of the association changed: who holds the old object keeps what was true then. */
   prove(row: number): void {
-    this.slab.mark(row, RowFlag.unproven, false);
+    this.slab.mark(row, RowFlag.unproven | RowFlag.asked, false);
     this.#addresses.delete(row);
   }
 
@@ -224,6 +222,11 @@ export class AssociationTable {
   peerIdOf(row: number): Uint8Array {
     const length = this.slab.word(row, WordSlot.idBytes) & 0xff;
     return length > idPlaceBytes ? (this.#longIds.get(row) ?? new Uint8Array(0)) : this.slab.view(row, ByteSlot.peerId, length);
+  }
+
+  /** Empty for an id that stands in the row. */
+  longPeerIdOf(row: number): Uint8Array {
+    return this.#longIds.get(row) ?? new Uint8Array(0);
   }
 
   /** A view until the next `establish`. */

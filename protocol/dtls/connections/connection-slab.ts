@@ -17,12 +17,8 @@ export const NumberSlot = {
   writeLease: 2,
   /** The highest that authenticated; -1 before the first. */
   readTop: 3,
-  /** The journal knows that nothing above was read so far. */
-  readBound: 4,
-  openedAt: 5,
-  heardAt: 6,
-  /** Records up to this one may be repeats of what an owner before a crash has seen. */
-  provenAbove: 7,
+  openedAt: 4,
+  heardAt: 5,
 } as const;
 export type NumberSlot = (typeof NumberSlot)[keyof typeof NumberSlot];
 
@@ -62,8 +58,10 @@ export const RowFlag = {
   established: 16,
   /** The journal holds it. */
   journaled: 32,
-  /** Restored, and no record shows yet that it is not a repeat. */
+  /** Restored without its replay window: what is read may be a repeat of what an owner before the crash has read. */
   unproven: 64,
+  /** Something was sent to an unproven one: what comes after that is an answer. */
+  asked: 128,
 } as const;
 
 const numbersPerRow = rowBytes / 8;

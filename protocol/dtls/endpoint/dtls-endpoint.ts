@@ -10,14 +10,17 @@ import { FrontDoor } from "../cookie/front-door.ts";
 import { nodeRecordProtection } from "../crypto/node-record-protection.ts";
 import type { DtlsEndpoint, DtlsNews } from "../endpoint-contract.ts";
 import { ServerHandshake } from "../handshake/server-handshake.ts";
-import { defaultHandshakeSettings } from "../handshake-contract.ts";
+import { defaultHandshakeSettings, type HandshakeSettings } from "../handshake-contract.ts";
+import { JournalKeeper } from "../journal/journal-keeper.ts";
+import { readJournal } from "../journal/journal-reading.ts";
+import { restoreRows } from "../journal/restore.ts";
 import { RecordLayer } from "../record/record-layer.ts";
 import { Associations } from "./associations.ts";
 import { Connector } from "./connector.ts";
-import { createDtlsCounters } from "./counters.ts";
+import { createDtlsCounters, type DtlsCounters } from "./counters.ts";
 import { Handshakes } from "./handshakes.ts";
 import { Inbound } from "./inbound.ts";
-import { defaultDtlsLimits } from "./limits.ts";
+import { type DtlsLimits, defaultDtlsLimits } from "./limits.ts";
 import { Sender } from "./sender.ts";
 import type { DtlsEndpointParts, Persistence, Site } from "./site.ts";
 
@@ -30,7 +33,9 @@ type Receive = (bytes: Uint8Array, from: SocketAddress) => void;
 
 export async function openDtlsEndpoint(parts: DtlsEndpointParts): Promise<DtlsEndpoint> {
   const listeners: ((news: DtlsNews) => void)[] = [];
-  const { site, deadlines } = makeSite(parts, (news) => {
+  const core = makeCore(parts);
+  const keeper = await restore(core);
+  const site = makeSite(core, keeper ?? withoutJournal, (news) => {
     for (const listener of listeners) listener(news);
   });
   const associations = new Associations(site, parts.onePerIdentity ?? true);
@@ -47,7 +52,7 @@ export async function openDtlsEndpoint(parts: DtlsEndpointParts): Promise<DtlsEn
     },
   );
   parts.socket.onDatagram((bytes, from) => inbound.receive(bytes, from));
-  const life = new EndpointLife(site, associations, handshakes, deadlines);
+  const life = new EndpointLife(site, associations, handshakes, { deadlines: core.deadlines, keeper });
   return {
     plaintext: plaintextSocket(site, sender, receiver, () => life.close(true)),
     connect: (address, credentials, control) => connector.connect(address, credentials, control?.signal),
@@ -65,8 +70,17 @@ const nothing = (): void => {};
 /** Nobody else can know the keys, so every sequence number may be used. */
 const withoutJournal: Persistence = { opened: nothing, closed: nothing, moved: nothing, wrote: nothing, heard: nothing };
 
-function makeSite(parts: DtlsEndpointParts, tell: (news: DtlsNews) => void): { site: Site; deadlines: DeadlineQueue } {
-  const deadlines = new DeadlineQueue(parts.clock);
+interface Core {
+  readonly parts: DtlsEndpointParts;
+  readonly deadlines: DeadlineQueue;
+  readonly settings: HandshakeSettings;
+  readonly limits: DtlsLimits;
+  readonly counters: DtlsCounters;
+  readonly table: AssociationTable;
+  bug(error: unknown): void;
+}
+
+function makeCore(parts: DtlsEndpointParts): Core {
   const settings = { ...defaultHandshakeSettings, ...parts.settings };
   const limits = { ...defaultDtlsLimits, ...parts.limits };
   const counters = createDtlsCounters();
@@ -80,18 +94,36 @@ function makeSite(parts: DtlsEndpointParts, tell: (news: DtlsNews) => void): { s
     parts.random,
     -Math.floor(parts.clock.now() * keysPerMs) - 1,
   );
-  const { random, socket } = parts;
-  const records = new RecordLayer(table, parts.protection ?? nodeRecordProtection({ random }));
-  const elapsedMs = parts.elapsedMs ?? (() => parts.clock.now());
   const bug = (error: unknown): void => {
     counters.bugs += 1;
     parts.onBug?.(error);
   };
+  return { parts, deadlines: new DeadlineQueue(parts.clock), settings, limits, counters, table, bug };
+}
+
+/** Takes over what the owner before left, and keeps the journal from then on. */
+async function restore({ parts, table, limits, settings, counters, deadlines }: Core): Promise<JournalKeeper | undefined> {
+  if (parts.journal === undefined) return undefined;
+  const { store, key } = parts.journal;
+  const reading = readJournal(await store.takeOver(), key);
+  const bounds = { now: parts.clock.now(), mostAgeMs: limits.mostAgeMs, ownIdBytes: settings.connectionIdBytes ?? 0 };
+  counters.restored = restoreRows(table, reading, bounds);
+  const onFailure = (error: unknown): void => {
+    counters.journalFailures += 1;
+    parts.journal?.onFailure?.(error);
+  };
+  const keeper = new JournalKeeper({ journal: store, key, table, clock: deadlines, random: parts.random, onFailure });
+  await keeper.begin();
+  return keeper;
+}
+
+function makeSite({ parts, deadlines, settings, limits, counters, table, bug }: Core, persistence: Persistence, tell: Site["tell"]): Site {
+  const { random, socket } = parts;
+  const records = new RecordLayer(table, parts.protection ?? nodeRecordProtection({ random }));
+  const elapsedMs = parts.elapsedMs ?? (() => parts.clock.now());
   const admission = new HandshakeAdmission(limits, random);
   const turns = new WorkTurns(deadlines, elapsedMs, { sliceMs: limits.workSliceMs, mostWaiting: limits.waitingWork });
-  const persistence = withoutJournal;
-  const site = { socket, clock: deadlines, random, settings, limits, counters, table, records, admission, turns, persistence, tell, bug };
-  return { site, deadlines };
+  return { socket, clock: deadlines, random, settings, limits, counters, table, records, admission, turns, persistence, tell, bug };
 }
 
 function acceptHello(
@@ -140,13 +172,15 @@ class EndpointLife {
   readonly #associations: Associations;
   readonly #handshakes: Handshakes;
   readonly #deadlines: DeadlineQueue;
+  readonly #keeper: JournalKeeper | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(site: Site, associations: Associations, handshakes: Handshakes, deadlines: DeadlineQueue) {
+  constructor(site: Site, associations: Associations, handshakes: Handshakes, rest: { deadlines: DeadlineQueue; keeper: JournalKeeper | undefined }) {
     this.#site = site;
     this.#associations = associations;
     this.#handshakes = handshakes;
-    this.#deadlines = deadlines;
+    this.#deadlines = rest.deadlines;
+    this.#keeper = rest.keeper;
   }
 
   disconnect(association: number): void {
@@ -173,6 +207,7 @@ class EndpointLife {
     this.#site.turns.close();
     this.#deadlines.close();
     await this.#site.socket.close();
+    await this.#keeper?.close();
     this.#site.table.close();
   }
 

@@ -123,7 +123,7 @@ export class Inbound {
     }
     if (this.#associations.closeIfAged(row, now)) return true;
     if (newest) {
-      if (slab.has(row, RowFlag.unproven) && sequence > slab.number(row, NumberSlot.provenAbove)) table.prove(row);
+      if (slab.has(row, RowFlag.asked)) table.prove(row);
       persistence.heard(row);
     }
     this.#receiveContent(row, type, content, this.#associations.heardFrom(row, from, recordBytes, newest));

@@ -53,6 +53,7 @@ export class Sender {
       return;
     }
     const end = records.seal(row, ContentType.applicationData, bytes, this.#out, 0);
+    if (table.slab.has(row, RowFlag.unproven)) table.slab.mark(row, RowFlag.asked);
     counters.recordsOut += 1;
     persistence.wrote(row);
     sendDatagram(this.#site, this.#out.subarray(0, end), unproved ?? table.addressOf(row));

@@ -9,6 +9,7 @@ import type { ServerCredentials, SessionCache } from "../credentials-contract.ts
 import type { RecordProtection } from "../crypto/record-protection.ts";
 import type { DtlsNews } from "../endpoint-contract.ts";
 import type { HandshakeSettings } from "../handshake-contract.ts";
+import type { DtlsJournal } from "../journal/journal-contract.ts";
 import type { RecordLayer } from "../record/record-layer.ts";
 import type { DtlsCounters } from "./counters.ts";
 import type { DtlsLimits } from "./limits.ts";
@@ -26,6 +27,14 @@ export interface DtlsEndpointParts {
   readonly ownerId?: Uint8Array;
   /** One live connection per identity and server name: a new one takes the place of the old. Default true. */
   readonly onePerIdentity?: boolean;
+  /** What lets connections outlive this process; absent, they end with it. The endpoint closes the journal with itself. */
+  readonly journal?: {
+    readonly store: DtlsJournal;
+    /** 32 bytes that the journal is encrypted with. */
+    readonly key: Uint8Array;
+    /** It cannot be written; connections go on until the numbers they reserved run out. */
+    readonly onFailure?: (error: unknown) => void;
+  };
   /** Default `nodeRecordProtection`. */
   readonly protection?: RecordProtection;
   /** Finer than a millisecond and only forward; default the clock. */

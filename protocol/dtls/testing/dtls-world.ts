@@ -77,7 +77,7 @@ export class DtlsWorld {
 
   async open(at: SocketAddress, parts: Partial<DtlsEndpointParts> = {}): Promise<Party> {
     const endpoint = await openDtlsEndpoint({
-      socket: this.network.socket(at),
+      socket: parts.socket ?? this.network.socket(at),
       clock: this.clock,
       random: seededRandom(this.#seed * 31 + this.#opened.length),
       onBug: (error) => this.bugs.push(error),
@@ -101,7 +101,7 @@ export class DtlsWorld {
 
   /** Closes everything and checks that no timer is left and no invariant broke. */
   async end(): Promise<void> {
-    for (const endpoint of this.#opened) await endpoint.close();
+    for (const endpoint of this.#opened) await this.clock.until(endpoint.close());
     this.network.close();
     assert.deepEqual(this.bugs, []);
     assert.equal(this.clock.pendingTimers(), 0, "a timer is left");

@@ -1,0 +1,99 @@
+/** What the owners before left behind, put together: which connections live, and how far their numbers may have run. */
+import { ChunkSeal, saltBytes } from "./chunk-seal.ts";
+import type { JournalPart } from "./journal-contract.ts";
+import { type JournalEntry, layoutVersion, readEntries } from "./journal-entries.ts";
+
+export interface LeftBehind {
+  readonly row: Uint8Array;
+  readonly facts: Uint8Array;
+  readonly peerId: Uint8Array;
+  /** Part it was last written whole in. */
+  readonly part: number;
+  lease: number;
+  heard: number;
+  moved: { readonly address: readonly number[]; readonly port: number } | undefined;
+}
+
+export interface JournalReading {
+  readonly rows: ReadonlyMap<number, LeftBehind>;
+  /** Keys from here downward were never given; 0 when none were. */
+  readonly nextKey: number;
+  /** The last owner stopped in good order, so rows are exact. */
+  readonly clean: boolean;
+  /** Chunks were damaged with others behind them, or of another version: nothing in the journal can be relied on, and nothing is taken. */
+  readonly discarded: boolean;
+}
+
+const nothing: JournalReading = { rows: new Map(), nextKey: 0, clean: false, discarded: true };
+
+export function readJournal(parts: readonly JournalPart[], operatorKey: Uint8Array): JournalReading {
+  const reading = new Reading();
+  for (const { part, chunks } of parts) {
+    const [salt, ...sealed] = chunks;
+    // Killed before the first chunk was whole.
+    if (salt === undefined || salt.length !== saltBytes) continue;
+    const seal = new ChunkSeal(operatorKey, salt, part);
+    for (const [place, chunk] of sealed.entries()) {
+      const plain = seal.open(chunk);
+      if (plain === undefined) {
+        // A damaged end was never acknowledged. Behind damage in the middle stood leases: without them numbers would be used twice.
+        if (place === sealed.length - 1) break;
+        return { ...nothing, nextKey: reading.nextKey };
+      }
+      for (const entry of readEntries(plain)) {
+        if (entry.kind === "begin" && entry.version !== layoutVersion) return { ...nothing, nextKey: reading.nextKey };
+        reading.take(entry, part);
+      }
+    }
+  }
+  return { rows: reading.rows, nextKey: reading.nextKey, clean: reading.clean, discarded: false };
+}
+
+class Reading {
+  readonly rows = new Map<number, LeftBehind>();
+  nextKey = 0;
+  clean = false;
+
+  take(entry: JournalEntry, part: number): void {
+    this.clean = entry.kind === "clean";
+    switch (entry.kind) {
+      case "begin":
+        this.nextKey = Math.min(this.nextKey, entry.nextKey);
+        return;
+      case "row": {
+        const { key, row, facts, peerId } = entry;
+        this.nextKey = Math.min(this.nextKey, key - 1);
+        this.rows.set(key, { row, facts, peerId, part, lease: 0, heard: -1, moved: undefined });
+        return;
+      }
+      case "closed":
+        this.rows.delete(entry.key);
+        return;
+      case "lease":
+        this.#change(entry.key, (row) => {
+          row.lease = entry.until;
+        });
+        return;
+      case "heard":
+        this.#change(entry.key, (row) => {
+          row.heard = entry.top;
+        });
+        return;
+      case "moved":
+        this.#change(entry.key, (row) => {
+          row.moved = entry;
+        });
+        return;
+      case "complete":
+        for (const [key, row] of this.rows) if (row.part !== part) this.rows.delete(key);
+        return;
+      case "clean":
+        return;
+    }
+  }
+
+  #change(key: number, change: (row: LeftBehind) => void): void {
+    const row = this.rows.get(key);
+    if (row !== undefined) change(row);
+  }
+}

@@ -1,0 +1,62 @@
+/** Connections of an owner before, as rows again. */
+import type { AssociationTable } from "../connections/association-table.ts";
+import { NumberSlot, RowFlag, rowBytes, WordSlot } from "../connections/connection-slab.ts";
+import { decodeFacts } from "../connections/facts-codec.ts";
+import { closeWindowUpTo } from "../record/replay-window.ts";
+import type { JournalReading, LeftBehind } from "./journal-reading.ts";
+
+export interface RestoreBounds {
+  readonly now: number;
+  readonly mostAgeMs: number;
+  readonly ownIdBytes: number;
+}
+
+const none = -1;
+
+/** Returns how many came back. Too old ones, those with ids of another length, and those beyond the room of the table do not. */
+export function restoreRows(table: AssociationTable, reading: JournalReading, bounds: RestoreBounds): number {
+  table.keysBelow(reading.nextKey);
+  let restored = 0;
+  for (const left of reading.rows.values()) {
+    if (restoreRow(table, left, reading.clean, bounds)) restored += 1;
+  }
+  return restored;
+}
+
+function restoreRow(table: AssociationTable, left: LeftBehind, exact: boolean, { now, mostAgeMs, ownIdBytes }: RestoreBounds): boolean {
+  const { slab } = table;
+  const facts = decodeFacts(left.facts);
+  const row = table.adopt((place) => {
+    slab.bytes.set(left.row, slab.at(place, 0));
+    slab.setWord(place, WordSlot.identityHash, 0);
+    slab.setWord(place, WordSlot.facts, 0);
+    if (left.moved !== undefined) {
+      for (const [i, word] of left.moved.address.entries()) slab.setWord(place, WordSlot.address, word, i);
+      slab.setWord(place, WordSlot.port, left.moved.port);
+    }
+    if (!exact) forgetWhatIsUncertain(table, place, left);
+    return facts;
+  }, left.peerId);
+  if (row === none) return false;
+  const idBytes = slab.word(row, WordSlot.idBytes) >>> 8;
+  const aged = now - slab.number(row, NumberSlot.openedAt) > mostAgeMs;
+  if (!aged && (idBytes === 0 || idBytes === ownIdBytes)) return true;
+  table.free(row);
+  return false;
+}
+
+/** After a crash the numbers start where the lease ends, and everything up to what is known to have been read counts as read. */
+function forgetWhatIsUncertain(table: AssociationTable, row: number, left: LeftBehind): void {
+  const { slab } = table;
+  const lease = Math.max(left.lease, slab.number(row, NumberSlot.writeLease));
+  slab.setNumber(row, NumberSlot.writeSequence, lease);
+  slab.setNumber(row, NumberSlot.writeLease, lease);
+  closeWindowUpTo(slab, row, Math.max(left.heard, slab.number(row, NumberSlot.readTop)));
+  slab.mark(row, RowFlag.unproven);
+  slab.mark(row, RowFlag.asked, false);
+}
+
+/** The bytes of a row for the journal. */
+export function rowImage(table: AssociationTable, row: number): Uint8Array {
+  return table.slab.view(row, 0, rowBytes);
+}
