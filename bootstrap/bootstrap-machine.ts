@@ -27,8 +27,8 @@ export type SessionFailure = "no-answer" | "finish-rejected" | "superseded" | "d
 
 export type SessionEvent =
   | { readonly kind: "reply-left" }
-  /** `found`: what a Discover told, when it could be read. */
-  | { readonly kind: "answer"; readonly code: number; readonly found?: readonly FoundSecurity[] | undefined }
+  /** `found`: what a Discover told, when it could be read. `refused`: a success that a strict run does not take for one. */
+  | { readonly kind: "answer"; readonly code: number; readonly found?: readonly FoundSecurity[] | undefined; readonly refused?: boolean }
   | { readonly kind: "no-answer"; readonly detail: string }
   | { readonly kind: "superseded" | "deadline" | "closed" }
   | { readonly kind: "internal"; readonly detail: string };
@@ -51,7 +51,7 @@ export function step(state: SessionState, event: SessionEvent): SessionStep {
     case "reply-left":
       return state.kind === "requested" ? proceed(state.steps, 0, 0, []) : [state, []];
     case "answer":
-      return answered(state, event.code, event.found);
+      return answered(state, event.code, event.found, isSuccess(event.code) && event.refused !== true);
     case "no-answer":
     case "internal":
       return [{ kind: "failed", reason: event.kind, detail: event.detail }, []];
@@ -64,8 +64,7 @@ export function step(state: SessionState, event: SessionEvent): SessionStep {
   }
 }
 
-function answered(state: SessionState, code: number, found: readonly FoundSecurity[] | undefined): SessionStep {
-  const accepted = isSuccess(code);
+function answered(state: SessionState, code: number, found: readonly FoundSecurity[] | undefined, accepted: boolean): SessionStep {
   if (state.kind === "finishing") {
     const record: SessionEffect = { kind: "record", step: { kind: "finish" }, code: formatCode(code), accepted };
     if (accepted) return [{ kind: "finished", refused: state.refused }, [record]];

@@ -6,7 +6,7 @@ import { openCoapEndpoint } from "@lwm2m/protocol/coap/endpoint";
 import { MemoryNetwork } from "@lwm2m/protocol/testing/memory-network";
 import { seededRandom } from "@lwm2m/protocol/testing/seeded-random";
 import { VirtualClock } from "@lwm2m/protocol/testing/virtual-clock";
-import { openBootstrapService, type SessionNotice } from "./bootstrap-service.ts";
+import { type BootstrapServiceDeps, openBootstrapService, type SessionNotice } from "./bootstrap-service.ts";
 import { readConfigFile } from "./config-file.ts";
 import { aConfig, aSecurity, aServer } from "./testing/config-fixtures.ts";
 import { type DeviceScript, ScriptedDevice, text } from "./testing/scripted-device.ts";
@@ -24,7 +24,7 @@ async function inWorld(
     device: (script: DeviceScript) => ScriptedDevice;
     stop: () => Promise<void>;
   }) => Promise<void>,
-  settings: { readonly maxSessions?: number } = {},
+  settings: Pick<BootstrapServiceDeps, "maxSessions" | "strict" | "onTolerated"> = {},
 ): Promise<void> {
   const clock = new VirtualClock();
   const network = new MemoryNetwork(clock, seededRandom(1));
@@ -265,3 +265,46 @@ test("RFC 6690 §4: /.well-known/core lists /bs, and is no bootstrap request", (
     assert.deepEqual([dev1.seen, dev1.lastReply], [["-> 2.05"], '</bs>;rt="core.bs"']);
     assert.deepEqual(notices, []);
   }));
+
+/** Writes answered 2.01 (eclipse-leshan/leshan#156), links with white space. */
+const deviating: DeviceScript = (request) => {
+  if (request.line.startsWith("PUT")) return { code: "2.01" };
+  if (request.line.startsWith("GET")) return { code: "2.05", contentFormat: 40, payload: text("</>;lwm2m=1.1, </0/0>, </0/1>;ssid=7") };
+  return obedient(request);
+};
+
+test("field deviations: a session with them goes on, and says which were let pass", async () => {
+  const tolerated: string[] = [];
+  const onTolerated = (endpointName: string, codes: readonly string[]): void => void tolerated.push(`${endpointName} ${codes.join(" ")}`);
+  await inWorld(
+    async ({ clock, notices, device }) => {
+      const dev2 = device(deviating);
+      dev2.post("bs", ["ep=dev2"]);
+      await clock.advance(1_000);
+      assert.deepEqual(dev2.seen.slice(4), ["PUT /0/2 format 11542", "PUT /1/0 format 11542", "POST /bs"]);
+      assert.equal(kinds(notices).at(-1), "finished");
+    },
+    { onTolerated },
+  );
+  assert.deepEqual(tolerated, ["dev2 link-whitespace", "dev2 unexpected-success-code", "dev2 unexpected-success-code"]);
+});
+
+test("field deviations: in strict mode each counts as a refusal, and the links are not read", async () => {
+  const tolerated: string[] = [];
+  await inWorld(
+    async ({ clock, notices, device }) => {
+      const dev2 = device(deviating);
+      dev2.post("bs", ["ep=dev2"]);
+      await clock.advance(1_000);
+      assert.deepEqual(dev2.seen.slice(4), ["PUT /0/10 format 11542", "PUT /1/0 format 11542", "POST /bs"]);
+      const last = notices.at(-1);
+      assert.ok(last?.kind === "finished" && last.refused === 3, JSON.stringify(last));
+      const strictFinish = device((request) => (request.line === "POST /bs" ? { code: "2.01" } : obedient(request)));
+      strictFinish.post("bs", ["ep=dev1"]);
+      await clock.advance(1_000);
+      assert.equal(kinds(notices).at(-1), "failed finish-rejected");
+    },
+    { strict: true, onTolerated: (endpointName) => void tolerated.push(endpointName) },
+  );
+  assert.deepEqual(tolerated, []);
+});

@@ -10,7 +10,7 @@ import { type BootstrapRequest, bootstrapLinks, readBootstrapRequest, refusal } 
 import type { BootstrapConfigs } from "./bootstrap-config.ts";
 import { openSession, type SessionEvent, type SessionFailure, type SessionState, step } from "./bootstrap-machine.ts";
 import { type PlanStep, toPlan } from "./bootstrap-plan.ts";
-import { describeStep, foundSecurity, requestOf } from "./session-request.ts";
+import { describeStep, readAnswer, requestOf } from "./session-request.ts";
 
 export interface BootstrapServiceDeps {
   /** Its requests all go to this service; closed by who opened it, after the service. */
@@ -21,6 +21,10 @@ export interface BootstrapServiceDeps {
   readonly typeOf: ResourceTypeLookup;
   readonly onSession?: (notice: SessionNotice) => void;
   readonly maxSessions?: number;
+  /** Refuses what devices answer beyond the specifications. */
+  readonly strict?: boolean;
+  /** Told otherwise what was let pass, by stable codes. */
+  readonly onTolerated?: (endpointName: string, codes: readonly string[]) => void;
 }
 
 /** What happened, for logs and events; never a value that was written. */
@@ -177,10 +181,22 @@ class Sessions implements BootstrapService {
     try {
       const request = requestOf(next, session.contentFormat, this.#deps.typeOf);
       const outcome = await this.#deps.endpoint.request(session.peer, request, { signal: session.stop.signal });
-      return eventOf(outcome, next);
+      return this.#eventOf(outcome, next, session.endpointName);
     } catch (error) {
       return { kind: "internal", detail: `${describeStep(next)}: ${error instanceof Error ? error.message : String(error)}` };
     }
+  }
+
+  #eventOf(outcome: RequestOutcome, asked: PlanStep, endpointName: string): SessionEvent {
+    if (!outcome.ok) {
+      const why = outcome.detail === undefined ? outcome.reason : `${outcome.reason} (${outcome.detail})`;
+      return { kind: "no-answer", detail: `${describeStep(asked)}: ${why}` };
+    }
+    const { response } = outcome;
+    const { found, tolerances } = readAnswer(asked, response);
+    const refused = this.#deps.strict === true && tolerances.length > 0;
+    if (!refused && tolerances.length > 0) this.#deps.onTolerated?.(endpointName, tolerances);
+    return { kind: "answer", code: response.code, found, refused };
   }
 
   #report({ state, endpointName, startedAt, peer }: Session): void {
@@ -203,16 +219,6 @@ function isOver(state: SessionState): boolean {
 type NoticeBody =
   | Omit<Extract<SessionNotice, { kind: "started" }>, "at" | "address">
   | Omit<Extract<SessionNotice, { kind: "answered" }>, "at" | "address">;
-
-function eventOf(outcome: RequestOutcome, asked: PlanStep): SessionEvent {
-  if (!outcome.ok)
-    return {
-      kind: "no-answer",
-      detail: `${describeStep(asked)}: ${outcome.reason}${outcome.detail === undefined ? "" : ` (${outcome.detail})`}`,
-    };
-  const { response } = outcome;
-  return { kind: "answer", code: response.code, ...(asked.kind === "discover" ? { found: foundSecurity(response) } : {}) };
-}
 
 function addressOf({ address: { address, port } }: Peer): string {
   return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;

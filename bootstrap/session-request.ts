@@ -1,5 +1,5 @@
 /** One step of a plan as a CoAP request, and what its answer tells (LwM2M Core 1.1 §6.1.7.2 to §6.1.7.6). */
-import { Method } from "@lwm2m/protocol/coap/codes";
+import { isSuccess, Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
 import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
 import type { IncomingResponse, OutgoingRequest } from "@lwm2m/protocol/coap/message";
 import { Lwm2mFormatError } from "@lwm2m/protocol/lwm2m/format-error";
@@ -43,17 +43,34 @@ export function describeStep(step: PlanStep): string {
   }
 }
 
+/** What an answer says, and what beyond the specifications had to be let pass to take it. */
+export interface ReadAnswer {
+  /** What a Discover told, when it could be read. */
+  readonly found?: readonly FoundSecurity[] | undefined;
+  /** Stable codes. */
+  readonly tolerances: readonly string[];
+}
+
+export function readAnswer(step: PlanStep, response: Pick<IncomingResponse, "code" | "payload">): ReadAnswer {
+  if (step.kind === "discover") return foundSecurity(response);
+  const expected = step.kind === "delete" ? ResponseCode.deleted : ResponseCode.changed;
+  // 2.01 for a write that makes an instance (eclipse-leshan/leshan#156).
+  return { tolerances: isSuccess(response.code) && response.code !== expected ? ["unexpected-success-code"] : [] };
+}
+
 /** The Security instances in the answer to a Discover; undefined when it cannot be read. */
-export function foundSecurity(response: IncomingResponse): readonly FoundSecurity[] | undefined {
+function foundSecurity(response: Pick<IncomingResponse, "payload">): ReadAnswer {
   try {
-    return parseLinks(response.payload).links.flatMap((link) => {
+    const { links, tolerances } = parseLinks(response.payload);
+    const found = links.flatMap((link) => {
       const path = findPath(link.target);
       if (path?.objectId !== 0 || path.instanceId === undefined || path.resourceId !== undefined) return [];
       return [{ instanceId: path.instanceId, bootstrapAccount: findAttribute(link, "ssid") === undefined }];
     });
+    return { found, tolerances };
   } catch (error) {
     // The device's fault; the session goes on without its numbers.
-    if (error instanceof Lwm2mFormatError) return undefined;
+    if (error instanceof Lwm2mFormatError) return { found: undefined, tolerances: [] };
     throw error;
   }
 }

@@ -135,7 +135,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const packageUri = packageAddress({ publicHost: settings.publicCoapHost, bound: coap.local, registrations, findLocalAddressTowards });
   const updates = openUpdateService({ ...deps, operations, registrations, packageUri });
   const configs = new BootstrapConfigStore(store);
-  const bootstrap = openBootstrap(deps, doors.bootstrap, configs, registry);
+  const bootstrap = openBootstrap(deps, doors.bootstrap, configs, registry, leniency);
   const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
   const send = sendCoapRoute({ registrations, registry, clock, learn, leniency });
   coap.handle(coapRouter([registrationCoapRoute(registrations, leniency), send, { prefix: "fw", handle: servePackage }]));
@@ -203,6 +203,7 @@ function openBootstrap(
   endpoint: CoapEndpoint,
   configs: BootstrapConfigStore,
   registry: ObjectRegistry,
+  leniency: ToleranceLog,
 ): BootstrapService {
   const { clock, events, log, supervisor } = deps;
   return openBootstrapService({
@@ -210,6 +211,8 @@ function openBootstrap(
     configs,
     clock,
     typeOf: typeLookup(registry, [], "1.1"),
+    strict: leniency.strict,
+    onTolerated: (endpointName, codes) => leniency.note(endpointName, "bootstrap", codes),
     onSession(notice) {
       // One line per session and refusal; single answers are for whoever looks closely.
       const { at: _, ...facts } = notice;
