@@ -42,6 +42,7 @@ export type HandshakeEffect =
   | { readonly kind: "keys"; readonly keys: ConnectionKeys }
   /** Replaces the running timer; undefined stops it. */
   | { readonly kind: "timer"; readonly delayMs: number | undefined }
+  /** The last effect of its step, so that an answer that is there at once may be given at once. */
   | { readonly kind: "ask"; readonly ask: number; readonly question: Question }
   /** Both sides have proved the handshake; the machine stays to repeat its last flight until it says `done`. */
   | { readonly kind: "connected"; readonly facts: ConnectionFacts }

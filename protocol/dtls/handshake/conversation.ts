@@ -73,11 +73,7 @@ export class Conversation {
 
   start(nowMs: number, action: () => void): readonly HandshakeEffect[] {
     this.#timer.begin(nowMs);
-    return this.#run(nowMs, () => {
-      action();
-      // A question before the first flight is bounded, too.
-      if (this.#pending !== undefined) this.#arm();
-    });
+    return this.#run(nowMs, action);
   }
 
   step(input: HandshakeInput, nowMs: number): readonly HandshakeEffect[] {
@@ -119,10 +115,12 @@ export class Conversation {
     this.#effects.push(effect);
   }
 
-  /** Nothing of the peer is taken until the answer is there; it waits in the reassembly. */
+  /** Nothing of the peer is taken until the answer is there; it waits in the inbox. The last effect of its step. */
   ask(question: Question, resume: (answer: Answer) => void): void {
     this.#asked += 1;
     this.#pending = { ask: this.#asked, resume };
+    // A question before the first flight is bounded, too.
+    this.#arm();
     this.emit({ kind: "ask", ask: this.#asked, question });
   }
 
