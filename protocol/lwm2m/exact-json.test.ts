@@ -10,7 +10,7 @@ const bytesOf = (text: string): Uint8Array => new TextEncoder().encode(text);
 /** As `JSON.parse` would give it. */
 function plain(node: JsonNode): unknown {
   if (isJsonNumber(node)) return Number(node.numberText);
-  if (isJsonObject(node)) return Object.fromEntries(node.names.map((name, i) => [name, plain(node.values[i] ?? null)]));
+  if (isJsonObject(node)) return Object.fromEntries([...node].map(([name, value]) => [name, plain(value)]));
   return node !== null && typeof node === "object" && isJsonArray(node) ? node.map(plain) : node;
 }
 

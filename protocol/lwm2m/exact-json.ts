@@ -36,6 +36,11 @@ export class JsonObject {
     return true;
   }
 
+  /** Name and value of each member. */
+  *[Symbol.iterator](): Generator<[string, JsonNode]> {
+    for (const [index, name] of this.names.entries()) yield [name, this.values[index] ?? null];
+  }
+
   #has(name: string): boolean {
     if (this.names.length < fewNames) return this.names.includes(name);
     this.#seen ??= new Set(this.names);
