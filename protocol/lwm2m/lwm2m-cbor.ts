@@ -6,6 +6,7 @@ import { CborReader } from "../cbor/cbor-reader.ts";
 import { CborWriter } from "../cbor/cbor-writer.ts";
 import { readCborScalar, writeCborValue } from "./cbor-value.ts";
 import { Lwm2mFormatError } from "./format-error.ts";
+import { checkedPrefix } from "./gateway-prefix.ts";
 import { assertRecordCount, reportUnreadable, resourceAt, valuePath } from "./node.ts";
 import { formatPath, type Lwm2mPath, maxIdentifier, pathIds, pathOf } from "./path.ts";
 import { type DecodeContext, unassignedInstanceId } from "./payload-contract.ts";
@@ -16,10 +17,45 @@ import type { PathValue, ResourceType, ResourceValue } from "./value.ts";
 const maxLevels = 4;
 
 export function decodeLwm2mCbor(payload: Uint8Array, context: DecodeContext): readonly PathValue[] {
-  const reader = new CborReader(payload, (message) => new Lwm2mFormatError("cbor", message));
   const leaves: Leaf[] = [];
-  readMap({ reader, leaves, context }, []);
-  reader.finish();
+  readLeaves(payload, context, (leaf) => leaves.push(leaf));
+  return nodesOf(leaves, context);
+}
+
+/** By gateway prefix, "" for the gateway itself: the prefix is the first element of an array of keys at the top (LwM2M Core 1.2.1 §7.4.6). */
+export function decodeGatewayCbor(payload: Uint8Array, context: DecodeContext): ReadonlyMap<string, readonly PathValue[]> {
+  const leaves = new Map<string, Leaf[]>();
+  readLeaves(
+    payload,
+    context,
+    (leaf, prefix) => {
+      const before = leaves.get(prefix);
+      if (before === undefined) leaves.set(prefix, [leaf]);
+      else before.push(leaf);
+      return leaves.size;
+    },
+    true,
+  );
+  return new Map([...leaves].map(([prefix, found]) => [prefix, nodesOf(found, context)]));
+}
+
+/** Keys are single identifiers, from the object on (required since 1.2.1); a prefix stands before the object. */
+export function encodeGatewayCbor(groups: ReadonlyMap<string, readonly PathValue[]>): Uint8Array {
+  const writer = new CborWriter();
+  const trees = [...groups].map(([prefix, values]) => [prefix, treeOf(values)] as const);
+  writer.map(trees.reduce((count, [, tree]) => count + tree.size, 0));
+  for (const [prefix, tree] of trees) {
+    writeEntries(writer, tree, (id) => {
+      if (prefix === "") return writer.integer(id);
+      writer.array(2);
+      writer.text(prefix);
+      writer.integer(id);
+    });
+  }
+  return writer.toBytes();
+}
+
+function nodesOf(leaves: readonly Leaf[], context: DecodeContext): readonly PathValue[] {
   const prefix = prefixOf(leaves, context);
   const seen = new Set<string>();
   const nodes: PathValue[] = [];
@@ -49,35 +85,58 @@ interface Leaf {
   readonly scalar: Scalar | null | undefined;
 }
 
+/** Gives how many leaves there are. */
+type AddLeaf = (leaf: Leaf, prefix: string) => number;
+
 interface Reading {
   readonly reader: CborReader;
-  readonly leaves: Leaf[];
+  readonly add: AddLeaf;
   readonly context: DecodeContext;
+  /** Whether keys at the top may begin with the text of a gateway prefix. */
+  readonly takesPrefix: boolean;
 }
 
-function readMap(reading: Reading, above: readonly number[]): void {
-  const { reader, leaves, context } = reading;
+function readLeaves(payload: Uint8Array, context: DecodeContext, add: AddLeaf, takesPrefix = false): void {
+  const reader = new CborReader(payload, (message) => new Lwm2mFormatError("cbor", message));
+  readMap({ reader, add, context, takesPrefix }, [], "");
+  reader.finish();
+}
+
+function readMap(reading: Reading, above: readonly number[], prefix: string): void {
+  const { reader, add, context } = reading;
   let entries = 0;
   reader.eachEntry(() => {
     entries++;
-    const ids = above.concat(readKey(reader));
+    // The common key is one identifier: no list is made for it.
+    const key = reader.kind() === "array" ? readKeys(reading, above.length === 0 && prefix === "") : undefined;
+    const ids = above.concat(key === undefined ? readId(reader) : key.ids);
+    const under = key === undefined || key.prefix === "" ? prefix : key.prefix;
     if (ids.length > maxLevels) throw new Lwm2mFormatError("path", `keys /${ids.join("/")} are more than ${maxLevels} levels`);
-    if (reader.kind() === "map") readMap(reading, ids);
-    else leaves.push({ ids, scalar: scalarOfCbor(reader.readScalar()) });
-    assertRecordCount(leaves.length, context);
+    if (reader.kind() === "map") readMap(reading, ids, under);
+    else if (ids.length === 0) throw new Lwm2mFormatError("path", "a gateway prefix has no value of its own");
+    else assertRecordCount(add({ ids, scalar: scalarOfCbor(reader.readScalar()) }, under), context);
   });
-  if (entries === 0 && above.length > 0) leaves.push({ ids: above, scalar: undefined });
+  if (entries === 0 && above.length > 0) assertRecordCount(add({ ids: above, scalar: undefined }, prefix), context);
 }
 
-/** An identifier, or an array of them. A gateway prefix (text) is not supported. */
-function readKey(reader: CborReader): readonly number[] {
-  if (reader.kind() !== "array") return [readId(reader)];
+interface Keys {
+  readonly ids: readonly number[];
+  readonly prefix: string;
+}
+
+/** An array of identifiers. */
+function readKeys(reading: Reading, atTop: boolean): Keys {
+  const { reader, takesPrefix } = reading;
   const ids: number[] = [];
+  let prefix = "";
+  let items = 0;
   reader.eachItem(() => {
-    ids.push(readId(reader));
+    if (takesPrefix && atTop && items === 0 && reader.kind() === "text") prefix = checkedPrefix(reader.readText());
+    else ids.push(readId(reader));
+    items++;
   });
-  if (ids.length === 0) throw new Lwm2mFormatError("path", "an array of identifiers is empty");
-  return ids;
+  if (items === 0) throw new Lwm2mFormatError("path", "an array of identifiers is empty");
+  return { ids, prefix };
 }
 
 function readId(reader: CborReader): number {
@@ -149,8 +208,12 @@ function childOf(level: Tree, id: number, path: Lwm2mPath): Tree {
 
 function writeTree(writer: CborWriter, tree: Tree): void {
   writer.map(tree.size);
+  writeEntries(writer, tree, (id) => writer.integer(id));
+}
+
+function writeEntries(writer: CborWriter, tree: Tree, writeKey: (id: number) => void): void {
   for (const [id, child] of tree) {
-    writer.integer(id);
+    writeKey(id);
     if (child instanceof Map) writeTree(writer, child);
     else writeCborValue(writer, child);
   }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import { ResponseCode } from "@lwm2m/protocol/coap/codes";
+import { Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
+import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
 import { at, type Rest, restOf } from "../testing/rest.ts";
 import { content, ScriptedDevice, senmlValue } from "../testing/scripted-device.ts";
 import { ServerWorld } from "../testing/server-world.ts";
@@ -257,4 +258,19 @@ test("devices: list, registration, objects; a deleted device is unknown everywhe
   await device.register();
   assert.equal(at((await rest("GET", "/devices/dev-1")).body, "registration", "queueMode"), false);
   assert.equal((await world.eventTypes("dev-1")).filter((type) => type === "device.created").length, 2);
+});
+
+describe("LwM2M Gateway 1.1 §6: Send with the prefix of a device behind a gateway", () => {
+  const send = (pack: string) =>
+    device.send({ method: Method.post, path: ["dp"], contentFormat: ContentFormat.senmlJson, payload: new TextEncoder().encode(pack) });
+
+  test("4.04: no such device is known, and nothing of it becomes the gateway's own value", async () => {
+    await device.register();
+    for (const pack of ['[{"n":"/d01/3/0/9","v":5}]', '[{"n":"/3/0/9","v":1},{"n":"/d01/3/0/9","v":5}]']) {
+      assert.equal((await send(pack)).code, ResponseCode.notFound);
+    }
+    assert.equal((await send('[{"n":"/x y/3/0/9","v":5}]')).code, ResponseCode.badRequest);
+    assert.equal(await world.until(world.server.twins.find("dev-1")), undefined);
+    assert.equal((await send('[{"n":"/3/0/9","v":5}]')).code, ResponseCode.changed);
+  });
 });

@@ -4,6 +4,7 @@ import { Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
 import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
 import type { IncomingRequest, OutgoingResponse } from "@lwm2m/protocol/coap/message";
 import { Lwm2mFormatError } from "@lwm2m/protocol/lwm2m/format-error";
+import { decodeGatewayPayload } from "@lwm2m/protocol/lwm2m/gateway-payload";
 import { decodePayload } from "@lwm2m/protocol/lwm2m/payload";
 import type { PathValue } from "@lwm2m/protocol/lwm2m/value";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
@@ -46,8 +47,23 @@ async function receive(deps: SendDeps, request: IncomingRequest): Promise<Outgoi
   } catch (error) {
     if (error instanceof StorageUnavailableError) return { code: ResponseCode.serviceUnavailable, maxAgeSeconds: storeRetrySeconds };
     if (!(error instanceof Lwm2mFormatError)) throw error;
+    // No device behind a gateway is known here (LwM2M Gateway 1.1 §6): its values must not pass for the gateway's own.
+    if (namesGatewayDevice(registration, request)) return { code: ResponseCode.notFound };
     const code = error.code === "unsupported-format" ? ResponseCode.unsupportedContentFormat : ResponseCode.badRequest;
     return { code, payload: new TextEncoder().encode(error.message) };
+  }
+}
+
+/** Looked at only when the payload cannot be read as the device's own. */
+function namesGatewayDevice({ rootPath }: Registration, { contentFormat, payload }: IncomingRequest): boolean {
+  if (contentFormat === undefined) return false;
+  const root = rootPath === "" ? {} : { rootPath: `/${rootPath}` };
+  try {
+    const groups = decodeGatewayPayload(contentFormat, payload, { typeOf: () => undefined, nowMs: 0, ...root });
+    return [...groups.keys()].some((prefix) => prefix !== "");
+  } catch (error) {
+    if (error instanceof Lwm2mFormatError) return false;
+    throw error;
   }
 }
 
