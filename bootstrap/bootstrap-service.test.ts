@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { openCatalogue } from "@lwm2m/object-registry/catalogue";
 import { typeLookup } from "@lwm2m/object-registry/type-lookup";
 import { openCoapEndpoint } from "@lwm2m/protocol/coap/endpoint";
+import { linkProfiles } from "@lwm2m/protocol/coap/link-profiles";
 import { MemoryNetwork } from "@lwm2m/protocol/testing/memory-network";
 import { seededRandom } from "@lwm2m/protocol/testing/seeded-random";
 import { VirtualClock } from "@lwm2m/protocol/testing/virtual-clock";
@@ -24,7 +25,7 @@ async function inWorld(
     device: (script: DeviceScript) => ScriptedDevice;
     stop: () => Promise<void>;
   }) => Promise<void>,
-  settings: Pick<BootstrapServiceDeps, "maxSessions" | "strict" | "onTolerated"> = {},
+  settings: Pick<BootstrapServiceDeps, "linkOf" | "maxSessions" | "strict" | "onTolerated"> = {},
 ): Promise<void> {
   const clock = new VirtualClock();
   const network = new MemoryNetwork(clock, seededRandom(1));
@@ -308,3 +309,21 @@ test("field deviations: in strict mode each counts as a refusal, and the links a
   );
   assert.deepEqual(tolerated, []);
 });
+
+test("RFC 7252 §4.8, LwM2M Core 1.1 §6.1.7.1: a device with a link of its own is waited for as long as that takes, for this session", () =>
+  inWorld(
+    async ({ clock, notices, device }) => {
+      const dev1 = device(() => undefined);
+      dev1.post("bs", ["ep=dev1"]);
+      await clock.advance(14_000);
+      assert.deepEqual(dev1.seen, ["-> 2.04", "DELETE /1"], "no resend before 15 s");
+      await clock.advance(9_000);
+      assert.deepEqual(dev1.seen, ["-> 2.04", "DELETE /1", "DELETE /1"]);
+      // MAX_TRANSMIT_WAIT without the random factor; EXCHANGE_LIFETIME of the link ends it at the latest.
+      await clock.advance(465_000 - 24_000);
+      assert.deepEqual(kinds(notices), ["started"]);
+      await clock.advance(552_500 - 465_000 + 2_000);
+      assert.match(kinds(notices)[1] ?? "", /^failed /);
+    },
+    { linkOf: (endpointName) => (endpointName === "dev1" ? linkProfiles.nbiot : undefined) },
+  ));

@@ -2,7 +2,7 @@
 import { ResponseCode } from "@lwm2m/protocol/coap/codes";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import type { IncomingRequest, OutgoingResponse, Peer, RequestOutcome } from "@lwm2m/protocol/coap/message";
-import { defaultParameters, exchangeLifetimeMs } from "@lwm2m/protocol/coap/parameters";
+import { defaultParameters, exchangeLifetimeMs, type TransmissionParameters } from "@lwm2m/protocol/coap/parameters";
 import { findCoreAnswer } from "@lwm2m/protocol/coap/well-known-core";
 import type { ResourceTypeLookup } from "@lwm2m/protocol/lwm2m/value";
 import type { Clock, Timer } from "@lwm2m/protocol/ports/clock";
@@ -21,6 +21,10 @@ export interface BootstrapServiceDeps {
   readonly typeOf: ResourceTypeLookup;
   readonly onSession?: (notice: SessionNotice) => void;
   readonly maxSessions?: number;
+  /** What the endpoint was opened with; default: RFC 7252 §4.8. */
+  readonly usualLink?: TransmissionParameters;
+  /** The link of a device that has one of its own, for the time of its session. */
+  readonly linkOf?: (endpointName: string) => TransmissionParameters | undefined;
   /** Refuses what devices answer beyond the specifications. */
   readonly strict?: boolean;
   /** Told otherwise what was let pass, by stable codes. */
@@ -57,9 +61,6 @@ export interface BootstrapService {
 const usualMaxSessions = 10_000;
 /** How much later (RFC 7252 §5.9.3.4): a session takes seconds. */
 const retryAfterSeconds = 30;
-
-/** A device counts a session as failed that has not finished by then (LwM2M Core 1.1 §6.1.7.1). */
-const sessionDeadlineMs = exchangeLifetimeMs(defaultParameters);
 
 export function openBootstrapService(deps: BootstrapServiceDeps): BootstrapService {
   const service = new Sessions(deps);
@@ -130,7 +131,11 @@ class Sessions implements BootstrapService {
       deadline: undefined,
       state: openSession(steps),
     };
-    session.deadline = this.#deps.clock.after(sessionDeadlineMs, () => this.#stop(session, { kind: "deadline" }));
+    const link = this.#deps.linkOf?.(endpointName);
+    if (link !== undefined) this.#deps.endpoint.setParameters(peer, link);
+    // A device counts a session as failed that has not finished within its EXCHANGE_LIFETIME (LwM2M Core 1.1 §6.1.7.1).
+    const deadlineMs = exchangeLifetimeMs(link ?? this.#deps.usualLink ?? defaultParameters);
+    session.deadline = this.#deps.clock.after(deadlineMs, () => this.#stop(session, { kind: "deadline" }));
     this.#open.set(endpointName, session);
     this.#notice(session, { kind: "started", endpointName, contentFormat, steps: steps.length });
     const run = this.#run(session).finally(() => this.#running.delete(run));
@@ -158,6 +163,7 @@ class Sessions implements BootstrapService {
 
   #end(session: Session): void {
     session.deadline?.cancel();
+    if (this.#deps.linkOf !== undefined) this.#deps.endpoint.setParameters(session.peer, undefined);
     if (this.#open.get(session.endpointName) === session) this.#open.delete(session.endpointName);
     this.#report(session);
   }

@@ -13,7 +13,8 @@ import type { DeviceFacet } from "./devices/device.ts";
 import { deviceRoutes } from "./devices/device-http.ts";
 import { openDeviceService } from "./devices/device-service.ts";
 import { deviceCollection } from "./devices/device-store.ts";
-import { linkProfileCollection, openLinkProfileService } from "./devices/link-profile-service.ts";
+import { parametersOf } from "./devices/link-profile.ts";
+import { type LinkProfileService, linkProfileCollection, openLinkProfileService } from "./devices/link-profile-service.ts";
 import { ToleranceLog, toleranceCollection } from "./devices/tolerance-log.ts";
 import type { EventLog } from "./events/event.ts";
 import { eventsDefinition } from "./events/event-log.ts";
@@ -135,7 +136,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const packageUri = packageAddress({ publicHost: settings.publicCoapHost, bound: coap.local, registrations, findLocalAddressTowards });
   const updates = openUpdateService({ ...deps, operations, registrations, packageUri });
   const configs = new BootstrapConfigStore(store);
-  const bootstrap = openBootstrap(deps, doors.bootstrap, configs, registry, leniency);
+  const bootstrap = openBootstrap(deps, doors.bootstrap, { configs, registry, leniency, links });
   const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
   const send = sendCoapRoute({ registrations, registry, clock, learn, leniency });
   coap.handle(coapRouter([registrationCoapRoute(registrations, leniency), send, { prefix: "fw", handle: servePackage }]));
@@ -198,12 +199,17 @@ function openTraces({ store, settings }: FeatureDeps, doors: FeatureDoors, regis
   });
 }
 
+interface BootstrapParts {
+  readonly configs: BootstrapConfigStore;
+  readonly registry: ObjectRegistry;
+  readonly leniency: ToleranceLog;
+  readonly links: LinkProfileService;
+}
+
 function openBootstrap(
   deps: FeatureDeps,
   endpoint: CoapEndpoint,
-  configs: BootstrapConfigStore,
-  registry: ObjectRegistry,
-  leniency: ToleranceLog,
+  { configs, registry, leniency, links }: BootstrapParts,
 ): BootstrapService {
   const { clock, events, log, supervisor } = deps;
   return openBootstrapService({
@@ -211,6 +217,11 @@ function openBootstrap(
     configs,
     clock,
     typeOf: typeLookup(registry, [], "1.1"),
+    usualLink: parametersOf(links.usual),
+    linkOf(endpointName) {
+      const own = links.find(endpointName);
+      return own === undefined ? undefined : parametersOf(own);
+    },
     strict: leniency.strict,
     onTolerated: (endpointName, codes) => leniency.note(endpointName, "bootstrap", codes),
     onSession(notice) {

@@ -37,6 +37,8 @@ export interface TraceDeps {
 export const mostChosenDevices = 1_000;
 /** Addresses whose device introduced itself without being registered yet. */
 const mostIntroductions = 1_000;
+/** Devices whose last address is remembered: anybody may name new ones. */
+const mostPlaces = 10_000;
 /** Messages from addresses nobody is known at. */
 const mostStrangersMessages = 256;
 /** A block of 1,024 bytes with its options fits; what is longer is shown cut. */
@@ -114,7 +116,7 @@ export class TraceService {
   #take(door: TraceDoor, { direction, at, peer, bytes }: TraceEvent): void {
     const place = `${door.door} ${door.coap.peerAt(peer).key}`;
     const introduced = direction === "in" ? this.#introductionIn(bytes) : undefined;
-    if (introduced !== undefined) this.#introduce(place, introduced);
+    if (introduced !== undefined) setNewest(this.#introduced, place, introduced, mostIntroductions);
     const endpoint = introduced ?? door.endpointAt(peer) ?? this.#introduced.get(place);
     if (endpoint !== undefined && !this.isOn(endpoint)) return;
     const message: TracedMessage = {
@@ -129,7 +131,7 @@ export class TraceService {
 
   #keep(endpoint: string, place: string, message: TracedMessage): void {
     if (this.#places.get(endpoint) !== place) {
-      this.#places.set(endpoint, place);
+      setNewest(this.#places, endpoint, place, mostPlaces);
       const own = this.#strangers.filter((stranger) => stranger.place === place);
       if (own.length > 0) this.#strangers = this.#strangers.filter((stranger) => stranger.place !== place);
       for (const { message: earlier } of own) this.#rings.push(endpoint, earlier);
@@ -140,15 +142,6 @@ export class TraceService {
   #keepStranger(place: string, message: TracedMessage): void {
     this.#strangers.push({ place, message });
     if (this.#strangers.length > mostStrangersMessages) this.#strangers.shift();
-  }
-
-  #introduce(place: string, endpoint: string): void {
-    this.#introduced.delete(place);
-    this.#introduced.set(place, endpoint);
-    for (const oldest of this.#introduced.keys()) {
-      if (this.#introduced.size <= mostIntroductions) return;
-      this.#introduced.delete(oldest);
-    }
   }
 
   /** The endpoint name in a Register or Bootstrap-Request (LwM2M Transport 1.1 §6.4). */
@@ -169,4 +162,12 @@ export class TraceService {
   #collection() {
     return this.#deps.store.collection(tracedDeviceCollection);
   }
+}
+
+/** The oldest entry makes room. */
+function setNewest(map: Map<string, string>, key: string, value: string, most: number): void {
+  map.delete(key);
+  map.set(key, value);
+  const [oldest] = map.keys();
+  if (map.size > most && oldest !== undefined) map.delete(oldest);
 }
