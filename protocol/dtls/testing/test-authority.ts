@@ -14,7 +14,7 @@ import {
   time,
   tlv,
   utf8String,
-} from "./der-writer.ts";
+} from "../x509/der-writer.ts";
 
 export type TestKeyType = "p256" | "p384" | "ed25519" | "rsa";
 

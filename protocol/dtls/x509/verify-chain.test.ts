@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { describe, it } from "node:test";
 import { seededRandom } from "../../testing/seeded-random.ts";
 import { AlertDescription } from "../constants.ts";
-import { explicit, ia5, sequence } from "../testing/der-writer.ts";
 import {
   type CertificateWish,
   clientAuth,
@@ -20,6 +19,7 @@ import {
   type TestCertificate,
 } from "../testing/test-authority.ts";
 import { parseCertificate } from "./certificate.ts";
+import { explicit, ia5, sequence } from "./der-writer.ts";
 import { type ChainPolicy, type ChainVerdict, trustAnchorOf, verifyChain } from "./verify-chain.ts";
 import { X509Error } from "./x509-error.ts";
 

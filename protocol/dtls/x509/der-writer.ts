@@ -1,4 +1,4 @@
-/** DER written for tests (ITU-T X.690 §8, §10): enough to make certificates with any field and any defect. */
+/** DER written (ITU-T X.690 §8, §10): enough to make certificates, in tests with any field and any defect. */
 import { formatEpochSeconds } from "../../bytes/civil-time.ts";
 
 export function tlv(tag: number, ...parts: readonly Uint8Array[]): Uint8Array {
