@@ -3,8 +3,8 @@ import { test } from "node:test";
 import { settledHeapBytes } from "../platform/settled-heap.ts";
 import { fuzzEndpoint } from "./datagram-fuzz.ts";
 
-/** From 10,000 to 30,000 datagrams: 100 bytes each would be 2 MB. */
-const mostHeapGrowthBytes = 1_500_000;
+/** From 20,000 to 30,000 datagrams, when the code is compiled and the tables have had their most: 70 bytes each. */
+const mostHeapGrowthBytes = 700_000;
 
 test("RFC 7252 §3, §4: 30,000 random or mutated datagrams of 50 peers: nothing is thrown, nothing stays, a neighbour is served throughout", async () => {
   const heaps: number[] = [];
@@ -12,8 +12,8 @@ test("RFC 7252 §3, §4: 30,000 random or mutated datagrams of 50 peers: nothing
     if (sent % 10_000 === 0) heaps.push(settledHeapBytes());
   });
   assert.equal(report.neighbourRequests, 60);
-  const [first = 0, , last = 0] = heaps;
-  assert.ok(last - first < mostHeapGrowthBytes, `the heap went from ${first} to ${last} bytes`);
+  const [, second = 0, last = 0] = heaps;
+  assert.ok(last - second < mostHeapGrowthBytes, `the heap went from ${second} to ${last} bytes`);
   // What has to be empty at the end, which the run checks, was not empty all the time.
   for (const [name, most] of Object.entries(report.most)) assert.ok(most > 0, `${name}: never more than 0`);
   // The mutations reach every part: otherwise the run would prove little.

@@ -91,7 +91,7 @@ const longestBodyBytes = 4_000;
 /** Relations held at attackers; beyond it the oldest is forgotten. */
 const mostHeld = 100;
 /** Relations attackers hold at the endpoint; as many as they may would take half a million datagrams to be reached. */
-const mostRelations = 1_000;
+const mostRelations = 200;
 /** Longer than an answer is piggybacked. */
 const slowHandlerMs = 2_500;
 
