@@ -187,8 +187,8 @@ export class Conversation {
   }
 
   #takeAlert(epoch: 0 | 1, fragment: Uint8Array): void {
-    // A plain alert cannot end what is established (RFC 6347 §4.1.2.7).
-    if (this.#phase === "lingering" && epoch === 0) return;
+    // A plain alert cannot end what is established (RFC 6347 §4.1.2.7), nor come after the peer's ChangeCipherSpec.
+    if (epoch === 0 && (this.#phase === "lingering" || this.#inbox.hasChangeCipherSpec)) return;
     const description = findEndingAlert(fragment);
     if (description === undefined) return;
     if (this.#phase === "lingering") this.#finish();
@@ -198,6 +198,8 @@ export class Conversation {
   #takeFragments(epoch: 0 | 1, record: Uint8Array): void {
     for (const fragment of findFragments(record)) {
       if (this.#isStrayHello(fragment, epoch)) continue;
+      // All there is to hear then is Finished once more, and that is protected.
+      if (this.#phase === "lingering" && epoch === 0) continue;
       if (fragment.sequence < this.#inbox.nextSequence) {
         this.#takeRepeat(fragment.sequence);
         continue;

@@ -184,6 +184,13 @@ test("RFC 7627 §5.3: a session is resumed only with the same state of extended 
   assert.deepEqual(tryServer(withoutIt, { session: old, settings }).answer?.sessionId, session.sessionId);
 });
 
+test("a session of an anonymous client is not resumed where clients prove themselves by now", () => {
+  const { identity: _, ...rest } = session;
+  const hello = encodeClientHello({ ...goodHello, sessionId: session.sessionId });
+  const { answer } = tryServer(hello, { session: { ...rest, identity: undefined } });
+  assert.notDeepEqual(answer?.sessionId, session.sessionId);
+});
+
 test("RFC 5246 §7.2.2: a ClientHello cut anywhere gets decode_error, illegal_parameter or a refusal, once, and nothing is thrown", () => {
   const body = withExtensions({ serverName: "a.example", connectionId: random.bytes(8), maxFragmentLength: 2 });
   for (let length = 0; length < body.length; length++) {
@@ -270,6 +277,14 @@ test("RFC 5246 §7.2.1: fatal alerts and close_notify end a handshake, warnings 
       false,
     );
   }
+});
+
+test("RFC 6347 §4.1.2.7: after the peer's ChangeCipherSpec a plain alert is somebody else's", () => {
+  const { machine } = tryServer(encodeClientHello(goodHello));
+  machine.step({ kind: "record", type: ContentType.changeCipherSpec, epoch: 0, fragment: Uint8Array.of(1) }, 0);
+  const alert = { kind: "record", type: ContentType.alert, fragment: Uint8Array.of(2, 40) } as const;
+  assert.deepEqual(machine.step({ ...alert, epoch: 0 }, 0), []);
+  assert.ok(machine.step({ ...alert, epoch: 1 }, 0).some(({ kind }) => kind === "failed"));
 });
 
 async function connectedWorld(): Promise<HandshakeWorld> {

@@ -29,6 +29,11 @@ export class Inbox {
     return this.#reassembly.nextSequence;
   }
 
+  /** The peer says that everything it sends from now on is protected. */
+  get hasChangeCipherSpec(): boolean {
+    return this.#changeCipherSpecArrived;
+  }
+
   follow(flow: Flow): void {
     this.#flow = flow;
     this.#awaiting = flow.first;

@@ -9,6 +9,7 @@
  *
  * The order is in `transitions.ts`, the choices in `server-negotiation.ts`, what comes after the hellos in `server-exchange.ts`.
  */
+import type { SecureIdentity } from "../../ports/datagram-socket.ts";
 import type { Random } from "../../ports/random.ts";
 import { AlertDescription, HandshakeType, ProtocolVersion } from "../constants.ts";
 import type { ResumableSession, ServerCredentials, ServerRealm, SessionCache } from "../credentials-contract.ts";
@@ -87,19 +88,24 @@ export class ServerHandshake implements HandshakeMachine {
     if (realm === undefined) throw new HandshakeAbort("unknown-name", AlertDescription.unrecognizedName, "no realm of that server name");
     const session = this.#findSession(hello);
     const identity = session?.identity;
-    if (session === undefined) {
-      this.#answerInFull(hello, realm, nowMs);
-      return;
-    }
-    if (identity === undefined || realm.isStillWelcome === undefined) {
-      this.#resume(hello, realm, session, nowMs);
-      return;
-    }
+    // Who was anonymous proves itself when the realm asks for it by now.
+    const isEnough = identity !== undefined || realm.clientAuthentication === "none";
+    if (session === undefined || !isEnough) this.#answerInFull(hello, realm, nowMs);
+    else if (identity === undefined || realm.isStillWelcome === undefined) this.#resume(hello, realm, session, nowMs);
+    else this.#askAndResume(hello, realm, { session, identity }, nowMs);
+  }
+
+  #askAndResume(
+    hello: ClientHello,
+    realm: ServerRealm,
+    known: { session: ResumableSession; identity: SecureIdentity },
+    nowMs: number,
+  ): void {
+    const { session, identity } = known;
     this.#conversation.ask({ kind: "still-welcome", realm, identity }, (answer) => {
       if (answer.kind === "still-welcome" && answer.welcome) this.#resume(hello, realm, session, nowMs);
       else this.#answerInFull(hello, realm, nowMs);
     });
-    return;
   }
 
   #requireAcceptable({ version, extensions }: ClientHello): void {
