@@ -28,6 +28,13 @@ export function integer(value: number): Uint8Array {
   return tlv(0x02, Uint8Array.from(bytes));
 }
 
+/** Bytes of a number, most significant first, taken as positive and written in the shortest form (X.690 §8.3.2). */
+export function positiveInteger(bytes: Uint8Array): Uint8Array {
+  const start = bytes.findIndex((byte) => byte !== 0);
+  const digits = start < 0 ? Uint8Array.of(0) : bytes.subarray(start);
+  return tlv(0x02, ...((digits[0] ?? 0) >= 0x80 ? [Uint8Array.of(0)] : []), digits);
+}
+
 /** `"2.5.29.19"`. */
 export function oid(dotted: string): Uint8Array {
   const [first = 0, second = 0, ...rest] = dotted.split(".").map(Number);
