@@ -7,7 +7,7 @@ import type { TransmissionParameters } from "./parameters.ts";
 
 export interface CoapEndpoint {
   readonly local: SocketAddress;
-  /** The peer at an address without a security context (NoSec). */
+  /** The peer at an address: without an association the one without a security context (NoSec). */
   peerAt(address: SocketAddress): Peer;
   /** Serves every request; replaces an earlier handler. Without one: 4.04. A handler that throws or rejects is a bug: 5.00, logged. */
   handle(handler: RequestHandler, abilities?: HandlerAbilities): void;

@@ -82,7 +82,7 @@ class Endpoint implements MeasuredEndpoint {
   }
 
   peerAt(address: SocketAddress): Peer {
-    return { key: this.#layer.keyOf(address), address, identity: noIdentity };
+    return { key: this.#layer.keyOf(address), address, identity: address.association?.identity ?? noIdentity };
   }
 
   handle(handler: RequestHandler, abilities: HandlerAbilities = {}): void {

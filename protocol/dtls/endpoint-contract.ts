@@ -11,6 +11,8 @@ export interface DtlsEndpoint {
   readonly plaintext: DatagramSocket;
   /** A handshake as client; resolves with the address to send to. Rejects with `DtlsError` and its reason. */
   connect(address: SocketAddress, credentials: ClientCredentials, control?: { readonly signal?: AbortSignal }): Promise<SocketAddress>;
+  /** Where an association is now, to send to it: also one that an earlier process made. Undefined when it is gone. */
+  find(association: number): SocketAddress | undefined;
   /** close_notify and forget; no effect for an association that is gone. */
   disconnect(association: number): void;
   /** Drops every association for which it says true (a credential was removed); returns how many. */

@@ -56,6 +56,7 @@ export async function openDtlsEndpoint(parts: DtlsEndpointParts): Promise<DtlsEn
   return {
     plaintext: plaintextSocket(site, sender, receiver, () => life.close(true)),
     connect: (address, credentials, control) => connector.connect(address, credentials, control?.signal),
+    find: (association) => life.find(association),
     disconnect: (association) => life.disconnect(association),
     disconnectWhere: (matches) => life.disconnectWhere(matches),
     onNews: (listener) => {
@@ -175,7 +176,12 @@ class EndpointLife {
   readonly #keeper: JournalKeeper | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(site: Site, associations: Associations, handshakes: Handshakes, rest: { deadlines: DeadlineQueue; keeper: JournalKeeper | undefined }) {
+  constructor(
+    site: Site,
+    associations: Associations,
+    handshakes: Handshakes,
+    rest: { deadlines: DeadlineQueue; keeper: JournalKeeper | undefined },
+  ) {
     this.#site = site;
     this.#associations = associations;
     this.#handshakes = handshakes;
@@ -183,11 +189,14 @@ class EndpointLife {
     this.#keeper = rest.keeper;
   }
 
+  find(association: number): SocketAddress | undefined {
+    const row = this.#rowOf(association);
+    return row === none ? undefined : this.#site.table.addressOf(row);
+  }
+
   disconnect(association: number): void {
-    const { table } = this.#site;
-    const row = table.findByKey(association);
-    if (row === none || !table.slab.has(row, RowFlag.established)) return;
-    this.#associations.close(row, "local", AlertDescription.closeNotify);
+    const row = this.#rowOf(association);
+    if (row !== none) this.#associations.close(row, "local", AlertDescription.closeNotify);
   }
 
   disconnectWhere(matches: (address: SocketAddress) => boolean): number {
@@ -209,6 +218,12 @@ class EndpointLife {
     await this.#site.socket.close();
     await this.#keeper?.close();
     this.#site.table.close();
+  }
+
+  #rowOf(association: number): number {
+    const { table } = this.#site;
+    const row = table.findByKey(association);
+    return row === none || !table.slab.has(row, RowFlag.established) ? none : row;
   }
 
   #established(): number[] {
