@@ -53,6 +53,18 @@ describe("RFC 7959 §2.4: GET /fw/{token}", () => {
     assert.equal((await block(segments, last + 1)).code, "4.02", "beyond the end");
   });
 
+  test("RFC 7959 §2.4: a device gets blocks that fit its link", async () => {
+    const { links, registrations } = run.world.server;
+    const request: OutgoingRequest = { method: Method.get, path: await path() };
+    const whole = await run.world.until(run.device.device.request(request));
+    assert.equal(whole.facts.datagramsSent, Math.ceil(image.length / 1_024));
+    await run.world.until(links.set("dev-1", { profile: "lorawan" }));
+    await run.world.until(registrations.placeAgain("dev-1"));
+    const small = await run.world.until(run.device.device.request(request));
+    assert.equal(small.facts.datagramsSent, Math.ceil(image.length / 64));
+    assert.deepEqual(small.ok && small.response.payload, image);
+  });
+
   test("an update that is over is served no longer, from one moment to the next", async () => {
     const segments = await path();
     assert.equal((await block(segments, 0)).code, "2.05");
