@@ -9,10 +9,10 @@ import { suiteOf } from "../crypto/suites.ts";
 import type { ConnectionKeys } from "../handshake-contract.ts";
 import { openWindow } from "../record/replay-window.ts";
 import { addressWords, formatAddress, readAddress } from "./address-words.ts";
+import { AssociationIndexes } from "./association-indexes.ts";
 import { BlockStore } from "./block-store.ts";
 import { ByteSlot, ConnectionSlab, idPlaceBytes, keyPlaceBytes, NumberSlot, RowFlag, WordSlot } from "./connection-slab.ts";
 import { type AssociationFacts, decodeFacts, encodeFacts } from "./facts-codec.ts";
-import { mix, RowIndex } from "./row-index.ts";
 
 export interface AssociationTableSettings {
   readonly mostConnections: number;
@@ -39,12 +39,8 @@ export class AssociationTable {
   readonly #addresses = new Map<number, SocketAddress>();
   readonly #settings: AssociationTableSettings;
   readonly #random: Random;
-  readonly #seed: number;
   readonly #scratch = new Uint32Array(addressWords);
-  readonly #byKey: RowIndex;
-  readonly #byId: RowIndex;
-  readonly #byAddress: RowIndex;
-  readonly #byIdentity: RowIndex;
+  readonly #indexes: AssociationIndexes;
   #nextKey: number;
 
   constructor(settings: AssociationTableSettings, random: Random, firstKey: number) {
@@ -52,13 +48,7 @@ export class AssociationTable {
     this.#settings = settings;
     this.#random = random;
     this.#nextKey = firstKey;
-    // Who chooses addresses or identities cannot choose where they land.
-    this.#seed = Math.floor(random.fraction() * wordRange);
-    const { slab } = this;
-    this.#byKey = new RowIndex((row) => hashOfKey(slab.number(row, NumberSlot.key)));
-    this.#byId = new RowIndex((row) => this.#hashOfId(slab.bytes, slab.at(row, ByteSlot.ownId)));
-    this.#byAddress = new RowIndex((row) => this.#hashOfAddressOf(row));
-    this.#byIdentity = new RowIndex((row) => slab.word(row, WordSlot.identityHash));
+    this.#indexes = new AssociationIndexes(this.slab, settings.ownIdBytes, Math.floor(random.fraction() * wordRange));
   }
 
   get nextKey(): number {
@@ -98,35 +88,29 @@ export class AssociationTable {
   }
 
   /** Adds a row whose bytes are there already: restored from the journal. */
-  adopt(fill: (row: number) => AssociationFacts, peerId: Uint8Array): number {
+  adopt(fill: (row: number) => void, facts: Uint8Array, peerId: Uint8Array): number {
     const row = this.slab.allocate();
     if (row === none) return none;
-    const facts = fill(row);
-    if (peerId.length > idPlaceBytes) this.#longIds.set(row, peerId);
+    fill(row);
+    if (peerId.length > idPlaceBytes) this.#longIds.set(row, peerId.slice());
     this.#indexKeyAndId(row);
-    this.establish(row, facts);
+    // The hash of the identity is that of another process.
+    this.#establish(row, facts, this.slab.word(row, WordSlot.identityHash) !== 0);
     this.keysBelow(this.slab.number(row, NumberSlot.key) - 1);
     return row;
   }
 
   /** The handshake is proved: the row can be found by address when it has no own id, and by identity. */
   establish(row: number, facts: AssociationFacts): void {
-    const { slab } = this;
-    const bytes = encodeFacts(facts);
-    slab.setWord(row, WordSlot.facts, this.#facts.put(bytes));
-    slab.mark(row, RowFlag.established);
-    if (!this.hasOwnId(row)) this.#byAddress.add(row);
-    if (facts.identity === undefined || slab.has(row, RowFlag.client)) return;
-    slab.setWord(row, WordSlot.identityHash, this.#hashOfBytes(bytes) || 1);
-    this.#byIdentity.add(row);
+    this.#establish(row, encodeFacts(facts), facts.identity !== undefined && !this.slab.has(row, RowFlag.client));
   }
 
   free(row: number): void {
     const { slab } = this;
-    this.#byKey.remove(row);
-    if (this.hasOwnId(row)) this.#byId.remove(row);
-    else if (slab.has(row, RowFlag.established)) this.#byAddress.remove(row);
-    if (slab.word(row, WordSlot.identityHash) !== 0) this.#byIdentity.remove(row);
+    this.#indexes.byKey.remove(row);
+    if (this.hasOwnId(row)) this.#indexes.byId.remove(row);
+    else if (slab.has(row, RowFlag.established)) this.#indexes.byAddress.remove(row);
+    if (slab.word(row, WordSlot.identityHash) !== 0) this.#indexes.byIdentity.remove(row);
     this.#facts.remove(slab.word(row, WordSlot.facts));
     this.#longIds.delete(row);
     this.#addresses.delete(row);
@@ -135,30 +119,16 @@ export class AssociationTable {
 
   /** -1 for a key that is gone. */
   findByKey(key: number): number {
-    const index = this.#byKey;
-    for (let slot = index.slotOf(hashOfKey(key)); ; slot = index.after(slot)) {
-      const row = index.rowAt(slot);
-      if (row === none || this.slab.number(row, NumberSlot.key) === key) return row;
-    }
+    return this.#indexes.findByKey(key);
   }
 
   findByOwnId(bytes: Uint8Array, at: number): number {
-    const { slab } = this;
-    const index = this.#byId;
-    for (let slot = index.slotOf(this.#hashOfId(bytes, at)); ; slot = index.after(slot)) {
-      const row = index.rowAt(slot);
-      if (row === none || this.#sameId(slab.at(row, ByteSlot.ownId), bytes, at)) return row;
-    }
+    return this.#indexes.findByOwnId(bytes, at);
   }
 
   /** Among the established that have no own connection id. */
   findByAddress(address: SocketAddress): number {
-    if (!readAddress(address.address, this.#scratch)) return none;
-    const index = this.#byAddress;
-    for (let slot = index.slotOf(this.#hashOfAddress(this.#scratch, address.port)); ; slot = index.after(slot)) {
-      const row = index.rowAt(slot);
-      if (row === none || this.#isAt(row, address.port)) return row;
-    }
+    return this.#indexes.findByAddress(address);
   }
 
   /** Another established row of a client with the same identity and server name; -1 without one. */
@@ -167,7 +137,7 @@ export class AssociationTable {
     const hash = slab.word(row, WordSlot.identityHash);
     if (hash === 0) return none;
     const own = this.factsBytes(row);
-    const index = this.#byIdentity;
+    const index = this.#indexes.byIdentity;
     for (let slot = index.slotOf(hash); ; slot = index.after(slot)) {
       const other = index.rowAt(slot);
       if (other === none) return none;
@@ -197,14 +167,14 @@ export class AssociationTable {
   isAt(row: number, address: SocketAddress): boolean {
     const cached = this.#addresses.get(row);
     if (cached !== undefined) return cached.port === address.port && cached.address === address.address;
-    return readAddress(address.address, this.#scratch) && this.#isAt(row, address.port);
+    return this.#indexes.isAt(row, address);
   }
 
   setAddress(row: number, address: SocketAddress): void {
     const indexed = !this.hasOwnId(row) && this.slab.has(row, RowFlag.established);
-    if (indexed) this.#byAddress.remove(row);
+    if (indexed) this.#indexes.byAddress.remove(row);
     this.#writeAddress(row, address);
-    if (indexed) this.#byAddress.add(row);
+    if (indexed) this.#indexes.byAddress.add(row);
     this.#addresses.delete(row);
   }
 
@@ -238,6 +208,15 @@ export class AssociationTable {
     this.slab.close();
     this.#addresses.clear();
     this.#longIds.clear();
+  }
+
+  #establish(row: number, facts: Uint8Array, identified: boolean): void {
+    const { slab } = this;
+    slab.setWord(row, WordSlot.facts, this.#facts.put(facts));
+    slab.mark(row, RowFlag.established);
+    if (!this.hasOwnId(row)) this.#indexes.byAddress.add(row);
+    slab.setWord(row, WordSlot.identityHash, identified ? this.#indexes.hashOfBytes(facts) || 1 : 0);
+    if (identified) this.#indexes.byIdentity.add(row);
   }
 
   #install(row: number, keys: ConnectionKeys, role: "client" | "server"): void {
@@ -274,8 +253,8 @@ export class AssociationTable {
   }
 
   #indexKeyAndId(row: number): void {
-    this.#byKey.add(row);
-    if (this.hasOwnId(row)) this.#byId.add(row);
+    this.#indexes.byKey.add(row);
+    if (this.hasOwnId(row)) this.#indexes.byId.add(row);
   }
 
   #remember(row: number, address: SocketAddress): SocketAddress {
@@ -294,50 +273,6 @@ export class AssociationTable {
     for (let i = 0; i < addressWords; i++) this.slab.setWord(row, WordSlot.address, this.#scratch[i] ?? 0, i);
     this.slab.setWord(row, WordSlot.port, address.port);
   }
-
-  #isAt(row: number, port: number): boolean {
-    if (this.slab.word(row, WordSlot.port) !== port) return false;
-    for (let i = 0; i < addressWords; i++) {
-      if (this.slab.word(row, WordSlot.address, i) !== this.#scratch[i]) return false;
-    }
-    return true;
-  }
-
-  #sameId(ownAt: number, bytes: Uint8Array, at: number): boolean {
-    const own = this.slab.bytes;
-    for (let i = 0; i < this.#settings.ownIdBytes; i++) {
-      if (own[ownAt + i] !== bytes[at + i]) return false;
-    }
-    return true;
-  }
-
-  #hashOfId(bytes: Uint8Array, at: number): number {
-    let hash = this.#seed;
-    for (let i = 0; i < this.#settings.ownIdBytes; i++) hash = (Math.imul(hash, 31) + (bytes[at + i] ?? 0)) | 0;
-    return mix(hash, this.#seed);
-  }
-
-  #hashOfAddress(words: Uint32Array, port: number): number {
-    let hash = mix(this.#seed, port);
-    for (let i = 0; i < addressWords; i++) hash = mix(hash, words[i] ?? 0);
-    return hash;
-  }
-
-  #hashOfAddressOf(row: number): number {
-    let hash = mix(this.#seed, this.slab.word(row, WordSlot.port));
-    for (let i = 0; i < addressWords; i++) hash = mix(hash, this.slab.word(row, WordSlot.address, i));
-    return hash;
-  }
-
-  #hashOfBytes(bytes: Uint8Array): number {
-    let hash = this.#seed;
-    for (const byte of bytes) hash = mix(hash, byte);
-    return hash;
-  }
-}
-
-function hashOfKey(key: number): number {
-  return mix(Math.floor(key / wordRange) | 0, key >>> 0);
 }
 
 function equal(one: Uint8Array, other: Uint8Array): boolean {

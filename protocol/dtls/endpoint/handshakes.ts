@@ -149,35 +149,47 @@ export class Handshakes {
   #applyOne(run: HandshakeRun, effect: HandshakeEffect, input: HandshakeInput | undefined): void {
     switch (effect.kind) {
       case "send":
-        return this.#send(run, effect.records, input);
+        this.#send(run, effect.records, input);
+        return;
       case "keys":
         run.row = this.#associations.open(effect.keys, run.role, run.address);
-        if (run.row !== none) return this.runs.addRow(run);
+        if (run.row !== none) {
+          this.runs.addRow(run);
+          return;
+        }
         this.#site.counters.handshakesRefusedFull += 1;
-        return this.#fail(run, "cancelled", "there is no room for another connection");
+        this.#fail(run, "cancelled", "there is no room for another connection");
+        return;
       case "timer":
-        return this.#setTimer(run, effect.delayMs);
+        this.#setTimer(run, effect.delayMs);
+        return;
       case "ask":
-        return this.#ask(run, effect);
+        this.#ask(run, effect);
+        return;
       case "connected": {
         run.connected = true;
         this.#site.admission.ended(run.address);
         this.#linger(run);
         const peer = this.#associations.establish(run.row, effect.facts);
         run.settle?.connected(peer, effect.facts.session);
-        return undefined;
+        return;
       }
       case "done":
-        return this.#drop(run);
+        this.#drop(run);
+        return;
       case "failed":
-        return this.#fail(run, effect.failure, effect.reason);
+        this.#fail(run, effect.failure, effect.reason);
+        return;
     }
   }
 
   #linger(run: HandshakeRun): void {
     this.#lingering.add(run);
     if (this.#lingering.size <= this.#site.limits.lingering) return;
-    for (const oldest of this.#lingering) return this.#drop(oldest);
+    for (const oldest of this.#lingering) {
+      this.#drop(oldest);
+      return;
+    }
   }
 
   #send(run: HandshakeRun, records: readonly OutgoingRecord[], input: HandshakeInput | undefined): void {
@@ -203,10 +215,14 @@ export class Handshakes {
     const { limits, counters } = this.#site;
     if (this.#openLookUps >= limits.lookUps) {
       counters.lookUpsRefused += 1;
-      return this.#fail(run, "lookup-failed", "too many look-ups are under way");
+      this.#fail(run, "lookup-failed", "too many look-ups are under way");
+      return;
     }
     const answer = answerTo(question, run.credentials);
-    if (!(answer instanceof Promise)) return this.#step(run, { kind: "answer", ask, answer });
+    if (!(answer instanceof Promise)) {
+      this.#step(run, { kind: "answer", ask, answer });
+      return;
+    }
     this.#openLookUps += 1;
     answer.then(
       (late) => {
@@ -216,7 +232,7 @@ export class Handshakes {
       },
       (error) => this.#site.bug(error),
     );
-    return undefined;
+    return;
   }
 
   #fail(run: HandshakeRun, failure: HandshakeFailure, reason: string): void {

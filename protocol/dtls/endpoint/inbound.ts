@@ -163,15 +163,21 @@ export class Inbound {
     switch (type) {
       case ContentType.applicationData:
         if (run !== undefined) this.#handshakes.heardData(run);
-        return this.#events.deliver(content, peer);
+        this.#events.deliver(content, peer);
+        return;
       case ContentType.alert:
-        return this.#receiveAlert(row, content);
+        this.#receiveAlert(row, content);
+        return;
       case ContentType.handshake:
-        if (run !== undefined) return this.#handshakes.feed(run, type, 1, content);
-        return this.#refuseRenegotiation(row, content);
+        if (run !== undefined) {
+          this.#handshakes.feed(run, type, 1, content);
+          return;
+        }
+        this.#refuseRenegotiation(row, content);
+        return;
       default:
         this.#site.counters.unknownRecords += 1;
-        return undefined;
+        return;
     }
   }
 

@@ -1,6 +1,6 @@
 /** What stands in a chunk of the journal: entries one after the other, each of one kind and about one association. */
 import { ByteReader } from "../../bytes/byte-reader.ts";
-import { ByteWriter } from "../../bytes/byte-writer.ts";
+import type { ByteWriter } from "../../bytes/byte-writer.ts";
 import { rowBytes } from "../connections/connection-slab.ts";
 
 /** Changes whenever the layout of a row or of an entry does: what was written before is not read then, and devices connect anew. */

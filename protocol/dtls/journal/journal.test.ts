@@ -98,7 +98,7 @@ test("persistence: kill -9 before every single write, no nonce twice, and what w
     disk.beforeWrite = (write) => {
       if (write !== killAt) return;
       found = disk.copy();
-      servers.kill();
+      servers.kill().catch((error) => assert.fail(String(error)));
     };
     const before = await servers.start(disk, 3);
     const client = await world.client();
@@ -120,7 +120,11 @@ test("persistence: kill -9 before every single write, no nonce twice, and what w
       survived += 1;
       client.say(to, "after");
       await world.clock.advance(100);
-      assert.deepEqual(after.texts, ["after"], `kill ${killAt} ${JSON.stringify(Object.entries(after.endpoint.counters).filter((c) => c[1] > 0))}`);
+      assert.deepEqual(
+        after.texts,
+        ["after"],
+        `kill ${killAt} ${JSON.stringify(Object.entries(after.endpoint.counters).filter((c) => c[1] > 0))}`,
+      );
       assert.equal(after.lastFrom.association?.fresh, false);
       assert.equal(after.lastFrom.association?.key, before.heard[0]?.from.association?.key ?? after.lastFrom.association?.key);
       for (let i = 0; i < 300; i++) after.say(after.lastFrom, `more ${i}`);
@@ -181,7 +185,10 @@ test("persistence: who takes over fences the owner before, who runs out of numbe
   await world.clock.advance(1_000);
   assert.ok(failures[0] instanceof JournalFenced);
   assert.ok((before.endpoint.counters["sendWithoutLease"] ?? 0) > 700);
-  client.say({ ...elsewhere, ...(to.association === undefined ? {} : { association: to.association }) }, "unheard: the client sends to its row");
+  client.say(
+    { ...elsewhere, ...(to.association === undefined ? {} : { association: to.association }) },
+    "unheard: the client sends to its row",
+  );
   for (let i = 0; i < 200; i++) after.endpoint.plaintext.send(new Uint8Array(8), before.lastFrom);
   await world.clock.advance(1_000);
   assert.deepEqual(nonces.repeated, []);

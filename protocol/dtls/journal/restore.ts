@@ -1,7 +1,6 @@
 /** Connections of an owner before, as rows again. */
 import type { AssociationTable } from "../connections/association-table.ts";
 import { NumberSlot, RowFlag, rowBytes, WordSlot } from "../connections/connection-slab.ts";
-import { decodeFacts } from "../connections/facts-codec.ts";
 import { closeWindowUpTo } from "../record/replay-window.ts";
 import type { JournalReading, LeftBehind } from "./journal-reading.ts";
 
@@ -25,18 +24,15 @@ export function restoreRows(table: AssociationTable, reading: JournalReading, bo
 
 function restoreRow(table: AssociationTable, left: LeftBehind, exact: boolean, { now, mostAgeMs, ownIdBytes }: RestoreBounds): boolean {
   const { slab } = table;
-  const facts = decodeFacts(left.facts);
-  const row = table.adopt((place) => {
+  const fill = (place: number): void => {
     slab.bytes.set(left.row, slab.at(place, 0));
-    slab.setWord(place, WordSlot.identityHash, 0);
-    slab.setWord(place, WordSlot.facts, 0);
     if (left.moved !== undefined) {
       for (const [i, word] of left.moved.address.entries()) slab.setWord(place, WordSlot.address, word, i);
       slab.setWord(place, WordSlot.port, left.moved.port);
     }
     if (!exact) forgetWhatIsUncertain(table, place, left);
-    return facts;
-  }, left.peerId);
+  };
+  const row = table.adopt(fill, left.facts, left.peerId);
   if (row === none) return false;
   const idBytes = slab.word(row, WordSlot.idBytes) >>> 8;
   const aged = now - slab.number(row, NumberSlot.openedAt) > mostAgeMs;
