@@ -14,7 +14,12 @@ export interface OwnKey {
 
 /** How a certificate or raw key was judged. */
 export type Verdict =
-  | { readonly ok: true; readonly identity: SecureIdentity }
+  | {
+      readonly ok: true;
+      readonly identity: SecureIdentity;
+      /** The key of what was presented, when the verifier has it at hand: importing it again costs more than checking a signature. */
+      readonly publicKey?: KeyObject;
+    }
   | { readonly ok: false; readonly alert: AlertDescription; readonly reason: string };
 
 export type Presented =

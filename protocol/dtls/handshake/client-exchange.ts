@@ -23,7 +23,7 @@ import { HandshakeAbort, illegalParameter } from "./abort.ts";
 import type { Agreement } from "./client-offer.ts";
 import type { Conversation } from "./conversation.ts";
 import { KeySchedule } from "./key-schedule.ts";
-import { canPresent, certificateOf, presentedIn, publicKeyOf } from "./peer-key.ts";
+import { canPresent, certificateOf, presentedIn, requiredKeyOf } from "./peer-key.ts";
 import type { WholeMessage } from "./reassembly.ts";
 import { clientFlows, type Flow, type HandshakeStep } from "./transitions.ts";
 
@@ -114,21 +114,21 @@ export class ClientExchange {
     const { conversation, agreement } = this.#parts;
     this.#record(message);
     const presented = presentedIn(decodeCertificate(message.body, agreement.serverCertificateType));
-    const key = presented === undefined ? undefined : publicKeyOf(presented);
-    if (presented === undefined || key === undefined) {
-      throw new HandshakeAbort("certificate-refused", AlertDescription.badCertificate, "no key can be read from the server's certificate");
-    }
-    // The suite says what kind of key signs (RFC 8422 §2).
-    if ((agreement.terms.suite.keyExchange === "ecdhe_rsa") !== (key.asymmetricKeyType === "rsa")) {
-      throw new HandshakeAbort("certificate-refused", AlertDescription.unsupportedCertificate, "a key of another kind than the suite's");
-    }
-    this.#serverKey = key;
+    if (presented === undefined) throw new HandshakeAbort("no-certificate", AlertDescription.badCertificate, "the server shows no key");
     conversation.ask({ kind: "verify", realm: undefined, presented }, (answer) => {
       if (answer.kind !== "verify") throw new Error(`an answer of kind ${answer.kind} to another question`);
       const { verdict } = answer;
       if (!verdict.ok) throw new HandshakeAbort("certificate-refused", verdict.alert, verdict.reason);
       this.#identity = verdict.identity;
+      this.#serverKey = this.#keyOfSuite(requiredKeyOf(presented, verdict));
     });
+  }
+
+  /** The suite says what kind of key signs (RFC 8422 §2). */
+  #keyOfSuite(key: KeyObject): KeyObject {
+    const isRsa = this.#parts.agreement.terms.suite.keyExchange === "ecdhe_rsa";
+    if (isRsa === (key.asymmetricKeyType === "rsa")) return key;
+    throw new HandshakeAbort("certificate-refused", AlertDescription.unsupportedCertificate, "a key of another kind than the suite's");
   }
 
   #takeServerKeyExchange(message: WholeMessage): void {

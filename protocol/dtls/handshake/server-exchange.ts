@@ -24,7 +24,7 @@ import { HandshakeAbort, illegalParameter } from "./abort.ts";
 import type { Conversation } from "./conversation.ts";
 import { KeySchedule } from "./key-schedule.ts";
 import { largestPskIdentityBytes } from "./limits.ts";
-import { certificateOf, presentedIn, publicKeyOf } from "./peer-key.ts";
+import { certificateOf, presentedIn, requiredKeyOf } from "./peer-key.ts";
 import type { WholeMessage } from "./reassembly.ts";
 import { certificateRequest, type ServerChoice, type ServerProof } from "./server-negotiation.ts";
 import type { Terms } from "./terms.ts";
@@ -135,14 +135,12 @@ export class ServerExchange {
     // RFC 5246 §7.4.6: a client without one may be refused, and here it is.
     if (presented === undefined)
       throw new HandshakeAbort("no-certificate", AlertDescription.handshakeFailure, "the client has no certificate");
-    const key = publicKeyOf(presented);
-    if (key === undefined) throw new HandshakeAbort("certificate-refused", AlertDescription.badCertificate, "no key can be read from it");
-    this.#clientKey = key;
     conversation.ask({ kind: "verify", realm, presented }, (answer) => {
       if (answer.kind !== "verify") throw wrongAnswer(answer);
       const { verdict } = answer;
       if (!verdict.ok) throw new HandshakeAbort("certificate-refused", verdict.alert, verdict.reason);
       this.#identity = verdict.identity;
+      this.#clientKey = requiredKeyOf(presented, verdict);
     });
   }
 
