@@ -1,5 +1,5 @@
 /** How a server judges what its clients present: known raw keys, certificates trusted by themselves, chains up to an authority. */
-import { createHash } from "node:crypto";
+import { createHash, KeyObject } from "node:crypto";
 import type { Clock } from "../../ports/clock.ts";
 import { AlertDescription } from "../constants.ts";
 import type { Eventually, Presented, Verdict } from "../credentials-contract.ts";
@@ -31,9 +31,11 @@ export function clientVerifier(deps: ClientVerifierDeps): (presented: Presented)
 }
 
 async function judgeKey({ trust, keys }: ClientVerifierDeps, publicKey: Uint8Array): Promise<Verdict> {
-  const fault = faultOf(() => keys.import(publicKey));
-  if (fault !== undefined) return fault;
-  if (await trust.isKnownKey(sha256(publicKey))) return { ok: true, identity: { kind: "rpk", publicKey: Uint8Array.from(publicKey) } };
+  const key = importOrRefuse(keys, publicKey);
+  if (!(key instanceof KeyObject)) return key;
+  if (await trust.isKnownKey(sha256(publicKey))) {
+    return { ok: true, identity: { kind: "rpk", publicKey: Uint8Array.from(publicKey) }, publicKey: key };
+  }
   return { ok: false, alert: AlertDescription.certificateUnknown, reason: "a raw public key nobody here knows" };
 }
 
@@ -52,23 +54,24 @@ async function judgeChain({ trust, clock, keys }: ClientVerifierDeps, chain: rea
     ...(isRevoked === undefined ? {} : { isRevoked }),
   };
   const verdict = verifyChain(chain, policy);
-  return verdict.ok ? { ok: true, identity: identityOf(verdict.leaf, sha256(verdict.anchor.publicKey)) } : verdict;
+  if (!verdict.ok) return verdict;
+  const key = importOrRefuse(keys, verdict.leaf.publicKey);
+  if (!(key instanceof KeyObject)) return key;
+  return { ok: true, identity: identityOf(verdict.leaf, sha256(verdict.anchor.publicKey)), publicKey: key };
 }
 
 function judgePinned(keys: KeyCache, der: Uint8Array): Verdict {
   try {
     const certificate = parseCertificate(der);
-    keys.import(certificate.publicKey);
-    return { ok: true, identity: identityOf(certificate, undefined) };
+    return { ok: true, identity: identityOf(certificate, undefined), publicKey: keys.import(certificate.publicKey) };
   } catch (error) {
     return refusalFor(error);
   }
 }
 
-function faultOf(read: () => unknown): Verdict | undefined {
+function importOrRefuse(keys: KeyCache, publicKey: Uint8Array): KeyObject | Verdict {
   try {
-    read();
-    return undefined;
+    return keys.import(publicKey);
   } catch (error) {
     return refusalFor(error);
   }
