@@ -104,7 +104,7 @@ function helpText(): string {
     .map((definition) => {
       const bounds =
         definition.kind === "integer" ? `${definition.min}–${definition.max} ${definition.unit}` : (definition.choices?.join(", ") ?? "");
-      return `  ${flagOf(definition).padEnd(24)}${definition.env.padEnd(22)}${definition.purpose}\n${" ".repeat(48)}${[
+      return `  ${flagOf(definition).padEnd(29)}${definition.env.padEnd(27)}${definition.purpose}\n${" ".repeat(58)}${[
         `default ${definition.default ?? "none"}`,
         bounds,
         definition.reason,
