@@ -9,6 +9,7 @@ import { provenParties, pskIdentity, pskKey, pskParties } from "../testing/hands
 import { HandshakeWorld, type WireDatagram, type WorldWish } from "../testing/handshake-world.ts";
 import { decodeServerHello, encodeClientHello, encodeServerHello } from "../wire/handshake-codec.ts";
 import { encodeHandshakeFragment, encodeHandshakeMessage, readHandshakeFragments } from "../wire/handshake-header.ts";
+import { ClientHandshake } from "./client-handshake.ts";
 import { ServerHandshake } from "./server-handshake.ts";
 
 async function fail(wish: WorldWish): Promise<HandshakeWorld> {
@@ -369,4 +370,23 @@ test("secrets are overwritten when it is over", async () => {
   // The copy for the cache is its own.
   assert.ok(kept[0]?.masterSecret.some((byte) => byte !== 0));
   assert.deepEqual([world.client.machine?.heldBytes, world.server.machine?.heldBytes], [0, 0]);
+});
+
+test("a key log is written only where it was asked for, the same line by both sides", () => {
+  const lines: string[] = [];
+  const logKey = (line: string) => lines.push(line);
+  const settings = defaultHandshakeSettings;
+  const client = new ClientHandshake({ settings, credentials: pskParties().credentials, random: seededRandom(1), logKey });
+  const hello = client.start(0).flatMap((effect) => (effect.kind === "send" ? effect.records : []))[0];
+  assert.ok(hello);
+  const credentials = { realmOf: () => pskParties().realm };
+  const server = new ServerHandshake({ settings, credentials, random: seededRandom(2), verifiedHello: hello.fragment, logKey });
+  const toClient = server.start(0).flatMap((effect) => (effect.kind === "send" ? effect.records : []));
+  const toServer = toClient
+    .flatMap((each) => client.step({ kind: "record", ...each }, 0))
+    .flatMap((effect) => (effect.kind === "send" ? effect.records : []));
+  for (const each of toServer.filter(({ epoch }) => epoch === 0)) server.step({ kind: "record", ...each }, 0);
+  server.step({ kind: "answer", ask: 1, answer: { kind: "psk", key: pskKey } }, 0);
+  assert.match(lines[0] ?? "", /^CLIENT_RANDOM [0-9a-f]{64} [0-9a-f]{96}$/);
+  assert.deepEqual(lines, [lines[0], lines[0]]);
 });
