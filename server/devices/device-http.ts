@@ -14,7 +14,26 @@ const instant: JsonSchema = { type: "string", format: "date-time" };
 const deviceSchema: JsonSchema = {
   type: "object",
   required: ["endpoint", "createdAt", "lastSeenAt"],
-  properties: { endpoint: { type: "string" }, createdAt: instant, lastSeenAt: instant },
+  properties: {
+    endpoint: { type: "string" },
+    createdAt: instant,
+    lastSeenAt: instant,
+    tolerances: {
+      type: "array",
+      description: "of a single device: what it sent beyond the specifications and was let pass",
+      items: {
+        type: "object",
+        required: ["code", "door", "count", "firstAt", "lastAt"],
+        properties: {
+          code: { type: "string", description: "stable" },
+          door: { enum: ["register", "update", "answer", "notify", "send", "bootstrap"], description: "where it came in last" },
+          count: { type: "integer" },
+          firstAt: instant,
+          lastAt: instant,
+        },
+      },
+    },
+  },
 };
 
 export function deviceRoutes(deps: DeviceRoutesDeps): Route[] {
@@ -42,7 +61,7 @@ export function deviceRoutes(deps: DeviceRoutesDeps): Route[] {
       path: "/devices/{endpoint}",
       name: "getDevice",
       summary:
-        "One device: when it was seen, its registration (null when there is none), whether it is awake, when it is expected next, how much waits for it.",
+        "One device: when it was seen, its registration (null when there is none), whether it is awake, when it is expected next, how much waits for it, and which deviations from the specifications were let pass, by code (`tolerances`).",
       replies: { 200: { description: "The device", schema: deviceSchema } },
       handle: (request) => get(deps, request),
     },
