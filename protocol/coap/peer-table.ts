@@ -95,7 +95,7 @@ export class PeerTable {
 
   /** The record of an address, made if there is none; `idleBefore` is when a peer must have been heard from to be kept for sure. */
   at(address: SocketAddress, now: number, idleBefore: number): PeerRecord {
-    const key = address.association === undefined ? peerKeyOf(address) : address.association.key;
+    const key = peerKeyOf(address);
     const known = this.#records.get(key);
     if (known !== undefined) {
       // A secured peer may be heard from elsewhere than before (RFC 9146 §6); the layer below has proved that it is the same.
@@ -132,8 +132,12 @@ const portSteps = 65_536;
 const dot = 0x2e;
 const digitZero = 0x30;
 
-/** Equal for equal addresses without an association: `address × 65,536 + port` for dotted IPv4, `[address]:port` otherwise. */
+/**
+ * Equal for the same association wherever it is heard from, and for equal addresses without one: `address × 65,536 + port` for dotted
+ * IPv4, `[address]:port` otherwise. Keys of associations are negative.
+ */
 export function peerKeyOf(address: SocketAddress): string | number {
+  if (address.association !== undefined) return address.association.key;
   const text = address.address;
   let octet = 0;
   let host = 0;

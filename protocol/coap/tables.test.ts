@@ -115,6 +115,9 @@ test("peers: equal addresses have equal keys, others never", () => {
   assert.equal(key("fe80::1%eth0", 1), "[fe80::1%eth0]:1");
   assert.notEqual(key("10.0.0.1", 2), key("10.0.0.2", 1));
   assert.notEqual(key("1.2.3", 4), key("0.1.2.3", 4));
+  const association = { key: -7, identity: undefined, serverName: undefined, fresh: true };
+  assert.equal(peerKeyOf({ address: "10.0.0.1", port: 2, association }), -7);
+  assert.equal(peerKeyOf({ address: "10.0.0.9", port: 9, association }), -7);
 });
 
 test("bound: the peer heard from longest ago makes room, one with something open does not", () => {
