@@ -14,6 +14,7 @@ import { healthRoutes, versionRoute } from "./http/health-http.ts";
 import { openApiRoute } from "./http/openapi.ts";
 import type { Log } from "./log.ts";
 import { type Authenticate, bearerCheck, openAdministratorKey } from "./security/api-key.ts";
+import { openSecretBox } from "./security/sealed-documents.ts";
 import { StartError } from "./start-error.ts";
 import { openEmbeddedStore } from "./storage/embedded-store.ts";
 import { type Store, StoreOpenError } from "./storage/store.ts";
@@ -94,7 +95,7 @@ async function open(deps: AppDeps, closers: Closers): Promise<App> {
   };
 }
 
-async function openStorage({ settings, log, clock, strict = false }: AppDeps, closers: Closers) {
+async function openStorage({ settings, log, clock, random, strict = false }: AppDeps, closers: Closers) {
   const supervisor = openSupervisor(log);
   const store = await openEmbeddedStore({
     directory: settings.dataDir,
@@ -104,6 +105,7 @@ async function openStorage({ settings, log, clock, strict = false }: AppDeps, cl
   });
   closers.add("store", () => store.close());
   closers.add("background work", () => supervisor.settled());
+  const secrets = await openSecretBox({ store, clock, random, keyFile: { file: settings.secretKeyFile, dataDir: settings.dataDir } });
   const events = await openEventLog({
     store,
     clock,
@@ -121,7 +123,7 @@ async function openStorage({ settings, log, clock, strict = false }: AppDeps, cl
     onError: (error: unknown) => log.error("events wait to be relayed", { error }),
   });
   closers.add("outbox relay", () => relay.close());
-  return { supervisor, store, events, relay };
+  return { supervisor, store, secrets, events, relay };
 }
 
 async function bindCoapDoors({ settings, log, clock, random }: AppDeps, closers: Closers) {

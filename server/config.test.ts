@@ -61,7 +61,6 @@ const mistakes: readonly (readonly [{ readonly [name: string]: string }, readonl
   [{ API_KEY: "has a space in the middle" }, [], /^API_KEY/],
   [{ COAP_PORT: "5683", BOOTSTRAP_COAP_PORT: "5683" }, [], /^BOOTSTRAP_COAP_PORT: 5683 is COAP_PORT's too/],
   [{ MONGO_URL: "mongodb://db" }, [], /^MONGO_URL: .* not offered/],
-  [{ SECRET_KEY_FILE: "/etc/key" }, [], /^SECRET_KEY_FILE: .* not offered/],
 ];
 
 for (const [env, argv, line] of mistakes) {

@@ -43,7 +43,7 @@ import { operationCollection } from "./operations/operation-store.ts";
 import { resourceRoutes } from "./operations/resource-http.ts";
 import { packageAddress } from "./package-address.ts";
 import { findLocalAddressTowards } from "./platform/local-address.ts";
-import { BootstrapConfigStore, bootstrapConfigs } from "./provisioning/bootstrap-config-store.ts";
+import { type BootstrapConfigStore, bootstrapConfigs, openBootstrapConfigStore } from "./provisioning/bootstrap-config-store.ts";
 import { bootstrapEvent } from "./provisioning/bootstrap-news.ts";
 import { provisioningRoutes } from "./provisioning/provisioning-http.ts";
 import { linkProfileFacet, linkProfileRoutes } from "./registration/link-profile-http.ts";
@@ -52,6 +52,8 @@ import { registrationCoapRoute } from "./registration/registration-coap.ts";
 import { registrationFacet, registrationRoutes } from "./registration/registration-http.ts";
 import { openRegistrationService, type RegistrationService } from "./registration/registration-service.ts";
 import { registrationCollection } from "./registration/registration-store.ts";
+import { sealAnew, sealingKeyCollection } from "./security/sealed-documents.ts";
+import type { SecretBox } from "./security/secret-box.ts";
 import type { CollectionDefinition } from "./storage/collection.ts";
 import type { Store } from "./storage/store.ts";
 import type { Supervisor } from "./supervisor.ts";
@@ -78,7 +80,11 @@ export const collections: readonly CollectionDefinition[] = [
   updateCollection,
   bootstrapConfigs,
   modelCollection,
+  sealingKeyCollection,
 ];
+
+/** Those whose documents have sealed fields. */
+export const sealedCollections: readonly CollectionDefinition[] = [bootstrapConfigs];
 
 /** Those whose documents carry events until the relay has moved them to the log. */
 export const outboxCollections: readonly CollectionDefinition[] = [
@@ -92,6 +98,7 @@ export const outboxCollections: readonly CollectionDefinition[] = [
 
 export interface FeatureDeps {
   readonly store: Store;
+  readonly secrets: SecretBox;
   readonly events: EventLog;
   readonly relay: OutboxRelay;
   readonly supervisor: Supervisor;
@@ -121,6 +128,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const { coap } = doors;
   const models = await openModelService({ store, clock, catalogue: openCatalogue() });
   const { registry } = models;
+  await openSealed(deps);
   const devices = openDeviceService(deps);
   const links = await openLinkProfileService({ store, coap, usual: usualLink(settings) });
   const leniency = new ToleranceLog({ store, clock, supervisor, strict: settings.strictDevices === "on" });
@@ -135,7 +143,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const packages = openPackageService({ ...deps, maxBytes: settings.packageBytes });
   const packageUri = packageAddress({ publicHost: settings.publicCoapHost, bound: coap.local, registrations, findLocalAddressTowards });
   const updates = openUpdateService({ ...deps, operations, registrations, packageUri });
-  const configs = new BootstrapConfigStore(store);
+  const configs = await openBootstrapConfigStore(store, deps.secrets);
   const bootstrap = openBootstrap(deps, doors.bootstrap, { configs, registry, leniency, links });
   const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
   const send = sendCoapRoute({ registrations, registry, clock, learn, leniency });
@@ -184,6 +192,11 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       await leniency.close();
     },
   };
+}
+
+async function openSealed({ store, secrets, log }: FeatureDeps): Promise<void> {
+  const changed = await sealAnew(store, secrets, sealedCollections);
+  if (changed > 0) log.info("secrets sealed anew", { documents: changed, keyId: secrets.keyId });
 }
 
 function openTraces({ store, settings }: FeatureDeps, doors: FeatureDoors, registrations: RegistrationService): Promise<TraceService> {

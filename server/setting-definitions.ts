@@ -198,8 +198,8 @@ export const settingDefinitions = {
   },
   secretKeyFile: {
     env: "SECRET_KEY_FILE",
-    kind: "later",
-    purpose: "key that encrypts device secrets at rest",
-    reason: "encryption of device secrets",
+    kind: "text",
+    purpose: "file of the keys that encrypt secrets at rest (default: DATA_DIR/secret-key, made at the first start)",
+    reason: "elsewhere than what it protects, a copy of the data directory shows no secret",
   },
 } as const satisfies { readonly [name: string]: SettingDefinition };

@@ -1,52 +1,80 @@
-/** Bootstrap configurations by endpoint name, in the JSON form they were given in. */
+/** Bootstrap configurations by endpoint name, in the JSON form they were given in; what the form keeps secret is sealed. */
 import type { BootstrapConfigs } from "@lwm2m/bootstrap/bootstrap-config";
 import { readBootstrapConfig } from "@lwm2m/bootstrap/config-reader";
+import { openFields, type Sealed, sealedByIndex, sealFields } from "../security/sealed-documents.ts";
+import type { SecretBox } from "../security/secret-box.ts";
 import type { Collection, CollectionDefinition, Json } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
+import { apart, together } from "./config-secrets.ts";
 
-export interface StoredBootstrapConfig {
+export interface StoredBootstrapConfig extends Sealed {
   /** The endpoint name. */
   readonly _id: string;
-  /** Secrets included: it leaves the server for the device only. */
+  /** Without secrets. */
   readonly config: Json;
   readonly updatedAt: number;
 }
 
-export const bootstrapConfigs: CollectionDefinition = { name: "bootstrapConfigs", indexes: [] };
+export const bootstrapConfigs: CollectionDefinition = { name: "bootstrapConfigs", indexes: [sealedByIndex] };
+
+const pageSize = 500;
+
+/** Seals what an earlier version stored in the clear. A crash in between leaves some of it for the next start. */
+export async function openBootstrapConfigStore(store: Store, box: SecretBox): Promise<BootstrapConfigStore> {
+  const collection = store.collection<StoredBootstrapConfig>(bootstrapConfigs);
+  for (;;) {
+    const plain = await collection.find({ sealedBy: { $exists: false } }, { limit: pageSize });
+    if (plain.length === 0) return new BootstrapConfigStore(collection, box);
+    await collection.bulkWrite(
+      plain.map(({ _id, config }) => ({
+        updateOne: { filter: { _id, sealedBy: { $exists: false } }, update: { $set: { ...sealedConfig(box, _id, config) } } },
+      })),
+    );
+  }
+}
 
 export class BootstrapConfigStore implements BootstrapConfigs {
   readonly #collection: Collection<StoredBootstrapConfig>;
+  readonly #box: SecretBox;
 
-  constructor(store: Store) {
-    this.#collection = store.collection<StoredBootstrapConfig>(bootstrapConfigs);
+  constructor(collection: Collection<StoredBootstrapConfig>, box: SecretBox) {
+    this.#collection = collection;
+    this.#box = box;
   }
 
   /** For the bootstrap server. What is stored was checked when it came in. */
   async find(endpointName: string) {
     const stored = await this.findStored(endpointName);
     if (stored === undefined) return undefined;
-    const outcome = readBootstrapConfig(stored.config);
+    const outcome = readBootstrapConfig(together(stored.config, openFields(this.#box, bootstrapConfigs, stored)));
     if (!outcome.ok)
       throw new Error(`the stored bootstrap configuration of ${JSON.stringify(endpointName)} does not fit the rules any more`);
     return outcome.config;
   }
 
+  /** Without secrets. */
   findStored(endpointName: string): Promise<StoredBootstrapConfig | undefined> {
     return this.#collection.findOne({ _id: endpointName });
   }
 
-  /** By endpoint name, behind `after`. */
+  /** By endpoint name, behind `after`; without secrets. */
   list(after: string, limit: number): Promise<readonly StoredBootstrapConfig[]> {
     return this.#collection.find({ _id: { $gt: after } }, { sort: { _id: 1 }, limit });
   }
 
-  /** `true` when there was none before. */
+  /** `true` when there was none before. `config` was checked by `readBootstrapConfig`. */
   async put(endpointName: string, config: Json, updatedAt: number): Promise<boolean> {
-    const { upserted } = await this.#collection.updateOne({ _id: endpointName }, { $set: { config, updatedAt } }, { upsert: true });
+    const $set = { ...sealedConfig(this.#box, endpointName, config), updatedAt };
+    const { upserted } = await this.#collection.updateOne({ _id: endpointName }, { $set }, { upsert: true });
     return upserted;
   }
 
   async delete(endpointName: string): Promise<boolean> {
     return (await this.#collection.deleteOne({ _id: endpointName })).deleted > 0;
   }
+}
+
+function sealedConfig(box: SecretBox, endpointName: string, whole: Json): { readonly config: Json } & Sealed {
+  const { config, secrets } = apart(whole);
+  return { config, ...sealFields(box, bootstrapConfigs, endpointName, secrets) };
 }

@@ -53,7 +53,7 @@ export function provisioningRoutes(configs: BootstrapConfigStore, clock: Clock):
         if (!outcome.ok || body === undefined) return refused(outcome.ok ? [] : outcome.faults);
         const updatedAt = clock.now();
         const isNew = await configs.put(endpoint, body, updatedAt);
-        return { status: isNew ? 201 : 200, body: shown({ _id: endpoint, config: body, updatedAt }) };
+        return { status: isNew ? 201 : 200, body: view(endpoint, body, updatedAt) };
       },
     },
     {
@@ -70,8 +70,12 @@ export function provisioningRoutes(configs: BootstrapConfigStore, clock: Clock):
 }
 
 function shown({ _id, config, updatedAt }: StoredBootstrapConfig): { readonly [member: string]: Json } {
+  return view(_id, config, updatedAt);
+}
+
+function view(endpoint: string, config: Json, updatedAt: number): { readonly [member: string]: Json } {
   // A JSON value without some of its members is JSON.
-  return { endpoint: _id, config: withoutSecrets(config, secretKeys) as Json, updatedAt: formatInstant(updatedAt) };
+  return { endpoint, config: withoutSecrets(config, secretKeys) as Json, updatedAt: formatInstant(updatedAt) };
 }
 
 function noConfig(endpoint: string | undefined): Reply {

@@ -1,14 +1,14 @@
 /** The administrator key of the REST API: made at the first start, kept in `DATA_DIR/admin-key`, checked in constant time. */
 import { createHash, timingSafeEqual } from "node:crypto";
-import { chmod, link, mkdir, open, readFile, stat, unlink } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { Random } from "@lwm2m/protocol/ports/random";
 import { StartError } from "../start-error.ts";
+import { closeToOthers, findOwnerFile, writeOnce } from "./owner-file.ts";
 
 /** Makes a key that leaked into a file or a log recognisable to a scanner. */
 const keyPrefix = "lwm2m_";
 const keyBytes = 32;
-const ownerOnly = 0o600;
 
 export interface AdministratorKey {
   readonly key: string;
@@ -44,31 +44,12 @@ function digest(text: string): Buffer {
 }
 
 async function findKey(file: string): Promise<string | undefined> {
-  let text: string;
-  try {
-    text = await readFile(file, "utf8");
-    const { mode } = await stat(file);
-    if ((mode & 0o077) !== 0) await chmod(file, ownerOnly);
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+  const found = await findOwnerFile(file).catch((error: unknown) => {
     throw new StartError(`the administrator key ${file} cannot be read: ${String(error)}`);
-  }
-  const key = text.trim();
+  });
+  if (found === undefined) return undefined;
+  if (found.openToOthers) await closeToOthers(file);
+  const key = found.text.trim();
   if (/^[\x21-\x7e]{16,256}$/.test(key)) return key;
   throw new StartError(`the administrator key ${file} is damaged (expected one line of 16 to 256 characters); remove it to get a new one`);
-}
-
-/** A whole file appears under its name, or none: written beside, synced, then linked. */
-async function writeOnce(file: string, text: string): Promise<void> {
-  const draft = `${file}.new`;
-  await unlink(draft).catch(() => undefined);
-  const handle = await open(draft, "wx", ownerOnly);
-  try {
-    await handle.writeFile(text);
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-  await link(draft, file);
-  await unlink(draft);
 }
