@@ -7,7 +7,7 @@ const octetsOfAddress = 4;
 const dot = 0x2e;
 const digitZero = 0x30;
 
-/** False for what is no literal address. The scope of a link-local one (`%eth0`) is not kept. */
+/** False for what is no literal address. The scope of a link-local one (`%eth0`) has no place in the words. */
 export function readAddress(text: string, out: Uint32Array): boolean {
   if (readDotted(text, out)) return true;
   const scopeAt = text.indexOf("%");

@@ -36,6 +36,8 @@ export class AssociationTable {
   readonly #facts = new BlockStore();
   /** Ids of peers that are longer than their place in the row. */
   readonly #longIds = new Map<number, Uint8Array>();
+  /** Texts of link-local addresses: their scope is not in the row. */
+  readonly #scoped = new Map<number, string>();
   readonly #addresses = new Map<number, SocketAddress>();
   readonly #settings: AssociationTableSettings;
   readonly #random: Random;
@@ -113,6 +115,7 @@ export class AssociationTable {
     if (slab.word(row, WordSlot.identityHash) !== 0) this.#indexes.byIdentity.remove(row);
     this.#facts.remove(slab.word(row, WordSlot.facts));
     this.#longIds.delete(row);
+    this.#scoped.delete(row);
     this.#addresses.delete(row);
     slab.free(row);
   }
@@ -154,7 +157,7 @@ export class AssociationTable {
 
   bareAddressOf(row: number): SocketAddress {
     const words = Array.from({ length: addressWords }, (_, i) => this.slab.word(row, WordSlot.address, i));
-    return { address: formatAddress(words), port: this.slab.word(row, WordSlot.port) };
+    return { address: this.#scoped.get(row) ?? formatAddress(words), port: this.slab.word(row, WordSlot.port) };
   }
 
   associationOf(row: number): Association {
@@ -208,6 +211,7 @@ export class AssociationTable {
     this.slab.close();
     this.#addresses.clear();
     this.#longIds.clear();
+    this.#scoped.clear();
   }
 
   #establish(row: number, facts: Uint8Array, identified: boolean): void {
@@ -272,6 +276,8 @@ export class AssociationTable {
     if (!readAddress(address.address, this.#scratch)) throw new Error(`${address.address} is no address`);
     for (let i = 0; i < addressWords; i++) this.slab.setWord(row, WordSlot.address, this.#scratch[i] ?? 0, i);
     this.slab.setWord(row, WordSlot.port, address.port);
+    if (address.address.includes("%")) this.#scoped.set(row, address.address);
+    else this.#scoped.delete(row);
   }
 }
 

@@ -153,12 +153,12 @@ test("associations: found by key, id, address and twin while they live, by nothi
   table.setAddress(plain, { address: "2001:db8::5", port: 9 });
   assert.equal(table.findByAddress(at(2)), -1);
   assert.equal(table.addressOf(plain).address, "2001:db8::5");
+  table.setAddress(plain, { address: "fe80::5%eth0", port: 9 });
+  assert.equal(table.addressOf(plain).address, "fe80::5%eth0", "a link-local peer is sent to by its interface");
+  assert.equal(table.findByAddress({ address: "fe80::5%eth0", port: 9 }), plain);
   table.free(plain);
   table.free(withId);
-  assert.deepEqual(
-    [table.findByKey(key), table.findByOwnId(id, 0), table.findByAddress({ address: "2001:db8::5", port: 9 })],
-    [-1, -1, -1],
-  );
+  assert.deepEqual([table.findByKey(key), table.findByOwnId(id, 0), table.findByAddress({ address: "fe80::5", port: 9 })], [-1, -1, -1]);
   const next = table.open(keysWith(undefined), "server", at(2), 0);
   assert.equal(table.slab.number(next, NumberSlot.key), key - 1, "a key is never given twice");
 });

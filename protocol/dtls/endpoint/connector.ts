@@ -1,5 +1,6 @@
 /** The client role: handshakes that somebody here asked for. */
 import type { SocketAddress } from "../../ports/datagram-socket.ts";
+import { addressWords, readAddress } from "../connections/address-words.ts";
 import type { ClientCredentials, ResumableSession } from "../credentials-contract.ts";
 import { DtlsError } from "../endpoint-contract.ts";
 import { ClientHandshake } from "../handshake/client-handshake.ts";
@@ -26,6 +27,9 @@ export class Connector {
 
   connect(address: SocketAddress, credentials: ClientCredentials, signal?: AbortSignal): Promise<SocketAddress> {
     const { admission, clock } = this.#site;
+    if (!readAddress(address.address, new Uint32Array(addressWords))) {
+      return Promise.reject(new DtlsError("cancelled", `${address.address} is no literal address`));
+    }
     if (signal?.aborted === true) return Promise.reject(new DtlsError("cancelled", "cancelled before it began"));
     const verdict = admission.begin(address, clock.now());
     if (verdict !== "ok") return Promise.reject(new DtlsError("cancelled", "too many handshakes are under way"));

@@ -151,6 +151,7 @@ test("contract: connect ends with its reason when the key is wrong, when nobody 
   await assert.rejects(world.clock.until(unknown), (error) => error instanceof DtlsError);
   const silent = client.endpoint.connect({ address: "10.9.9.9", port: 1 }, pskOf("dev1"));
   await assert.rejects(world.clock.until(silent), (error) => error instanceof DtlsError && error.failure === "timeout");
+  await assert.rejects(client.endpoint.connect({ address: "localhost", port: 1 }, pskOf("dev1")), DtlsError);
   const stop = new AbortController();
   const aborted = client.endpoint.connect(serverAt, pskOf("dev1"), { signal: stop.signal });
   stop.abort();
@@ -171,5 +172,43 @@ test("contract: what is larger than the peer takes in one record is dropped and 
   await world.clock.advance(100);
   assert.equal(client.heard.length, 1);
   assert.equal(server.endpoint.counters["sendTooLarge"], 1);
+  await world.end();
+});
+
+test("RFC 5246 §7.2.1: closing without keeping anything says close_notify to every peer", async () => {
+  const world = new DtlsWorld();
+  const server = await world.server();
+  const clients = [];
+  for (let i = 0; i < 3; i++) {
+    const client = await world.client({}, { address: "10.0.0.5", port: 10 + i });
+    await world.connect(client, `dev${i}`);
+    clients.push(client);
+  }
+  await world.clock.advance(100);
+  await server.endpoint.close({ persist: false });
+  await world.clock.advance(100);
+  for (const client of clients) assert.deepEqual(client.kinds, ["connected", "closed"]);
+  await world.end();
+});
+
+test("key log: the hook is told a line per handshake, and only when it is set", async () => {
+  const world = new DtlsWorld();
+  const lines: string[] = [];
+  await world.server({ logKey: (line) => lines.push(line) });
+  await world.connect(await world.client());
+  await world.clock.advance(100);
+  assert.equal(lines.length, 1);
+  assert.match(lines[0] ?? "", /^CLIENT_RANDOM [0-9a-f]{64} [0-9a-f]{96}$/);
+  await world.end();
+});
+
+test("scale-out: own connection ids begin with the owner's", async () => {
+  const world = new DtlsWorld();
+  await world.server({ ownerId: Uint8Array.of(0xab, 0xcd) });
+  const client = await world.client();
+  const to = await world.connect(client);
+  client.say(to, "hello");
+  const record = world.network.traffic.at(-1)?.bytes;
+  assert.deepEqual(record?.subarray(11, 13), Uint8Array.of(0xab, 0xcd));
   await world.end();
 });
