@@ -95,6 +95,57 @@ test("RFC 5246 §7.4.9: an extension taken out on the way is seen in Finished, o
   assert.equal(world.server.failure, "psk-mismatch");
 });
 
+/** Group, length and point; the signature follows (RFC 8422 §5.4). */
+const shareBytes = 1 + 2 + 1 + 65;
+
+const keyExchangeRefusals: readonly (readonly [string, (body: Uint8Array) => Uint8Array, number, string])[] = [
+  ["without its signature", (body) => body.subarray(0, shareBytes), AlertDescription.decodeError, "bad-message"],
+  [
+    "with an empty signature",
+    (body) => Buffer.concat([body.subarray(0, shareBytes + 2), Uint8Array.of(0, 0)]),
+    AlertDescription.decryptError,
+    "bad-signature",
+  ],
+  ["with another share under the signature", (body) => changedAt(body, shareBytes - 1), AlertDescription.decryptError, "bad-signature"],
+  ["with a scheme that was not offered", (body) => changedAt(body, shareBytes), AlertDescription.illegalParameter, "bad-message"],
+  ["in a group that was not offered", (body) => changedAt(body, 2), AlertDescription.illegalParameter, "bad-message"],
+  ["with explicit curve parameters", (body) => changedAt(body, 0), AlertDescription.illegalParameter, "bad-message"],
+];
+
+for (const [name, change, alert, failure] of keyExchangeRefusals) {
+  test(`RFC 8422 §5.4: a ServerKeyExchange ${name} is refused by the client`, async () => {
+    const forge = rewriting(HandshakeType.serverKeyExchange, change);
+    const world = await fail({ ...provenParties("rpk"), ...(forge && { forge }) });
+    assert.deepEqual([world.client.failure, world.client.alerts], [failure, [alert]]);
+  });
+}
+
+test("RFC 8422 §5.4.1: a share off the curve is illegal_parameter, from either side", async () => {
+  const clients = rewriting(HandshakeType.clientKeyExchange, (body) => changedAt(body, 20));
+  const world = await fail({ ...provenParties("rpk"), ...(clients && { forge: clients }) });
+  assert.deepEqual([world.server.failure, world.server.alerts], ["bad-message", [AlertDescription.illegalParameter]]);
+  // Without a signature over it: ECDHE_PSK.
+  const servers = rewriting(HandshakeType.serverKeyExchange, (body) => changedAt(body, 20));
+  const ofPsk = { ...pskParties(), clientSettings: { cipherSuites: [0xd003] }, ...(servers && { forge: servers }) };
+  assert.deepEqual((await fail(ofPsk)).client.alerts, [AlertDescription.illegalParameter]);
+});
+
+function changedAt(body: Uint8Array, at: number): Uint8Array {
+  const changed = body.slice();
+  changed[at] = (changed[at] ?? 0) ^ 0x40;
+  return changed;
+}
+
+test("RFC 5246 §7.4.8: a client certificate whose CertificateVerify is left out, or is over something else, is refused", async () => {
+  const left = rewriting(HandshakeType.certificateVerify, () => undefined);
+  const without = await fail({ ...provenParties("rpk"), ...(left && { forge: left }) });
+  // The messages after it wait for it, and it never comes.
+  assert.deepEqual(without.server.failure, "timeout");
+  const other = rewriting(HandshakeType.certificateVerify, (body) => changedAt(body, body.length - 1));
+  const wrong = await fail({ ...provenParties("rpk"), ...(other && { forge: other }) });
+  assert.deepEqual([wrong.server.failure, wrong.server.alerts], ["bad-signature", [AlertDescription.decryptError]]);
+});
+
 const random = seededRandom(1);
 const goodHello: ClientHello = {
   version: ProtocolVersion.dtls12,
@@ -106,14 +157,18 @@ const goodHello: ClientHello = {
   extensions: { extendedMasterSecret: true },
 };
 
-function tryServer(body: Uint8Array, parts: { session?: ResumableSession; settings?: Partial<typeof defaultHandshakeSettings> } = {}) {
-  const { session, settings } = parts;
+function tryServer(
+  body: Uint8Array,
+  parts: { session?: ResumableSession; settings?: Partial<typeof defaultHandshakeSettings>; ownConnectionId?: Uint8Array } = {},
+) {
+  const { session, settings, ownConnectionId } = parts;
   const machine = new ServerHandshake({
     settings: { ...defaultHandshakeSettings, ...settings },
     credentials: { realmOf: () => ({ findPsk: () => pskKey }) },
     sessions: { find: () => session, keep: () => undefined, forget: () => undefined },
     random: seededRandom(2),
     verifiedHello: encodeHandshakeMessage(HandshakeType.clientHello, 1, body),
+    ...(ownConnectionId === undefined ? {} : { ownConnectionId }),
   });
   const effects = machine.start(0);
   const records = effects.flatMap((effect) => (effect.kind === "send" ? effect.records : []));
@@ -160,6 +215,17 @@ test("RFC 5746 §3.6: the empty renegotiation_info and the signal are answered b
 test("RFC 5246 §7.4.1.4: the ServerHello has no extension that was not offered, and knows nothing of unknown ones", () => {
   const plain = tryServer(withExtensions({}));
   assert.deepEqual(Object.keys(plain.answer?.extensions ?? {}), ["extendedMasterSecret"]);
+});
+
+test("the drafts' code point of connection ids is answered where the final one is not offered", () => {
+  const [own, peer] = [Uint8Array.of(1), Uint8Array.of(2)];
+  const both = tryServer(withExtensions({ connectionId: peer, connectionIdDraft: peer }), { ownConnectionId: own });
+  assert.deepEqual([both.answer?.extensions.connectionId, both.answer?.extensions.connectionIdDraft], [own, undefined]);
+  const draft = tryServer(withExtensions({ connectionIdDraft: peer }), { ownConnectionId: own });
+  assert.deepEqual([draft.answer?.extensions.connectionId, draft.answer?.extensions.connectionIdDraft], [undefined, own]);
+  draft.machine.step(record(HandshakeType.clientKeyExchange, 2, clientKeyExchange), 0);
+  const effects = draft.machine.step({ kind: "answer", ask: 1, answer: { kind: "psk", key: pskKey } }, 0);
+  assert.deepEqual(effects.find((effect) => effect.kind === "keys")?.keys.connectionIds, { own, peer, draft: true });
 });
 
 const session: ResumableSession = {
