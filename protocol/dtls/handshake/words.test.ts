@@ -4,9 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { seededRandom } from "../../testing/seeded-random.ts";
+import { type SeededRandom, seededRandom } from "../../testing/seeded-random.ts";
+import { ContentType } from "../constants.ts";
 import type { ResumableSession } from "../credentials-contract.ts";
-import { defaultHandshakeSettings, type HandshakeEffect, type HandshakeMachine } from "../handshake-contract.ts";
+import { defaultHandshakeSettings, type HandshakeEffect, type HandshakeInput, type HandshakeMachine } from "../handshake-contract.ts";
 import { accept, ownKey, pskIdentity, pskKey } from "../testing/handshake-parties.ts";
 import { WaywardPeer, type WaywardWish, type Word } from "../testing/wayward-peer.ts";
 import { ClientHandshake } from "./client-handshake.ts";
@@ -223,4 +224,41 @@ for (const flow of flows) {
     context.diagnostic(`${seen.words} words`);
     assert.ok(seen.connected > 0, "the right path was among the words");
   });
+}
+
+const mostHeldBytes = 64_000;
+
+for (const flow of flows) {
+  test(`${flow.name}, damaged messages in any order: a ${flow.tried} throws nothing, keeps little and ends once`, () => {
+    const chance = seededRandom(11);
+    for (let round = 0; round < 500; round++) {
+      const { machine, peer, first } = flow.begin();
+      const effects = [...first];
+      peer.hear(first.flatMap((effect) => (effect.kind === "send" ? effect.records : [])));
+      const [path = []] = flow.paths;
+      for (let said = 0; said < 8; said++) {
+        // Mostly the right way, so that damage is met at every depth.
+        const word = chance.fraction() < 0.7 ? (path[said] ?? "changeCipherSpec") : chance.pick(serverAlphabet.concat(clientAlphabet));
+        const more = machine.step(damaged(peer.say(word), chance), said * 100);
+        effects.push(...more);
+        for (const effect of more) {
+          if (effect.kind === "send") peer.hear(effect.records.filter(({ type }) => type === ContentType.handshake));
+          if (effect.kind === "ask")
+            effects.push(...machine.step({ kind: "answer", ask: effect.ask, answer: answerTo(effect.question.kind) }, 0));
+        }
+        if (chance.fraction() < 0.1) effects.push(...machine.step({ kind: "timeout" }, said * 1_000));
+        assert.ok(machine.heldBytes <= mostHeldBytes);
+      }
+      const ends = effects.filter(({ kind }) => kind === "failed" || kind === "connected").length;
+      assert.ok(ends <= 1, `round ${round}: ${effects.map(({ kind }) => kind).join(" ")}`);
+    }
+  });
+}
+
+function damaged(input: HandshakeInput, chance: SeededRandom): HandshakeInput {
+  if (input.kind !== "record" || chance.fraction() < 0.6) return input;
+  const fragment = input.fragment.slice(0, chance.fraction() < 0.3 ? chance.integer(input.fragment.length + 1) : input.fragment.length);
+  for (let flips = chance.integer(4); flips > 0 && fragment.length > 0; flips--)
+    fragment[chance.integer(fragment.length)] = chance.integer(256);
+  return { ...input, fragment, epoch: chance.fraction() < 0.1 ? 1 : input.epoch };
 }

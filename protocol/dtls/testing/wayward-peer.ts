@@ -190,7 +190,9 @@ export class WaywardPeer {
 
   #derive(): void {
     const { prfHash, keyExchange } = this.#suite;
-    const premaster = keyExchange === "psk" ? pskPremaster(pskKey) : this.#ownEphemeral().agree(this.#peerPublic ?? random);
+    const peerPublic = this.#peerPublic;
+    if (keyExchange !== "psk" && peerPublic === undefined) return;
+    const premaster = peerPublic === undefined ? pskPremaster(pskKey) : this.#ownEphemeral().agree(peerPublic);
     const hash = createHash(prfHash);
     for (const message of this.#transcript) hash.update(message);
     this.#master = extendedMasterSecret(prfHash, premaster, hash.digest());
