@@ -139,13 +139,13 @@ function fill(assembly: Assembly, offset: number, bytes: Uint8Array): number {
     return bytes.length;
   }
   let added = 0;
-  for (const [index, byte] of bytes.entries()) {
+  for (let index = 0; index < bytes.length; index++) {
     const at = offset + index;
     const mask = 1 << (at & 7);
     const word = present[at >> 3] ?? 0;
     if ((word & mask) !== 0) continue;
     present[at >> 3] = word | mask;
-    body[at] = byte;
+    body[at] = bytes[index] ?? 0;
     added += 1;
   }
   return added;
