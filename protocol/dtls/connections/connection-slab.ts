@@ -106,11 +106,17 @@ export class ConnectionSlab {
     return this.#bytes;
   }
 
+  /** Room for so many rows in one step instead of many. */
+  reserve(rows: number): void {
+    const missing = rows - this.#bytes.length / rowBytes;
+    if (missing > 0) this.#grow(missing);
+  }
+
   /** A row of zeros with the `live` flag; -1 when there is none left. */
   allocate(): number {
     if (this.isFull) return -1;
     const row = this.#free.pop() ?? this.#next++;
-    if (this.#next * rowBytes > this.#bytes.length) this.#grow();
+    if (this.#next * rowBytes > this.#bytes.length) this.#grow(1);
     this.#live += 1;
     this.setWord(row, WordSlot.flags, RowFlag.live);
     return row;
@@ -166,9 +172,9 @@ export class ConnectionSlab {
     this.#live = 0;
   }
 
-  #grow(): void {
+  #grow(least: number): void {
     const rows = this.#bytes.length / rowBytes;
-    const grown = Math.min(this.#most, rows + Math.max(1, Math.min(rows, largestGrowthRows)));
+    const grown = Math.min(this.#most, rows + Math.max(least, Math.min(rows, largestGrowthRows)));
     const before = this.#bytes;
     const buffer = new ArrayBuffer(grown * rowBytes);
     this.#numbers = new Float64Array(buffer);

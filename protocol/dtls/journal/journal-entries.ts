@@ -6,11 +6,27 @@ import { rowBytes } from "../connections/connection-slab.ts";
 /** Changes whenever the layout of a row or of an entry does: what was written before is not read then, and devices connect anew. */
 export const layoutVersion = 1;
 
+/** A connection where it stands in a chunk: views are made when it is its turn, not for all of a hundred thousand at once. */
+export interface RowPlace {
+  readonly kind: "row-place";
+  readonly key: number;
+  readonly chunk: Uint8Array;
+  readonly at: number;
+}
+
+export interface RowEntry {
+  readonly kind: "row";
+  readonly key: number;
+  readonly row: Uint8Array;
+  readonly facts: Uint8Array;
+  readonly peerId: Uint8Array;
+}
+
 export type JournalEntry =
   /** A part begins; keys from `nextKey` downward were never given. */
   | { readonly kind: "begin"; readonly version: number; readonly nextKey: number }
   /** All there is to know of a connection: its row as it stands in memory, and what lies beside it. */
-  | { readonly kind: "row"; readonly key: number; readonly row: Uint8Array; readonly facts: Uint8Array; readonly peerId: Uint8Array }
+  | RowEntry
   | { readonly kind: "closed"; readonly key: number }
   /** Sequence numbers below `until` may have been used. */
   | { readonly kind: "lease"; readonly key: number; readonly until: number }
@@ -64,24 +80,31 @@ export function writeEntry(writer: ByteWriter, entry: JournalEntry): void {
 }
 
 /** Throws `Error` for bytes that are no entries: they were authenticated, so that is a bug or another version. */
-export function* readEntries(chunk: Uint8Array): Generator<JournalEntry> {
+export function* readEntries(chunk: Uint8Array): Generator<Exclude<JournalEntry, RowEntry> | RowPlace> {
   const reader = new ByteReader(chunk);
-  while (reader.remaining > 0) yield readEntry(reader);
+  while (reader.remaining > 0) yield readEntry(reader, chunk);
 }
 
-function readEntry(reader: ByteReader): JournalEntry {
+/** Views of the chunk. */
+export function rowAt({ key, chunk, at }: RowPlace): RowEntry {
+  const reader = new ByteReader(chunk);
+  reader.skip(at);
+  return { kind: "row", key, row: reader.bytes(rowBytes), facts: reader.bytes(reader.u16()), peerId: reader.bytes(reader.u8()) };
+}
+
+function readEntry(reader: ByteReader, chunk: Uint8Array): Exclude<JournalEntry, RowEntry> | RowPlace {
   const tag = reader.u8();
   switch (tag) {
     case Tag.begin:
       return { kind: "begin", version: reader.u16(), nextKey: reader.f64() };
-    case Tag.row:
-      return {
-        kind: "row",
-        key: reader.f64(),
-        row: reader.bytes(rowBytes),
-        facts: reader.bytes(reader.u16()),
-        peerId: reader.bytes(reader.u8()),
-      };
+    case Tag.row: {
+      const key = reader.f64();
+      const at = reader.position;
+      reader.skip(rowBytes);
+      reader.skip(reader.u16());
+      reader.skip(reader.u8());
+      return { kind: "row-place", key, chunk, at };
+    }
     case Tag.closed:
       return { kind: "closed", key: reader.f64() };
     case Tag.lease:

@@ -1,12 +1,10 @@
 /** What the owners before left behind, put together: which connections live, and how far their numbers may have run. */
 import { ChunkSeal, saltBytes } from "./chunk-seal.ts";
 import type { JournalPart } from "./journal-contract.ts";
-import { type JournalEntry, layoutVersion, readEntries } from "./journal-entries.ts";
+import { type JournalEntry, layoutVersion, type RowEntry, type RowPlace, readEntries } from "./journal-entries.ts";
 
 export interface LeftBehind {
-  readonly row: Uint8Array;
-  readonly facts: Uint8Array;
-  readonly peerId: Uint8Array;
+  readonly place: RowPlace;
   /** Part it was last written whole in. */
   readonly part: number;
   lease: number;
@@ -54,18 +52,16 @@ class Reading {
   nextKey = 0;
   clean = false;
 
-  take(entry: JournalEntry, part: number): void {
+  take(entry: Exclude<JournalEntry, RowEntry> | RowPlace, part: number): void {
     this.clean = entry.kind === "clean";
     switch (entry.kind) {
       case "begin":
         this.nextKey = Math.min(this.nextKey, entry.nextKey);
         return;
-      case "row": {
-        const { key, row, facts, peerId } = entry;
-        this.nextKey = Math.min(this.nextKey, key - 1);
-        this.rows.set(key, { row, facts, peerId, part, lease: 0, heard: -1, moved: undefined });
+      case "row-place":
+        this.nextKey = Math.min(this.nextKey, entry.key - 1);
+        this.rows.set(entry.key, { place: entry, part, lease: 0, heard: -1, moved: undefined });
         return;
-      }
       case "closed":
         this.rows.delete(entry.key);
         return;

@@ -2,6 +2,7 @@
 import type { AssociationTable } from "../connections/association-table.ts";
 import { NumberSlot, RowFlag, rowBytes, WordSlot } from "../connections/connection-slab.ts";
 import { closeWindowUpTo } from "../record/replay-window.ts";
+import { rowAt } from "./journal-entries.ts";
 import type { JournalReading, LeftBehind } from "./journal-reading.ts";
 
 export interface RestoreBounds {
@@ -15,6 +16,7 @@ const none = -1;
 /** Returns how many came back. Too old ones, those with ids of another length, and those beyond the room of the table do not. */
 export function restoreRows(table: AssociationTable, reading: JournalReading, bounds: RestoreBounds): number {
   table.keysBelow(reading.nextKey);
+  table.slab.reserve(reading.rows.size);
   let restored = 0;
   for (const left of reading.rows.values()) {
     if (restoreRow(table, left, reading.clean, bounds)) restored += 1;
@@ -24,15 +26,16 @@ export function restoreRows(table: AssociationTable, reading: JournalReading, bo
 
 function restoreRow(table: AssociationTable, left: LeftBehind, exact: boolean, { now, mostAgeMs, ownIdBytes }: RestoreBounds): boolean {
   const { slab } = table;
+  const { row: image, facts, peerId } = rowAt(left.place);
   const fill = (place: number): void => {
-    slab.bytes.set(left.row, slab.at(place, 0));
+    slab.bytes.set(image, slab.at(place, 0));
     if (left.moved !== undefined) {
       for (const [i, word] of left.moved.address.entries()) slab.setWord(place, WordSlot.address, word, i);
       slab.setWord(place, WordSlot.port, left.moved.port);
     }
     if (!exact) forgetWhatIsUncertain(table, place, left);
   };
-  const row = table.adopt(fill, left.facts, left.peerId);
+  const row = table.adopt(fill, facts, peerId);
   if (row === none) return false;
   const idBytes = slab.word(row, WordSlot.idBytes) >>> 8;
   const aged = now - slab.number(row, NumberSlot.openedAt) > mostAgeMs;
