@@ -5,7 +5,8 @@ import type { IncomingRequest, OutgoingResponse } from "@lwm2m/protocol/coap/mes
 import type { ResourceLink } from "@lwm2m/protocol/coap/well-known-core";
 
 export interface BootstrapRequest {
-  readonly endpointName: string;
+  /** Undefined: what the credential of the device says (LwM2M Core 1.1 §6.1.7.1). */
+  readonly endpointName: string | undefined;
   /** What the device wants its writes in; TLV when it does not say. */
   readonly contentFormat: number;
 }
@@ -35,9 +36,10 @@ export function readBootstrapRequest(request: IncomingRequest): BootstrapRequest
   const names = valuesOf(request.query, "ep");
   const [endpointName] = names;
   // The client may leave ep out where its credential names it (1.1); over plain UDP there is none.
-  if (endpointName === undefined || endpointName === "") return refuse(ResponseCode.badRequest, "ep is missing");
+  const isNamed = request.peer.identity.kind !== "none";
+  if (endpointName === "" || (endpointName === undefined && !isNamed)) return refuse(ResponseCode.badRequest, "ep is missing");
   if (names.length > 1) return refuse(ResponseCode.badRequest, "ep is given twice");
-  if (Buffer.byteLength(endpointName) > maxEndpointNameBytes) return refuse(ResponseCode.badRequest, "ep is too long");
+  if (endpointName !== undefined && Buffer.byteLength(endpointName) > maxEndpointNameBytes) return refuse(ResponseCode.badRequest, "ep is too long");
   const formats = valuesOf(request.query, "pct");
   const [pct] = formats;
   if (pct === undefined) return { ok: true, endpointName, contentFormat: usualFormat };

@@ -20,6 +20,8 @@ export interface BootstrapServiceDeps {
   /** Types of objects 0 and 1, for the codecs: `typeLookup(registry, [], "1.1")`. */
   readonly typeOf: ResourceTypeLookup;
   readonly onSession?: (notice: SessionNotice) => void;
+  /** Who a peer may be: it says no name, or another than its credential does. Without it every name is believed. */
+  readonly admit?: (peer: Peer, endpointName: string | undefined) => Promise<BootstrapAdmission>;
   readonly maxSessions?: number;
   /** What the endpoint was opened with; default: RFC 7252 §4.8. */
   readonly usualLink?: TransmissionParameters;
@@ -52,7 +54,13 @@ export type SessionNotice = { readonly at: number; readonly address: string } & 
     }
 );
 
+export type BootstrapAdmission =
+  | { readonly ok: true; readonly endpoint: string }
+  | { readonly ok: false; readonly detail: string };
+
 export interface BootstrapService {
+  /** The secured connection of a peer is gone: its session will not be answered any more. */
+  noteLost(peerKey: Peer["key"]): void;
   /** Ends what is open with `closed`. */
   close(): Promise<void>;
 }
@@ -68,7 +76,10 @@ export function openBootstrapService(deps: BootstrapServiceDeps): BootstrapServi
   return service;
 }
 
-interface Session extends BootstrapRequest {
+/** From whom it is, is settled. */
+type NamedRequest = BootstrapRequest & { readonly endpointName: string };
+
+interface Session extends NamedRequest {
   readonly peer: Peer;
   readonly startedAt: number;
   readonly stop: AbortController;
@@ -80,6 +91,7 @@ class Sessions implements BootstrapService {
   readonly #deps: BootstrapServiceDeps;
   /** By endpoint name: one at a time, the newest. */
   readonly #open = new Map<string, Session>();
+  readonly #byPeer = new Map<Peer["key"], Session>();
   readonly #running = new Set<Promise<void>>();
   #closed = false;
 
@@ -90,7 +102,10 @@ class Sessions implements BootstrapService {
   async accept(request: IncomingRequest): Promise<OutgoingResponse> {
     const wanted = readBootstrapRequest(request);
     if (!wanted.ok) return this.#refuse(request.peer, undefined, wanted.code, wanted.detail);
-    const { endpointName } = wanted;
+    const admission = await this.#admit(request.peer, wanted.endpointName);
+    // The one code for a name that is not accepted (LwM2M Transport 1.1 §6.4.3), for whatever reason.
+    if (!admission.ok) return this.#refuse(request.peer, wanted.endpointName, ResponseCode.badRequest, admission.detail);
+    const endpointName = admission.endpoint;
     const isNew = !this.#open.has(endpointName);
     if (this.#closed || (isNew && this.#open.size >= (this.#deps.maxSessions ?? usualMaxSessions))) {
       const response = this.#refuse(request.peer, endpointName, ResponseCode.serviceUnavailable, "too many sessions, come again later");
@@ -103,7 +118,17 @@ class Sessions implements BootstrapService {
     const { peer } = request;
     const steps = toPlan(config);
     // The device must see 2.04 before the first request of the plan.
-    return { code: ResponseCode.changed, afterSent: () => this.#start(wanted, peer, steps) };
+    return { code: ResponseCode.changed, afterSent: () => this.#start({ ...wanted, endpointName }, peer, steps) };
+  }
+
+  async #admit(peer: Peer, endpointName: string | undefined): Promise<BootstrapAdmission> {
+    if (this.#deps.admit !== undefined) return this.#deps.admit(peer, endpointName);
+    return endpointName === undefined ? { ok: false, detail: "ep is missing" } : { ok: true, endpoint: endpointName };
+  }
+
+  noteLost(peerKey: Peer["key"]): void {
+    const lost = this.#byPeer.get(peerKey);
+    if (lost !== undefined) this.#stop(lost, { kind: "no-answer", detail: "the secured connection is gone" });
   }
 
   async close(): Promise<void> {
@@ -117,7 +142,7 @@ class Sessions implements BootstrapService {
     return refusal(code, detail);
   }
 
-  #start(wanted: BootstrapRequest, peer: Peer, steps: readonly PlanStep[]): void {
+  #start(wanted: NamedRequest, peer: Peer, steps: readonly PlanStep[]): void {
     if (this.#closed) return;
     const older = this.#open.get(wanted.endpointName);
     if (older !== undefined) this.#stop(older, { kind: "superseded" });
@@ -137,13 +162,14 @@ class Sessions implements BootstrapService {
     const deadlineMs = exchangeLifetimeMs(link ?? this.#deps.usualLink ?? defaultParameters);
     session.deadline = this.#deps.clock.after(deadlineMs, () => this.#stop(session, { kind: "deadline" }));
     this.#open.set(endpointName, session);
+    this.#byPeer.set(peer.key, session);
     this.#notice(session, { kind: "started", endpointName, contentFormat, steps: steps.length });
     const run = this.#run(session).finally(() => this.#running.delete(run));
     this.#running.add(run);
   }
 
   /** Over at once, told as such; a request under way is abandoned. */
-  #stop(session: Session, why: SessionEvent & { readonly kind: "superseded" | "deadline" | "closed" }): void {
+  #stop(session: Session, why: SessionEvent & { readonly kind: "superseded" | "deadline" | "closed" | "no-answer" }): void {
     this.#apply(session, why);
     this.#end(session);
     session.stop.abort();
@@ -165,6 +191,7 @@ class Sessions implements BootstrapService {
     session.deadline?.cancel();
     if (this.#deps.linkOf !== undefined) this.#deps.endpoint.setParameters(session.peer, undefined);
     if (this.#open.get(session.endpointName) === session) this.#open.delete(session.endpointName);
+    if (this.#byPeer.get(session.peer.key) === session) this.#byPeer.delete(session.peer.key);
     this.#report(session);
   }
 

@@ -1,14 +1,17 @@
-/** A CoAP door: the UDP socket and its endpoint, which hears nothing before the features behind it are there. */
+/** A CoAP door: UDP socket and DTLS beside it as one endpoint, which hears nothing before the features behind it are there. */
 import { openCoapEndpoint } from "@lwm2m/protocol/coap/endpoint";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { DatagramSocket, SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
 import type { Random } from "@lwm2m/protocol/ports/random";
-import { bufferWarning, coapLimits, echoChallenge, usualLink } from "./coap-settings.ts";
+import { bufferWarning, coapChallenge, coapLimits, usualLink } from "./coap-settings.ts";
 import type { Settings } from "./config.ts";
 import { parametersOf } from "./devices/link-profile.ts";
+import { type DtlsDoorSettings, openDtlsDoor } from "./dtls-door.ts";
+import { JoinedSocket } from "./joined-socket.ts";
 import type { Log } from "./log.ts";
+import { type SecuredPeers, securedPeers } from "./secured-peers.ts";
 import { StartError } from "./start-error.ts";
 
 export interface CoapDoorSettings {
@@ -16,45 +19,76 @@ export interface CoapDoorSettings {
   readonly port: number;
   /** The setting to change when the port is taken. */
   readonly portSetting: string;
+  readonly secured: SecuredSideSettings;
   readonly settings: Settings;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
 }
 
+export type SecuredSideSettings = Pick<DtlsDoorSettings, "door" | "realm" | "credentials" | "journal" | "logKey"> & {
+  readonly port: number;
+  readonly portSetting: string;
+};
+
 export interface CoapDoor {
+  /** Both sides: whom it sends to decides which. Closes both. */
   readonly endpoint: CoapEndpoint;
-  /** Lets in what has come since the port was bound, and all that comes. */
+  readonly secured: SecuredPeers;
+  /** One sentence when the door is open but not all right. */
+  findFault(): string | undefined;
+  /** Lets in what has come since the ports were bound, and all that comes. */
   open(): void;
 }
 
 /** Rejects with `StartError`. The endpoint is closed by the caller. */
-export async function bindCoapDoor({ door, port, portSetting, settings, clock, random, log }: CoapDoorSettings): Promise<CoapDoor> {
-  const { coapHost: address, coapReceiveBufferBytes: receiveBufferBytes, coapEcho } = settings;
+export async function bindCoapDoor(parts: CoapDoorSettings): Promise<CoapDoor> {
+  const { door, settings, clock, random, log, secured } = parts;
+  const plain = await bind(parts, parts);
+  const dtlsSocket = await bind(secured, parts).catch(async (error: unknown) => {
+    await plain.socket.close();
+    throw error;
+  });
+  const { dtls, findFault } = await openDtlsDoor({ ...parts, ...secured, socket: dtlsSocket.socket }).catch(async (error: unknown) => {
+    await Promise.all([plain.socket.close(), dtlsSocket.socket.close()]);
+    throw error;
+  });
+  const socket = new JoinedSocket(plain.socket, dtls.plaintext);
+  const endpoint = openCoapEndpoint({
+    socket,
+    clock,
+    random,
+    parameters: parametersOf(usualLink(settings)),
+    limits: coapLimits(settings),
+    challenge: coapChallenge(settings.coapEcho),
+    onBug: (error) => log.error("a CoAP handler failed", { door, error }),
+  });
+  return {
+    endpoint,
+    secured: securedPeers(dtls, socket),
+    findFault,
+    open() {
+      plain.release();
+      dtlsSocket.release();
+      log.info("listening", { door, address: endpoint.local.address, port: endpoint.local.port });
+      const { address, port } = dtls.plaintext.local;
+      log.info("listening", { door: secured.door, address, port });
+    },
+  };
+}
+
+async function bind(
+  { door, port, portSetting }: { readonly door: string; readonly port: number; readonly portSetting: string },
+  { settings, log }: Pick<CoapDoorSettings, "settings" | "log">,
+): Promise<ReturnType<typeof heldSocket>> {
+  const { coapHost: address, coapReceiveBufferBytes: receiveBufferBytes } = settings;
   const socket = await openUdpSocket({ address, port, receiveBufferBytes }).catch((error: unknown) => {
     const reason = error instanceof Error ? error.message : String(error);
     throw new StartError(`${reason}; stop the other program or set ${portSetting} (COAP_HOST for the address)`);
   });
   const warning = bufferWarning(receiveBufferBytes, socket.receiveBufferBytes);
   if (warning !== undefined) log.warn(warning, { door });
-  const held = heldSocket(socket);
-  const challenge = echoChallenge(coapEcho);
-  const endpoint = openCoapEndpoint({
-    socket: held.socket,
-    clock,
-    random,
-    parameters: parametersOf(usualLink(settings)),
-    limits: coapLimits(settings),
-    ...(challenge === undefined ? {} : { challenge }),
-    onBug: (error) => log.error("a CoAP handler failed", { door, error }),
-  });
-  return {
-    endpoint,
-    open() {
-      held.release();
-      log.info("listening", { door, address: endpoint.local.address, port: endpoint.local.port });
-    },
-  };
+  return heldSocket(socket);
 }
 
 /** Datagrams kept while the server starts, which takes a second or two; devices send the others again (RFC 7252 §4.2). */

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Method } from "@lwm2m/protocol/coap/codes";
 import type { Peer } from "@lwm2m/protocol/coap/message";
-import { bufferWarning, coapLimits, echoChallenge, usualLink } from "./coap-settings.ts";
+import { bufferWarning, coapLimits, coapChallenge, usualLink } from "./coap-settings.ts";
 import { parseSettings, type Settings } from "./config.ts";
 import { parametersOf } from "./devices/link-profile.ts";
 
@@ -39,10 +39,9 @@ test("COAP_LINK_PROFILE names the link of all devices; one nobody knows is refus
 });
 
 test("RFC 9175 §2.3: who is challenged: nobody, who introduces itself, everybody; never a peer with a secured connection", () => {
-  assert.equal(echoChallenge("off"), undefined);
-  const registration = echoChallenge("registration");
-  const all = echoChallenge("all");
-  assert.ok(registration && all);
+  const off = coapChallenge("off");
+  const registration = coapChallenge("registration");
+  const all = coapChallenge("all");
   const requests = [
     { method: Method.post, path: ["rd"] },
     { method: Method.post, path: ["bs"] },
@@ -59,7 +58,15 @@ test("RFC 9175 §2.3: who is challenged: nobody, who introduces itself, everybod
       [all({ peer: plain, ...request }), all({ peer: secured, ...request }), registration({ peer: secured, ...request })],
       [true, false, false],
     );
+    assert.equal(off({ peer: plain, ...request }), false);
   }
+});
+
+test("RFC 9175 §2.3: a connection restored without its replay window proves for each request that changes something that it is no copy", () => {
+  const restored: Peer = { ...secured, address: { ...secured.address, association: { ...association, fresh: false } } };
+  const challenge = coapChallenge("off");
+  const isAsked = (method: Method): boolean => challenge({ peer: restored, method, path: ["rd", "location"] });
+  assert.deepEqual([Method.post, Method.put, Method.delete, Method.get, Method.fetch].map(isAsked), [true, true, true, false, false]);
 });
 
 test("a receive buffer smaller than asked for is a warning that says what to do; one as large or larger is none", () => {

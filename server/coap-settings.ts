@@ -25,17 +25,26 @@ export function usualLink({ coapLinkProfile, awakeSeconds }: Pick<Settings, "coa
 /** Where a device introduces itself: Register and Bootstrap-Request (LwM2M Transport 1.1 §6.4). An Update names a secret of its device. */
 const introductions: ReadonlySet<string> = new Set(["rd", "bs"]);
 
-/** A secured peer has proved its address in the handshake (RFC 6347 §4.2.1); undefined: nobody is asked. */
-export function echoChallenge(mode: Settings["coapEcho"]): Challenge | undefined {
-  switch (mode) {
-    case "off":
-      return undefined;
-    case "registration":
-      return ({ peer, method, path }) =>
-        peer.address.association === undefined && method === Method.post && path.length === 1 && introductions.has(path[0] ?? "");
-    case "all":
-      return ({ peer }) => peer.address.association === undefined;
-  }
+/** Methods that change nothing, so that a copy of an old request does no harm. */
+const harmless: ReadonlySet<number> = new Set([Method.get, Method.fetch]);
+
+/**
+ * Which requests have to repeat an Echo value first (RFC 9175 §2.3). A secured peer has proved its address in the handshake (RFC 6347
+ * §4.2.1); but after a restart that could not save the replay window, what it sends may be a copy of what it sent before.
+ */
+export function coapChallenge(mode: Settings["coapEcho"]): Challenge {
+  return ({ peer, method, path }) => {
+    const { association } = peer.address;
+    if (association !== undefined) return !association.fresh && !harmless.has(method);
+    switch (mode) {
+      case "off":
+        return false;
+      case "registration":
+        return method === Method.post && path.length === 1 && introductions.has(path[0] ?? "");
+      case "all":
+        return true;
+    }
+  };
 }
 
 /** One sentence for the operator; undefined when the system gave what was asked for. It counts its own bookkeeping in. */

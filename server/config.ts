@@ -38,10 +38,25 @@ export function parseSettings(env: { readonly [name: string]: string | undefined
   }
   // The loop above filled every name with a value of its kind; one that was refused left an error.
   const settings = values as unknown as Settings;
-  if (settings.coapPort !== 0 && settings.coapPort === settings.bootstrapCoapPort) {
-    errors.push(`BOOTSTRAP_COAP_PORT: ${settings.coapPort} is COAP_PORT's too; give each door a port of its own`);
-  }
+  const isGiven = (name: string): boolean => flags.has(name) || (env[name] ?? "") !== "";
+  // Who asks for any free port starts several servers on one machine: a fixed port beside it would let only one of them start.
+  if (settings.coapPort === 0 && !isGiven("COAPS_PORT")) values["coapsPort"] = 0;
+  if (settings.bootstrapCoapPort === 0 && !isGiven("BOOTSTRAP_COAPS_PORT")) values["bootstrapCoapsPort"] = 0;
+  errors.push(...portClashes(settings));
   return errors.length > 0 ? { kind: "errors", errors } : { kind: "settings", settings, warnings };
+}
+
+function portClashes(settings: Settings): readonly string[] {
+  const doors = [
+    ["COAP_PORT", settings.coapPort],
+    ["COAPS_PORT", settings.coapsPort],
+    ["BOOTSTRAP_COAP_PORT", settings.bootstrapCoapPort],
+    ["BOOTSTRAP_COAPS_PORT", settings.bootstrapCoapsPort],
+  ] as const;
+  return doors.flatMap(([env, port], index) => {
+    const [first] = doors.slice(0, index).find(([, other]) => port !== 0 && other === port) ?? [];
+    return first === undefined ? [] : [`${env}: ${port} is ${first}'s too; give each door a port of its own`];
+  });
 }
 
 function flagOf(definition: SettingDefinition): string {

@@ -21,6 +21,7 @@ for (const [bound, publicHost, local, expected] of cases) {
     const address = packageAddress({
       publicHost,
       bound: { address: bound, port: 5683 },
+      securedPort: 5684,
       registrations: { find: async () => registered as Registration },
       findLocalAddressTowards: async (peer) => {
         assert.deepEqual(peer, registered.address);
@@ -31,9 +32,28 @@ for (const [bound, publicHost, local, expected] of cases) {
   });
 }
 
+test("RFC 7252 §6.2: a device registered over DTLS fetches over DTLS, from the secured port", async () => {
+  const association = { key: -1, identity: undefined, serverName: undefined, fresh: true };
+  const secured = { ...registered, address: { ...registered.address, association } };
+  const address = packageAddress({
+    publicHost: undefined,
+    bound: { address: "192.0.2.1", port: 5683 },
+    securedPort: 5684,
+    registrations: { find: async () => secured as Registration },
+    findLocalAddressTowards: async () => undefined,
+  });
+  assert.equal(await address(update), "coaps://192.0.2.1:5684/fw/t0ken");
+});
+
 test("a device that is not registered has no address to fetch from", async () => {
   const registrations = { find: async () => undefined };
   const bound = { address: "192.0.2.1", port: 5683 };
-  const address = packageAddress({ publicHost: undefined, bound, registrations, findLocalAddressTowards: async () => "192.0.2.1" });
+  const address = packageAddress({
+    publicHost: undefined,
+    bound,
+    securedPort: 5684,
+    registrations,
+    findLocalAddressTowards: async () => "192.0.2.1",
+  });
   assert.equal(await address(update), undefined);
 });

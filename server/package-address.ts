@@ -8,18 +8,22 @@ export interface PackageAddressDeps {
   /** From the settings: what devices reach this server by, behind NAT or port forwarding. */
   readonly publicHost: string | undefined;
   readonly bound: SocketAddress;
+  /** Of CoAP over DTLS, for devices that registered so. */
+  readonly securedPort: number;
   readonly registrations: Pick<Registrations, "find">;
   readonly findLocalAddressTowards: (peer: SocketAddress) => Promise<string | undefined>;
 }
 
 /** Without a public host: the address the device's own messages arrive at. Undefined while the device is not registered. */
-export function packageAddress({ publicHost, bound, registrations, findLocalAddressTowards }: PackageAddressDeps) {
+export function packageAddress({ publicHost, bound, securedPort, registrations, findLocalAddressTowards }: PackageAddressDeps) {
   const isAnyAddress = bound.address === "0.0.0.0" || bound.address === "::";
   return async ({ endpoint, downloadToken }: Pick<FirmwareUpdate, "endpoint" | "downloadToken">): Promise<string | undefined> => {
     const registration = await registrations.find(endpoint);
     if (registration === undefined) return undefined;
     const host = publicHost ?? (isAnyAddress ? await findLocalAddressTowards(registration.address) : bound.address);
-    return host === undefined ? undefined : `coap://${hostOf(host)}:${bound.port}/fw/${downloadToken}`;
+    if (host === undefined) return undefined;
+    const isSecured = registration.address.association !== undefined;
+    return `${isSecured ? "coaps" : "coap"}://${hostOf(host)}:${isSecured ? securedPort : bound.port}/fw/${downloadToken}`;
   };
 }
 

@@ -1,5 +1,6 @@
 /** Every setting of the server as one row: its name, default, unit, bounds and the reason for them. Environment variables and flags derive from it (`config.ts`). */
 import { coapSettingDefinitions } from "./coap-setting-definitions.ts";
+import { dtlsSettingDefinitions } from "./dtls-setting-definitions.ts";
 
 export interface SettingDefinition {
   /** The environment variable; the flag is the same name in lower case with dashes. */
@@ -47,7 +48,7 @@ export const settingDefinitions = {
     env: "COAP_HOST",
     kind: "text",
     default: "0.0.0.0",
-    purpose: "address of both CoAP doors",
+    purpose: "address of the CoAP doors, plain and secured",
     reason: "devices come from outside",
   },
   coapPort: { env: "COAP_PORT", ...port, default: 5683, purpose: "port of the LwM2M server, CoAP over UDP", reason: "RFC 7252 §6.1" },
@@ -162,6 +163,7 @@ export const settingDefinitions = {
     reason: "RFC 7252 §4.8.2, as LwM2M Core 1.1 §6.5 says; devices that sleep sooner need less",
   },
   ...coapSettingDefinitions,
+  ...dtlsSettingDefinitions,
   strictDevices: {
     env: "STRICT_DEVICES",
     kind: "choice",
@@ -179,14 +181,6 @@ export const settingDefinitions = {
     max: 100_000_000,
     purpose: "events kept for replay",
     reason: "days of a small fleet in well under a gigabyte",
-  },
-  coapsPort: { env: "COAPS_PORT", kind: "later", harmless: true, purpose: "port of the LwM2M server, CoAP over DTLS", reason: "DTLS" },
-  bootstrapCoapsPort: {
-    env: "BOOTSTRAP_COAPS_PORT",
-    kind: "later",
-    harmless: true,
-    purpose: "port of the bootstrap server, CoAP over DTLS",
-    reason: "DTLS",
   },
   mongoUrl: { env: "MONGO_URL", kind: "later", purpose: "MongoDB in place of the embedded store", reason: "the MongoDB store" },
   redisUrl: {

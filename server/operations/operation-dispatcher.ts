@@ -72,9 +72,9 @@ export class OperationDispatcher {
     else runner.again = true;
   }
 
-  /** What is in the air was meant for a device that is no longer the same: it registered anew, or is gone. */
-  interrupt(endpoint: string): void {
-    this.#runners.get(endpoint)?.abort.abort();
+  /** What is in the air will not be answered: the device registered anew, is gone, or its connection is. */
+  interrupt(endpoint: string, why?: string): void {
+    this.#runners.get(endpoint)?.abort.abort(why);
   }
 
   /** Sends nothing more to the device until something is expected again; resolves when nothing is in the air. */

@@ -27,8 +27,15 @@ export interface ExchangeDeps {
   readonly observations: () => ObservationExchange | undefined;
 }
 
-/** The reason of an abort signal when this process ends; any other: the device registered anew. */
+/** The reason of an abort signal when this process ends; any other but the next: the device registered anew. */
 export const serverStops = "the server stops";
+/** The reason when the secured connection is gone. */
+export const deviceDisconnected = "the device is disconnected";
+
+const causes: ReadonlyMap<unknown, string> = new Map([
+  [serverStops, "the server stopped"],
+  [deviceDisconnected, "the secured connection of the device was lost"],
+]);
 
 export class OperationExchange {
   readonly #deps: ExchangeDeps;
@@ -111,7 +118,7 @@ export class OperationExchange {
   ): OperationEvent {
     const { registrations } = this.#deps;
     if (signal.aborted) {
-      const cause = signal.reason === serverStops ? "the server stopped" : "the device registered anew";
+      const cause = causes.get(signal.reason) ?? "the device registered anew";
       return attempt === undefined
         ? { kind: "putBack" }
         : { kind: "interrupt", attempt: { ...attempt, outcome: interrupted }, detail: `${cause} while it was under way` };

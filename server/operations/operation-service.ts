@@ -17,6 +17,7 @@ import type { Learn } from "./news.ts";
 import type { ObservationExchange } from "./observation-exchange.ts";
 import type { CreateOutcome, CreateRefusal, Operation, OperationRequest, Operations } from "./operation.ts";
 import { OperationDispatcher } from "./operation-dispatcher.ts";
+import { deviceDisconnected } from "./operation-exchange.ts";
 import { type OperationServiceLimits, operationServiceLimits } from "./operation-limits.ts";
 import { draft, type OperationEvent, step } from "./operation-machine.ts";
 import { unseenTarget } from "./operation-plan.ts";
@@ -75,6 +76,7 @@ export class OperationService implements Operations {
       this.#dispatcher.wake(endpoint);
     });
     deps.registrations.onGone((endpoint) => this.#dispatcher.interrupt(endpoint));
+    deps.registrations.onDisconnected((endpoint) => this.#dispatcher.interrupt(endpoint, deviceDisconnected));
   }
 
   attachObservations(observations: ObservationExchange): void {

@@ -1,27 +1,30 @@
 /** The registration interface: Register, Update, De-register (LwM2M Core 1.1 §6.2; codes: LwM2M Transport 1.1 §6.4.2). */
 import { Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
 import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
-import type { IncomingRequest, OutgoingResponse } from "@lwm2m/protocol/coap/message";
+import type { IncomingRequest, OutgoingResponse, Peer } from "@lwm2m/protocol/coap/message";
 import { Lwm2mFormatError } from "@lwm2m/protocol/lwm2m/format-error";
 import { parseRegisterPayload, type RegisterPayload } from "@lwm2m/protocol/lwm2m/register-payload";
 import { type Lwm2mVersion, parseRegisterQuery, parseUpdateQuery } from "@lwm2m/protocol/lwm2m/register-query";
 import type { CoapRoute } from "../coap-router.ts";
 import type { Leniency } from "../devices/leniency.ts";
 import { StorageUnavailableError } from "../storage/collection.ts";
+import type { DeviceIdentities, IdentityRefusal } from "./device-identities.ts";
+import { registeredIdentity } from "./registered-identity.ts";
+import type { Registration } from "./registration.ts";
 import type { ObjectList } from "./registration-machine.ts";
 import type { RegistrationService } from "./registration-service.ts";
 
 /** How long a device waits before it tries again when the store is not there, seconds. */
 const storeRetrySeconds = 30;
 
-export function registrationCoapRoute(registrations: RegistrationService, leniency: Leniency): CoapRoute {
+export function registrationCoapRoute(door: RegistrationDoor): CoapRoute {
   return {
     prefix: "rd",
     // The resource type of a directory (RFC 9176 §4.1), which the registration interface comes from and clients look for.
     attributes: { rt: "core.rd", ct: ContentFormat.linkFormat },
     handle: async (request) => {
       try {
-        return await handle({ registrations, leniency }, request);
+        return await handle(door, request);
       } catch (error) {
         return refusalOf(error);
       }
@@ -29,16 +32,17 @@ export function registrationCoapRoute(registrations: RegistrationService, lenien
   };
 }
 
-interface Door {
+export interface RegistrationDoor {
   readonly registrations: RegistrationService;
+  readonly identities: DeviceIdentities;
   readonly leniency: Leniency;
 }
 
 /** Deviations of a registration request beside those of its query and its list. */
 export type RegistrationTolerance = "empty-path-segment" | "missing-content-format" | "ignored-parameter" | "non-confirmable";
 
-function handle(door: Door, request: IncomingRequest): OutgoingResponse | Promise<OutgoingResponse> {
-  const { registrations, leniency } = door;
+function handle(door: RegistrationDoor, request: IncomingRequest): OutgoingResponse | Promise<OutgoingResponse> {
+  const { leniency } = door;
   // A server URI that ends in a slash makes some devices send an empty last segment.
   const trailing = request.path.at(-1) === "";
   if (trailing) refuseStrictly("empty-path-segment", leniency);
@@ -52,21 +56,21 @@ function handle(door: Door, request: IncomingRequest): OutgoingResponse | Promis
     case Method.post:
       return update(door, locationId, request, needed);
     case Method.delete:
-      return deregister(registrations, locationId);
+      return deregister(door, locationId, request.peer);
     default:
       return { code: ResponseCode.methodNotAllowed };
   }
 }
 
 async function register(
-  { registrations, leniency }: Door,
+  { registrations, identities, leniency }: RegistrationDoor,
   request: IncomingRequest,
   needed: readonly RegistrationTolerance[],
 ): Promise<OutgoingResponse> {
   const query = parseRegisterQuery(request.query, leniency);
   const { endpointName, additional, profileIds, tolerances, ...stated } = query;
-  // Without a security context nothing else names the device (LwM2M Core 1.1 §6.2.1).
-  if (endpointName === undefined) return badRequest("ep: expected an endpoint name, got none");
+  const admission = await identities.admit(request.peer, endpointName);
+  if (!admission.ok) return { code: refusalCode(admission.reason, request.peer), ...diagnostic(admission.detail) };
   const list = objectListOf(request, leniency);
   if (list === undefined) {
     // A profile stands for a list this server would have to know (LwM2M Core 1.2 §6.2.1).
@@ -80,9 +84,9 @@ async function register(
   const registration = await registrations.register({
     ...stated,
     ...list.objects,
-    endpoint: endpointName,
+    endpoint: admission.endpoint,
     address: request.peer.address,
-    identity: request.peer.identity,
+    identity: registeredIdentity(request.peer.identity),
     extraParameters: extra.kept,
     tolerances: seen,
   });
@@ -95,12 +99,13 @@ async function register(
 }
 
 async function update(
-  { registrations, leniency }: Door,
+  door: RegistrationDoor,
   locationId: string,
   request: IncomingRequest,
   needed: readonly RegistrationTolerance[],
 ): Promise<OutgoingResponse> {
-  const present = await registrations.findAt(locationId);
+  const { registrations, leniency } = door;
+  const present = await findOwn(door, locationId, request.peer);
   if (present === undefined) return { code: ResponseCode.notFound };
   const { additional, profileIds, tolerances, ...stated } = parseUpdateQuery(request.query, present.lwm2mVersion as Lwm2mVersion, leniency);
   const list = objectListOf(request, leniency);
@@ -110,6 +115,7 @@ async function update(
   const updated = await registrations.update(present, {
     ...stated,
     address: request.peer.address,
+    identity: registeredIdentity(request.peer.identity),
     extraParameters: extra.kept,
     ...(list === undefined ? {} : { objectList: list.objects }),
     tolerances: seen,
@@ -119,9 +125,31 @@ async function update(
   return { code: ResponseCode.changed, afterSent: () => registrations.announce(updated._id, "contact") };
 }
 
-async function deregister(registrations: RegistrationService, locationId: string): Promise<OutgoingResponse> {
-  const found = await registrations.deregister(locationId);
+async function deregister(door: RegistrationDoor, locationId: string, peer: Peer): Promise<OutgoingResponse> {
+  const present = await findOwn(door, locationId, peer);
+  const found = present !== undefined && (await door.registrations.deregister(locationId));
   return { code: found ? ResponseCode.deleted : ResponseCode.notFound };
+}
+
+/**
+ * The live registration at a location, if it is that of who asks. Another device's is not told apart from none: a location must not be
+ * found by trying.
+ */
+async function findOwn({ registrations, identities }: RegistrationDoor, locationId: string, peer: Peer) {
+  const present = await registrations.findAt(locationId);
+  return present !== undefined && isSameRealm(present, peer) && (await identities.is(peer, present._id)) ? present : undefined;
+}
+
+/** What was registered over DTLS is never continued without, and the other way round: that takes a Register. */
+function isSameRealm({ identity }: Registration, peer: Peer): boolean {
+  return (identity.kind === "none") === (peer.address.association === undefined);
+}
+
+/** LwM2M Transport 1.1 §6.4.2: 4.00 for a name that does not fit, 4.03 for who may not come at all. */
+function refusalCode(reason: IdentityRefusal, peer: Peer): ResponseCode {
+  if (reason === "other-endpoint") return ResponseCode.badRequest;
+  // Without a security context a name is a parameter that is missing.
+  return reason === "unnamed" && peer.address.association === undefined ? ResponseCode.badRequest : ResponseCode.forbidden;
 }
 
 /** Undefined without a payload; throws `Lwm2mFormatError`. A payload without Content-Format is taken for link format. */

@@ -6,6 +6,7 @@ import type { JsonSchema, Reply, Route } from "../http/route.ts";
 import type { Json } from "../storage/collection.ts";
 import { deviceModel } from "./device-model.ts";
 import type { Registration } from "./registration.ts";
+import { identityView } from "./registered-identity.ts";
 import type { RegistrationService } from "./registration-service.ts";
 
 export interface RegistrationRoutesDeps {
@@ -48,6 +49,7 @@ export function registrationFacet(registrations: RegistrationService): DeviceFac
       const next = registration === undefined ? undefined : registrations.nextExpectedContact(registration);
       return {
         registration: registration === undefined ? null : registrationView(registration),
+        connected: registration !== undefined && registrations.isConnected(endpoint),
         awake: registrations.isAwake(endpoint),
         nextExpectedContact: next === undefined ? null : formatInstant(next),
       };
@@ -66,7 +68,7 @@ export function registrationView(registration: Registration): { readonly [field:
     queueMode,
     ...(smsNumber === undefined ? {} : { smsNumber }),
     address: { address: address.address, port: address.port },
-    identity: { kind: identity.kind },
+    identity: identityView(identity),
     rootPath: `/${rootPath}`,
     contentFormats: [...registration.contentFormats],
     objects: registration.objects.map(({ id, version, instances }) => ({ id, version, instances: [...instances] })),

@@ -9,8 +9,9 @@
  * A registration that is gone stays in the store as the last thing known of the device, under a dead location.
  */
 import { impliedVersion } from "@lwm2m/object-registry/object-version";
-import type { PeerIdentity } from "@lwm2m/protocol/coap/message";
 import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
+import { placeOf } from "./device-addresses.ts";
+import type { RegisteredIdentity } from "./registered-identity.ts";
 import type { RegisteredObject, Registration } from "./registration.ts";
 
 export interface ObjectList {
@@ -22,7 +23,7 @@ export interface ObjectList {
 export interface RegisterFacts extends ObjectList {
   readonly endpoint: string;
   readonly address: SocketAddress;
-  readonly identity: PeerIdentity;
+  readonly identity: RegisteredIdentity;
   readonly lwm2mVersion: string;
   readonly lifetimeSeconds: number;
   readonly binding: string;
@@ -35,6 +36,7 @@ export interface RegisterFacts extends ObjectList {
 /** Absent: the Update does not name it. */
 export interface UpdateFacts {
   readonly address: SocketAddress;
+  readonly identity?: RegisteredIdentity;
   readonly lifetimeSeconds?: number;
   readonly binding?: string;
   readonly queueMode?: boolean;
@@ -70,6 +72,7 @@ export function updateRegistration(
 ): { readonly fields: UpdatedFields; readonly changed: readonly string[] } {
   const stated: UpdatedFields = {
     address: facts.address,
+    ...(facts.identity === undefined ? {} : { identity: facts.identity }),
     ...(facts.lifetimeSeconds === undefined ? {} : { lifetimeSeconds: facts.lifetimeSeconds }),
     ...(facts.binding === undefined ? {} : { binding: facts.binding }),
     ...(facts.queueMode === undefined ? {} : { queueMode: facts.queueMode }),
@@ -83,10 +86,12 @@ export function updateRegistration(
       : { tolerances: [...new Set([...registration.tolerances, ...facts.tolerances])] }),
   };
   const before: UpdatedFields = registration;
-  const changed = (Object.keys(stated) as (keyof UpdatedFields)[]).filter((name) => !sameJson(stated[name], before[name]));
+  const changed = (Object.keys(stated) as (keyof UpdatedFields)[]).filter((name) =>
+    name === "address" ? !isSameAddress(facts.address, registration.address) : !sameJson(stated[name], before[name]),
+  );
   const changes = Object.fromEntries(changed.map((name) => [name, stated[name]]));
   const lifetimeSeconds = facts.lifetimeSeconds ?? registration.lifetimeSeconds;
-  return { fields: { ...changes, updatedAt: nowMs, expiresAt: expiryOf(lifetimeSeconds, nowMs) }, changed };
+  return { fields: { ...changes, address: facts.address, updatedAt: nowMs, expiresAt: expiryOf(lifetimeSeconds, nowMs) }, changed };
 }
 
 /** Lifetime 0 never ends (object 1, resource 1). */
@@ -110,6 +115,10 @@ function objectFields(list: ObjectList, lwm2mVersion: string): Pick<Registration
     }),
   );
   return { rootPath: list.rootPath, contentFormats: list.contentFormats, objects: objects.toSorted((a, b) => a.id - b.id) };
+}
+
+function isSameAddress(one: SocketAddress, other: SocketAddress): boolean {
+  return one.address === other.address && one.port === other.port && placeOf(one) === placeOf(other);
 }
 
 /** Plain values with their fields in the order this file gives them. */

@@ -1,5 +1,4 @@
 /** Registrations: durable before the device hears of them, expired by our own sweeper because expiry must fire events. */
-import { createHash } from "node:crypto";
 import { defaultParameters, maxTransmitWaitMs } from "@lwm2m/protocol/coap/parameters";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
@@ -10,10 +9,13 @@ import { type DueLoop, openDueLoop } from "../due-loop.ts";
 import type { EventDraft, EventLog, EventType } from "../events/event.ts";
 import type { OutboxRelay } from "../events/outbox-relay.ts";
 import type { Json } from "../storage/collection.ts";
+import { noSecuredPeers, type SecuredPeers } from "../secured-peers.ts";
 import type { Store } from "../storage/store.ts";
 import type { Supervisor } from "../supervisor.ts";
 import { AwakeWindows } from "./awake-windows.ts";
+import { DeviceAddresses, placeOf } from "./device-addresses.ts";
 import type { Registration, Registrations } from "./registration.ts";
+import { registrationDraft, summaryOf } from "./registration-events.ts";
 import { newRegistration, type RegisterFacts, type UpdateFacts, updateRegistration } from "./registration-machine.ts";
 import { type GoneReason, RegistrationStore, registrationCollection, type StoredRegistration } from "./registration-store.ts";
 
@@ -27,6 +29,8 @@ export interface RegistrationServiceDeps {
   readonly supervisor: Supervisor;
   /** The links devices hang on; without it all on the same, with a window of MAX_TRANSMIT_WAIT, 93 s (LwM2M Core 1.1 §6.5). */
   readonly links?: DeviceLinks;
+  /** Where secured connections are; without it there are none. */
+  readonly secured?: Pick<SecuredPeers, "find">;
 }
 
 /** Reads what was registered before; a queue-mode device counts as asleep until it says something. */
@@ -45,22 +49,25 @@ const casAttempts = 5;
 
 type SignListener = (endpoint: string, kind: "registered" | "contact") => void;
 type MoveListener = (registration: Registration) => Promise<void>;
+type DisconnectListener = (endpoint: string) => void;
 type GoneListener = (endpoint: string, reason: GoneReason) => void;
 
 export class RegistrationService implements Registrations {
   readonly #deps: RegistrationServiceDeps;
   readonly #store: RegistrationStore;
   readonly #windows: AwakeWindows;
-  readonly #byAddress = new Map<string, string>();
-  readonly #addressOf = new Map<string, string>();
+  readonly #addresses = new DeviceAddresses();
+  readonly #secured: Pick<SecuredPeers, "find">;
   readonly #signListeners: SignListener[] = [];
   readonly #moveListeners: MoveListener[] = [];
+  readonly #disconnectListeners: DisconnectListener[] = [];
   readonly #goneListeners: GoneListener[] = [];
   #sweeper: DueLoop | undefined;
 
   constructor(deps: RegistrationServiceDeps) {
     this.#deps = deps;
-    this.#store = new RegistrationStore(deps.store);
+    this.#secured = deps.secured ?? noSecuredPeers;
+    this.#store = new RegistrationStore(deps.store, this.#secured);
     const usualMs = maxTransmitWaitMs(defaultParameters);
     const windowMsOf = (endpoint: string): number => deps.links?.awakeWindowMs(endpoint) ?? usualMs;
     this.#windows = new AwakeWindows(deps.clock, windowMsOf, (endpoint, awake) => this.#tellPresence(endpoint, awake));
@@ -69,7 +76,7 @@ export class RegistrationService implements Registrations {
   async load(): Promise<void> {
     const newest = new Map<string, number>();
     for await (const registration of this.#store.live()) {
-      const key = keyOf(registration.address);
+      const key = placeOf(registration.address);
       const isNewest = registration.updatedAt >= (newest.get(key) ?? 0);
       if (isNewest) newest.set(key, registration.updatedAt);
       this.#remember(registration, isNewest);
@@ -112,10 +119,43 @@ export class RegistrationService implements Registrations {
       const updated = { ...registration, ...fields, contactIntervalMs, rev: registration.rev + 1 };
       this.#remember(updated);
       if (updated.expiresAt !== null) this.#sweeper?.hasten(updated.expiresAt);
-      if (changed.includes("address")) for (const listener of this.#moveListeners) await listener(updated);
+      if (placeOf(updated.address) !== placeOf(registration.address)) await this.#tellMoved(updated);
       return updated;
     }
     throw new Error(`the registration at ${locationId} changed ${casAttempts} times while it was updated`);
+  }
+
+  /** The device has made a new secured connection: its registration goes on there (LwM2M Core 1.1 §6.2.2), if `isIts` says so. */
+  async follow(endpoint: string, address: SocketAddress, isIts: (registration: Registration) => boolean): Promise<void> {
+    for (let attempt = 0; attempt < casAttempts; attempt += 1) {
+      const registration = await this.#store.findLast(endpoint);
+      if (registration?.gone !== null || placeOf(registration.address) === placeOf(address) || !isIts(registration)) return;
+      if (!(await this.#store.update(registration, { address, barredAt: null }, []))) continue;
+      const moved = { ...registration, address, barredAt: null, rev: registration.rev + 1 };
+      this.#remember(moved);
+      await this.#tellMoved(moved);
+      return;
+    }
+    throw new Error(`the registration of ${endpoint} changed ${casAttempts} times while its device connected`);
+  }
+
+  /** A secured connection is gone. Returns the device that was there. */
+  noteDisconnected(address: SocketAddress): string | undefined {
+    const endpoint = this.#addresses.endpointAt(address);
+    if (endpoint === undefined) return undefined;
+    this.#windows.end(endpoint);
+    for (const listener of this.#disconnectListeners) listener(endpoint);
+    return endpoint;
+  }
+
+  /** The credential that the device registered with is not valid any more. */
+  async bar(endpoint: string): Promise<void> {
+    const registration = await this.find(endpoint);
+    if (registration === undefined) return;
+    const event = this.#draft("device.barred", registration, `barred/${registration.rev}`, { reason: "credential-removed" });
+    // One that changed meanwhile was changed by its device, or is gone.
+    await this.#store.update(registration, { barredAt: this.#deps.clock.now() }, [event]);
+    this.#deps.relay.nudge(registrationCollection.name, endpoint);
   }
 
   /** False: no live registration has this location. */
@@ -149,9 +189,9 @@ export class RegistrationService implements Registrations {
     return this.#store.findLast(endpoint);
   }
 
-  /** The registered device at an address without a security context: who sends from there (NoSec). */
+  /** The registered device that sends from there: over a secured connection, or from an address without one (NoSec). */
   endpointAt(address: SocketAddress): string | undefined {
-    return this.#byAddress.get(keyOf(address));
+    return this.#addresses.endpointAt(address);
   }
 
   onSignOfLife(listener: SignListener): void {
@@ -162,14 +202,23 @@ export class RegistrationService implements Registrations {
     this.#moveListeners.push(listener);
   }
 
+  onDisconnected(listener: DisconnectListener): void {
+    this.#disconnectListeners.push(listener);
+  }
+
   onGone(listener: GoneListener): void {
     this.#goneListeners.push(listener);
   }
 
   /** An address another device has registered from since is not this one's any more (NoSec): a request would reach the wrong device. */
   isAwake(endpoint: string): boolean {
-    const key = this.#addressOf.get(endpoint);
-    return key !== undefined && this.#byAddress.get(key) === endpoint && this.#windows.isAwake(endpoint);
+    return this.#addresses.isOwner(endpoint) && this.#windows.isAwake(endpoint) && this.isConnected(endpoint);
+  }
+
+  /** False for a device whose secured connection is gone: a server never starts a handshake (LwM2M Transport 1.1 §5.2). */
+  isConnected(endpoint: string): boolean {
+    const association = this.#addresses.associationOf(endpoint);
+    return association === undefined || this.#secured.find(association) !== undefined;
   }
 
   nextExpectedContact(registration: Registration & { readonly contactIntervalMs?: number | null }): number | undefined {
@@ -233,7 +282,7 @@ export class RegistrationService implements Registrations {
     if (!(await this.#store.markGone(registration, reason, this.#deps.clock.now(), event))) return false;
     this.#deps.relay.nudge(registrationCollection.name, registration._id);
     this.#windows.remove(registration._id);
-    this.#forgetAddress(registration._id);
+    this.#addresses.forget(registration._id);
     this.#deps.links?.leave(registration._id);
     for (const listener of this.#goneListeners) listener(registration._id, reason);
     return true;
@@ -241,18 +290,12 @@ export class RegistrationService implements Registrations {
 
   #remember({ _id, queueMode, address }: Pick<Registration, "_id" | "queueMode" | "address">, ownsAddress = true): void {
     this.#windows.add(_id, queueMode);
-    this.#forgetAddress(_id);
-    if (ownsAddress) {
-      this.#byAddress.set(keyOf(address), _id);
-      this.#deps.links?.place(_id, address);
-    }
-    this.#addressOf.set(_id, keyOf(address));
+    this.#addresses.remember(_id, address, ownsAddress);
+    if (ownsAddress) this.#deps.links?.place(_id, address);
   }
 
-  #forgetAddress(endpoint: string): void {
-    const key = this.#addressOf.get(endpoint);
-    this.#addressOf.delete(endpoint);
-    if (key !== undefined && this.#byAddress.get(key) === endpoint) this.#byAddress.delete(key);
+  async #tellMoved(registration: Registration): Promise<void> {
+    for (const listener of this.#moveListeners) await listener(registration);
   }
 
   /** Presence has no document of its own: the event goes to the log directly. */
@@ -263,19 +306,7 @@ export class RegistrationService implements Registrations {
     this.#deps.supervisor.run(this.#deps.events.append([draft]), `log that ${endpoint} is ${awake ? "awake" : "asleep"}`);
   }
 
-  /** One key per registration and step; the location itself stays out of the log, for who knows it may end the registration. */
-  #draft(type: EventType, { _id, locationId }: Pick<Registration, "_id" | "locationId">, step: string, data: Json): EventDraft {
-    const incarnation = createHash("sha256").update(locationId).digest("base64url").slice(0, 22);
-    return { key: `registration/${incarnation}/${step}`, type, subject: _id, timeMs: this.#deps.clock.now(), data };
+  #draft(type: EventType, registration: Pick<Registration, "_id" | "locationId">, step: string, data: Json): EventDraft {
+    return registrationDraft(type, registration, step, { data, timeMs: this.#deps.clock.now() });
   }
-}
-
-/** What an event says about a registration. Never the location: who knows it may end the registration. */
-function summaryOf(registration: Omit<Registration, "rev" | "outbox" | "hasOutbox">): { readonly [field: string]: Json } {
-  const { lwm2mVersion, lifetimeSeconds, binding, queueMode, address } = registration;
-  return { lwm2mVersion, lifetimeSeconds, binding, queueMode, address: { address: address.address, port: address.port } };
-}
-
-function keyOf({ address, port }: SocketAddress): string {
-  return `${address}|${port}`;
 }

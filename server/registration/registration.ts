@@ -1,15 +1,16 @@
 /** A live registration of a device with this server (LwM2M Core 1.1 §6.2). */
-import type { PeerIdentity } from "@lwm2m/protocol/coap/message";
 import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
 import type { WithOutbox } from "../events/event.ts";
+import type { RegisteredIdentity } from "./registered-identity.ts";
 
 export interface Registration extends WithOutbox {
   /** The endpoint name. */
   readonly _id: string;
   /** Unguessable; the path below `/rd` the device updates. Unique. */
   readonly locationId: string;
+  /** With the association of a device that registered over DTLS, also when that is gone: then nothing that is sent there leaves. */
   readonly address: SocketAddress;
-  readonly identity: PeerIdentity;
+  readonly identity: RegisteredIdentity;
   /** `1.0`, `1.1`, `1.2` */
   readonly lwm2mVersion: string;
   readonly lifetimeSeconds: number;
@@ -51,9 +52,14 @@ export interface Registrations {
   onSignOfLife(listener: (endpoint: string, kind: "registered" | "contact") => void): void;
   /** The device went away: de-registered or expired. */
   onGone(listener: (endpoint: string, reason: "deregistered" | "expired") => void): void;
-  /** An Update came from another address: the reply waits for the listeners, so that the device is heard from there once it has it. */
+  /**
+   * The device is another peer now: an Update from another address, or a new secured connection. The reply waits for the listeners, so
+   * that the device is heard from there once it has it.
+   */
   onMoved(listener: (registration: Registration) => Promise<void>): void;
-  /** Registered, and either not in queue mode or within its awake window. */
+  /** The secured connection of the device is gone: what is under way will not be answered, and nothing can be sent before it comes back. */
+  onDisconnected(listener: (endpoint: string) => void): void;
+  /** Registered, connected if it is secured, and either not in queue mode or within its awake window. */
   isAwake(endpoint: string): boolean;
   /** Lifetime end or the next update that the device's habit suggests; epoch milliseconds, undefined when unknown. */
   nextExpectedContact(registration: Registration): number | undefined;

@@ -33,9 +33,12 @@ import type { OperationServiceLimits } from "../operations/operation-limits.ts";
 import { type OperationService, openOperationService } from "../operations/operation-service.ts";
 import { operationCollection } from "../operations/operation-store.ts";
 import { packageAddress } from "../package-address.ts";
+import { DeviceIdentities } from "../registration/device-identities.ts";
+import { MismatchReports } from "../registration/mismatch-reports.ts";
 import { registrationCoapRoute } from "../registration/registration-coap.ts";
 import { openRegistrationService, type RegistrationService } from "../registration/registration-service.ts";
 import { registrationCollection } from "../registration/registration-store.ts";
+import { noCredentials } from "../security/no-credentials.ts";
 import { openEmbeddedStore } from "../storage/embedded-store.ts";
 import { openSupervisor } from "../supervisor.ts";
 import { openTraceService, type TraceService, tracedDeviceCollection } from "../trace/trace-service.ts";
@@ -149,6 +152,7 @@ export class ServerWorld {
     const links = await openLinkProfileService({ store, coap, usual: { profile: "default" } });
     const leniency = new ToleranceLog({ store, clock, supervisor, strict: this.#strict });
     const registrations = await openRegistrationService({ store, relay, events, devices, clock, random, supervisor, links });
+    const identities = new DeviceIdentities(noCredentials, "server", new MismatchReports({ clock, random, log: { warn: () => {} }, events, supervisor }));
     const traces = await openTraceService({
       store,
       doors: [{ door: "coap", coap, endpointAt: (address) => registrations.endpointAt(address) }],
@@ -165,13 +169,14 @@ export class ServerWorld {
     const packageUri = packageAddress({
       publicHost: undefined,
       bound: coap.local,
+      securedPort: 0,
       registrations,
       findLocalAddressTowards: async () => undefined,
     });
     const updates = openUpdateService({ ...shared, events, operations, packageUri });
     const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
     const send = sendCoapRoute({ registrations, registry, clock, learn, leniency });
-    coap.handle(coapRouter([registrationCoapRoute(registrations, leniency), send, { prefix: "fw", handle: servePackage }]));
+    coap.handle(coapRouter([registrationCoapRoute({ registrations, identities, leniency }), send, { prefix: "fw", handle: servePackage }]));
     await operations.start();
     this.#server = {
       coap,

@@ -1,0 +1,85 @@
+/** The secured side of a door: DTLS over its own UDP port, with what the settings say of it. */
+import type { DtlsEndpoint } from "@lwm2m/protocol/dtls/endpoint-contract";
+import { SessionMemory } from "@lwm2m/protocol/dtls/credentials/session-memory";
+import { nodeRecordProtection } from "@lwm2m/protocol/dtls/crypto/node-record-protection";
+import { openDtlsEndpoint } from "@lwm2m/protocol/dtls/endpoint/dtls-endpoint";
+import type { DtlsJournal } from "@lwm2m/protocol/dtls/journal/journal-contract";
+import { recordKeyForm } from "@lwm2m/protocol/platform/record-key-form";
+import type { Clock } from "@lwm2m/protocol/ports/clock";
+import type { DatagramSocket, SecureIdentity } from "@lwm2m/protocol/ports/datagram-socket";
+import type { Random } from "@lwm2m/protocol/ports/random";
+import { BoundedLines } from "./bounded-lines.ts";
+import type { Settings } from "./config.ts";
+import { dtlsNewsLog } from "./dtls-news.ts";
+import { dtlsLimits, handshakeSettings } from "./dtls-settings.ts";
+import type { Log } from "./log.ts";
+import { elapsedMs } from "./platform/elapsed.ts";
+import type { DeviceCredentials, Realm } from "./security/device-credentials.ts";
+
+export interface DtlsDoorSettings {
+  readonly door: "coaps" | "bootstrap-coaps";
+  readonly realm: Realm;
+  /** Closed with the door. */
+  readonly socket: DatagramSocket;
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly credentials: DeviceCredentials;
+  /** What lets connections outlive this process. Closed with the door. */
+  readonly journal?: { readonly store: DtlsJournal; readonly key: Uint8Array };
+  readonly logKey?: (line: string) => void;
+}
+
+export interface DtlsDoor {
+  readonly dtls: DtlsEndpoint;
+  /** One sentence when connections would not outlive this process now. */
+  findFault(): string | undefined;
+}
+
+/** A day, as RFC 5246 §F.1.4 suggests; in memory only. */
+const sessions = { most: 100_000, lifetimeMs: 86_400_000 };
+const faultLinesPerMinute = 5;
+/** A journal that failed within this time is at fault. */
+const faultMs = 60_000;
+
+export async function openDtlsDoor(parts: DtlsDoorSettings): Promise<DtlsDoor> {
+  const { door, realm, settings, clock, random, log, credentials, journal } = parts;
+  const resumable = new SessionMemory(sessions, clock);
+  const lines = new BoundedLines(clock, faultLinesPerMinute);
+  let failedAt: number | undefined;
+  const onFailure = (error: unknown): void => {
+    failedAt = clock.now();
+    const line = lines.take();
+    if (line !== undefined) log.error("the journal of connections cannot be written", { door, error, ...line });
+  };
+  const dtls = await openDtlsEndpoint({
+    socket: parts.socket,
+    clock,
+    random,
+    server: { credentials: credentials.serverCredentials(realm), sessions: resumable },
+    settings: handshakeSettings(settings),
+    limits: dtlsLimits(settings),
+    protection: nodeRecordProtection({ random, keyForm: recordKeyForm }),
+    elapsedMs,
+    ...(journal === undefined ? {} : { journal: { ...journal, onFailure } }),
+    ...(parts.logKey === undefined ? {} : { logKey: parts.logKey }),
+    onBug: (error) => log.error("DTLS failed", { door, error }),
+  });
+  dtls.onNews(dtlsNewsLog(log, clock, door));
+  credentials.onRemoved((where, matches) => {
+    if (where !== realm) return;
+    const isGone = (identity: SecureIdentity | undefined): boolean => identity !== undefined && matches(identity);
+    resumable.forget(({ identity }) => isGone(identity));
+    const dropped = dtls.disconnectWhere(({ association }) => isGone(association?.identity));
+    if (dropped > 0) log.info("connections dropped: their credential was removed", { door, connections: dropped });
+  });
+  return {
+    dtls,
+    findFault() {
+      const failing = failedAt !== undefined && clock.now() - failedAt < faultMs;
+      return failing ? `the journal of the ${door} door cannot be written` : undefined;
+    },
+  };
+}
+
