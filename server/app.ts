@@ -2,9 +2,10 @@
 import { isIPv6 } from "node:net";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Random } from "@lwm2m/protocol/ports/random";
-import { bindCoapDoor } from "./coap-door.ts";
+import type { CoapDoor } from "./coap-door.ts";
 import type { Settings } from "./config.ts";
 import { openSecurityStore } from "./credentials/security-store.ts";
+import { bindDoors } from "./doors.ts";
 import type { EventType } from "./events/event.ts";
 import { eventRoutes } from "./events/event-http.ts";
 import { openEventLog } from "./events/event-log.ts";
@@ -15,6 +16,7 @@ import { healthRoutes, versionRoute } from "./http/health-http.ts";
 import { openApiRoute } from "./http/openapi.ts";
 import type { Log } from "./log.ts";
 import { type Authenticate, bearerCheck, openAdministratorKey } from "./security/api-key.ts";
+import { noCredentials } from "./security/no-credentials.ts";
 import { openSecretBox, sealAnew } from "./security/sealed-documents.ts";
 import { StartError } from "./start-error.ts";
 import { openEmbeddedStore } from "./storage/embedded-store.ts";
@@ -34,7 +36,9 @@ export interface AppDeps {
 export interface App {
   readonly httpOrigin: string;
   readonly coapPort: number;
+  readonly coapsPort: number;
   readonly bootstrapCoapPort: number;
+  readonly bootstrapCoapsPort: number;
   /** Set when this start made the administrator key. */
   readonly newKey: string | undefined;
   close(): Promise<void>;
@@ -61,8 +65,13 @@ export async function openApp(deps: AppDeps): Promise<App> {
 async function open(deps: AppDeps, closers: Closers): Promise<App> {
   const { settings, log, clock } = deps;
   const storage = await openStorage(deps, closers);
-  const { coap, bootstrap } = await bindCoapDoors(deps, closers);
-  const features = await openFeatures({ ...deps, ...storage }, { coap: coap.endpoint, bootstrap: bootstrap.endpoint });
+  const credentials = noCredentials;
+  const onOpened = (what: string, close: () => Promise<void>): void => closers.add(what, close);
+  const { coap, bootstrap } = await bindDoors({ ...deps, ...storage, credentials, onOpened });
+  const features = await openFeatures(
+    { ...deps, ...storage, credentials },
+    { coap: coap.endpoint, secured: coap.secured, bootstrap: bootstrap.endpoint, securedBootstrap: bootstrap.secured },
+  );
   closers.add("features", () => features.close());
 
   let isOpen = false;
@@ -70,7 +79,7 @@ async function open(deps: AppDeps, closers: Closers): Promise<App> {
   const eventDoor = { log: storage.events, clock, maxStreams: settings.eventStreams };
   const http = await openHttp(deps, {
     routes: [...features.routes, ...eventRoutes(eventDoor), versionRoute(serverVersion())],
-    openRoutes: healthRoutes({ findFaults: () => findFaults(storage.store, clock, isOpen) }),
+    openRoutes: healthRoutes({ findFaults: () => findFaults(storage.store, clock, doorFaults(isOpen, [coap, bootstrap])) }),
     authenticate: (authorization) => authenticate(authorization),
   });
   closers.add("HTTP door", () => {
@@ -90,7 +99,9 @@ async function open(deps: AppDeps, closers: Closers): Promise<App> {
   return {
     httpOrigin: originOf(http),
     coapPort: coap.endpoint.local.port,
+    coapsPort: coap.secured.port,
     bootstrapCoapPort: bootstrap.endpoint.local.port,
+    bootstrapCoapsPort: bootstrap.secured.port,
     newKey: key.isNew ? key.key : undefined,
     close: () => closers.close(),
   };
@@ -130,16 +141,6 @@ async function openStorage({ settings, log, clock, random, strict = false }: App
   return { supervisor, store, secrets, security, events, relay };
 }
 
-async function bindCoapDoors({ settings, log, clock, random }: AppDeps, closers: Closers) {
-  const { coapPort, bootstrapCoapPort } = settings;
-  const parts = { clock, random, log, settings };
-  const coap = await bindCoapDoor({ ...parts, door: "coap", port: coapPort, portSetting: "COAP_PORT" });
-  closers.add("CoAP endpoint", () => coap.endpoint.close());
-  const bootstrap = await bindCoapDoor({ ...parts, door: "bootstrap-coap", port: bootstrapCoapPort, portSetting: "BOOTSTRAP_COAP_PORT" });
-  closers.add("bootstrap CoAP endpoint", () => bootstrap.endpoint.close());
-  return { coap, bootstrap };
-}
-
 function administratorKey({ settings, random }: AppDeps): Promise<{ readonly key: string; readonly isNew: boolean }> {
   if (settings.apiKey !== undefined) return Promise.resolve({ key: settings.apiKey, isNew: false });
   return openAdministratorKey(settings.dataDir, random);
@@ -173,8 +174,12 @@ async function openHttp({ settings, log, clock, random, strict }: AppDeps, parts
   }
 }
 
-async function findFaults(store: Store, clock: Clock, isOpen: boolean): Promise<readonly string[]> {
-  const faults: string[] = isOpen ? [] : ["the doors are not open: the server starts or stops"];
+function doorFaults(isOpen: boolean, doors: readonly CoapDoor[]): readonly string[] {
+  if (!isOpen) return ["the doors are not open: the server starts or stops"];
+  return doors.map((door) => door.findFault()).filter((fault) => fault !== undefined);
+}
+
+async function findFaults(store: Store, clock: Clock, faults: readonly string[]): Promise<readonly string[]> {
   const probe = store.probe().then(
     () => undefined,
     () => "the store refuses to write",

@@ -53,12 +53,17 @@ import { findLocalAddressTowards } from "./platform/local-address.ts";
 import { type BootstrapConfigStore, bootstrapConfigs, openBootstrapConfigStore } from "./provisioning/bootstrap-config-store.ts";
 import { bootstrapEvent } from "./provisioning/bootstrap-news.ts";
 import { provisioningRoutes } from "./provisioning/provisioning-http.ts";
+import { DeviceIdentities } from "./registration/device-identities.ts";
 import { linkProfileFacet, linkProfileRoutes } from "./registration/link-profile-http.ts";
+import { MismatchReports } from "./registration/mismatch-reports.ts";
 import { modelUsers } from "./registration/model-users.ts";
 import { registrationCoapRoute } from "./registration/registration-coap.ts";
 import { registrationFacet, registrationRoutes } from "./registration/registration-http.ts";
 import { openRegistrationService, type RegistrationService } from "./registration/registration-service.ts";
 import { registrationCollection } from "./registration/registration-store.ts";
+import { watchSecuredDevices } from "./registration/secured-devices.ts";
+import type { SecuredPeers } from "./secured-peers.ts";
+import type { DeviceCredentials } from "./security/device-credentials.ts";
 import { sealingKeyCollection } from "./security/sealed-documents.ts";
 import type { SecretBox } from "./security/secret-box.ts";
 import type { CollectionDefinition } from "./storage/collection.ts";
@@ -118,6 +123,7 @@ export interface FeatureDeps {
   readonly store: Store;
   readonly secrets: SecretBox;
   readonly security: SecurityStore;
+  readonly credentials: DeviceCredentials;
   readonly events: EventLog;
   readonly relay: OutboxRelay;
   readonly supervisor: Supervisor;
@@ -129,7 +135,11 @@ export interface FeatureDeps {
 
 export interface FeatureDoors {
   readonly coap: CoapEndpoint;
+  /** The secured side of `coap`. */
+  readonly secured: SecuredPeers;
   readonly bootstrap: CoapEndpoint;
+  /** The secured side of `bootstrap`. */
+  readonly securedBootstrap: SecuredPeers;
 }
 
 export interface Features {
@@ -144,13 +154,16 @@ const secondsPerDay = 86_400;
 
 export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Promise<Features> {
   const { store, clock, supervisor, settings } = deps;
-  const { coap } = doors;
+  const { coap, secured } = doors;
   const models = await openModelService({ store, clock, catalogue: openCatalogue() });
   const { registry } = models;
   const devices = openDeviceService(deps);
   const links = await openLinkProfileService({ store, coap, usual: usualLink(settings) });
   const leniency = new ToleranceLog({ store, clock, supervisor, strict: settings.strictDevices === "on" });
-  const registrations = await openRegistrationService({ ...deps, devices, links });
+  const registrations = await openRegistrationService({ ...deps, devices, links, secured });
+  const mismatches = new MismatchReports(deps);
+  const identities = new DeviceIdentities(deps.credentials, "server", mismatches);
+  watchSecuredDevices({ secured, registrations, identities, supervisor });
   const traces = await openTraces(deps, doors, registrations);
   const remembered = await rememberObservations(store, registrations);
   const twins = openTwinService({ ...deps, registry });
@@ -159,13 +172,19 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const operations = openOperationService({ ...deps, devices, registrations, registry, coap, learn, leniency, limits });
   const observations = openObservationService({ ...deps, registrations, operations, registry, coap, learn, leniency, remembered });
   const packages = openPackageService({ ...deps, maxBytes: settings.packageBytes });
-  const packageUri = packageAddress({ publicHost: settings.publicCoapHost, bound: coap.local, registrations, findLocalAddressTowards });
+  const packageUri = packageAddress({
+    publicHost: settings.publicCoapHost,
+    bound: coap.local,
+    securedPort: secured.port,
+    registrations,
+    findLocalAddressTowards,
+  });
   const updates = openUpdateService({ ...deps, operations, registrations, packageUri });
   const configs = await openBootstrapConfigStore(store, deps.secrets);
-  const bootstrap = openBootstrap(deps, doors.bootstrap, { configs, registry, leniency, links });
+  const bootstrap = openBootstrap(deps, doors, { configs, registry, leniency, links, mismatches });
   const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
   const send = sendCoapRoute({ registrations, registry, clock, learn, leniency });
-  coap.handle(coapRouter([registrationCoapRoute(registrations, leniency), send, { prefix: "fw", handle: servePackage }]));
+  coap.handle(coapRouter([registrationCoapRoute({ registrations, identities, leniency }), send, { prefix: "fw", handle: servePackage }]));
 
   const door = new OperationDoor({ ...deps, operations, registrations, registry, keys: new IdempotencyKeys(store, clock, supervisor) });
   // A deleted device loses what would be sent to it first, its registration last.
@@ -229,6 +248,7 @@ function openTraces({ store, settings }: FeatureDeps, doors: FeatureDoors, regis
 }
 
 interface BootstrapParts {
+  readonly mismatches: MismatchReports;
   readonly configs: BootstrapConfigStore;
   readonly registry: ObjectRegistry;
   readonly leniency: ToleranceLog;
@@ -237,12 +257,14 @@ interface BootstrapParts {
 
 function openBootstrap(
   deps: FeatureDeps,
-  endpoint: CoapEndpoint,
-  { configs, registry, leniency, links }: BootstrapParts,
+  doors: FeatureDoors,
+  { configs, registry, leniency, links, mismatches }: BootstrapParts,
 ): BootstrapService {
   const { clock, events, log, supervisor } = deps;
-  return openBootstrapService({
-    endpoint,
+  const identities = new DeviceIdentities(deps.credentials, "bootstrap", mismatches);
+  const service = openBootstrapService({
+    endpoint: doors.bootstrap,
+    admit: (peer, endpointName) => identities.admit(peer, endpointName),
     configs,
     clock,
     typeOf: typeLookup(registry, [], "1.1"),
@@ -262,4 +284,8 @@ function openBootstrap(
       if (event !== undefined) supervisor.run(events.append([event]), "log a bootstrap event");
     },
   });
+  doors.securedBootstrap.onLost(({ association }) => {
+    if (association !== undefined) service.noteLost(association.key);
+  });
+  return service;
 }

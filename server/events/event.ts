@@ -9,6 +9,8 @@ export const eventTypes = [
   "device.expired",
   "device.awake",
   "device.asleep",
+  "device.barred",
+  "security.identityMismatch",
   "bootstrap.started",
   "bootstrap.finished",
   "bootstrap.failed",
