@@ -16,7 +16,6 @@ import { healthRoutes, versionRoute } from "./http/health-http.ts";
 import { openApiRoute } from "./http/openapi.ts";
 import type { Log } from "./log.ts";
 import { type Authenticate, bearerCheck, openAdministratorKey } from "./security/api-key.ts";
-import { noCredentials } from "./security/no-credentials.ts";
 import { openSecretBox, sealAnew } from "./security/sealed-documents.ts";
 import { StartError } from "./start-error.ts";
 import { openEmbeddedStore } from "./storage/embedded-store.ts";
@@ -65,7 +64,7 @@ export async function openApp(deps: AppDeps): Promise<App> {
 async function open(deps: AppDeps, closers: Closers): Promise<App> {
   const { settings, log, clock } = deps;
   const storage = await openStorage(deps, closers);
-  const credentials = noCredentials;
+  const credentials = storage.security;
   const onOpened = (what: string, close: () => Promise<void>): void => closers.add(what, close);
   const { coap, bootstrap } = await bindDoors({ ...deps, ...storage, credentials, onOpened });
   const features = await openFeatures(
