@@ -27,7 +27,7 @@ export interface Association {
   readonly identity: SecureIdentity | undefined;
   /** The SNI name the peer asked for (RFC 6066 §3). */
   readonly serverName: string | undefined;
-  /** False after a restart that could not save the replay window, until the peer has shown a newer record or answered us. */
+  /** False after a restart that could not save the replay window, until the peer has sent something newer after we sent to it. */
   readonly fresh: boolean;
 }
 
