@@ -39,7 +39,8 @@ export function readBootstrapRequest(request: IncomingRequest): BootstrapRequest
   const isNamed = request.peer.identity.kind !== "none";
   if (endpointName === "" || (endpointName === undefined && !isNamed)) return refuse(ResponseCode.badRequest, "ep is missing");
   if (names.length > 1) return refuse(ResponseCode.badRequest, "ep is given twice");
-  if (endpointName !== undefined && Buffer.byteLength(endpointName) > maxEndpointNameBytes) return refuse(ResponseCode.badRequest, "ep is too long");
+  if (endpointName !== undefined && Buffer.byteLength(endpointName) > maxEndpointNameBytes)
+    return refuse(ResponseCode.badRequest, "ep is too long");
   const formats = valuesOf(request.query, "pct");
   const [pct] = formats;
   if (pct === undefined) return { ok: true, endpointName, contentFormat: usualFormat };

@@ -54,9 +54,7 @@ export type SessionNotice = { readonly at: number; readonly address: string } & 
     }
 );
 
-export type BootstrapAdmission =
-  | { readonly ok: true; readonly endpoint: string }
-  | { readonly ok: false; readonly detail: string };
+export type BootstrapAdmission = { readonly ok: true; readonly endpoint: string } | { readonly ok: false; readonly detail: string };
 
 export interface BootstrapService {
   /** The secured connection of a peer is gone: its session will not be answered any more. */

@@ -64,11 +64,10 @@ export async function openApp(deps: AppDeps): Promise<App> {
 async function open(deps: AppDeps, closers: Closers): Promise<App> {
   const { settings, log, clock } = deps;
   const storage = await openStorage(deps, closers);
-  const credentials = storage.security;
   const onOpened = (what: string, close: () => Promise<void>): void => closers.add(what, close);
-  const { coap, bootstrap } = await bindDoors({ ...deps, ...storage, credentials, onOpened });
+  const { coap, bootstrap } = await bindDoors({ ...deps, ...storage, credentials: storage.security, onOpened });
   const features = await openFeatures(
-    { ...deps, ...storage, credentials },
+    { ...deps, ...storage },
     { coap: coap.endpoint, secured: coap.secured, bootstrap: bootstrap.endpoint, securedBootstrap: bootstrap.secured },
   );
   closers.add("features", () => features.close());

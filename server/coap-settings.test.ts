@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Method } from "@lwm2m/protocol/coap/codes";
 import type { Peer } from "@lwm2m/protocol/coap/message";
-import { bufferWarning, coapLimits, coapChallenge, usualLink } from "./coap-settings.ts";
+import { bufferWarning, coapChallenge, coapLimits, usualLink } from "./coap-settings.ts";
 import { parseSettings, type Settings } from "./config.ts";
 import { parametersOf } from "./devices/link-profile.ts";
 

@@ -60,6 +60,9 @@ const mistakes: readonly (readonly [{ readonly [name: string]: string }, readonl
   [{ API_KEY: "short" }, [], /^API_KEY: expected 16 to 256 visible ASCII characters/],
   [{ API_KEY: "has a space in the middle" }, [], /^API_KEY/],
   [{ COAP_PORT: "5683", BOOTSTRAP_COAP_PORT: "5683" }, [], /^BOOTSTRAP_COAP_PORT: 5683 is COAP_PORT's too/],
+  [{ COAPS_PORT: "5784" }, [], /^BOOTSTRAP_COAPS_PORT: 5784 is COAPS_PORT's too/],
+  [{ COAP_PORT: "0", COAPS_PORT: "5783" }, [], /^BOOTSTRAP_COAP_PORT: 5783 is COAPS_PORT's too/],
+  [{ DTLS_CID_BYTES: "17" }, [], /^DTLS_CID_BYTES: got "17", expected a whole number from 0 to 16/],
   [{ MONGO_URL: "mongodb://db" }, [], /^MONGO_URL: .* not offered/],
 ];
 
@@ -72,17 +75,24 @@ for (const [env, argv, line] of mistakes) {
   });
 }
 
-for (const [env, value] of [
-  ["COAPS_PORT", "5684"],
-  ["BOOTSTRAP_COAPS_PORT", "0"],
-  ["REDIS_URL", "redis://r"],
-] as const) {
+for (const [env, value] of [["REDIS_URL", "redis://r"]] as const) {
   test(`${env} has no effect yet: one warning, and the server starts`, () => {
     const parsed = parseSettings({ [env]: value }, []);
     assert.equal(parsed.kind, "settings");
     assert.deepEqual(parsed.kind === "settings" ? parsed.warnings.map((line) => line.startsWith(`${env}: `)) : [], [true]);
   });
 }
+
+test("who asks for any free port gets one for the secured door too, unless that is named", () => {
+  const portsOf = (env: { readonly [name: string]: string }): readonly number[] => {
+    const parsed = parseSettings(env, []);
+    const { settings } = parsed.kind === "settings" ? parsed : assert.fail();
+    return [settings.coapPort, settings.coapsPort, settings.bootstrapCoapPort, settings.bootstrapCoapsPort];
+  };
+  assert.deepEqual(portsOf({}), [5683, 5684, 5783, 5784]);
+  assert.deepEqual(portsOf({ COAP_PORT: "0", BOOTSTRAP_COAP_PORT: "0" }), [0, 0, 0, 0]);
+  assert.deepEqual(portsOf({ COAP_PORT: "0", COAPS_PORT: "7000" }), [0, 7000, 5783, 5784]);
+});
 
 test("a refused key is not repeated in the message", () => {
   assert.equal(errorsOf({ API_KEY: "geheim" }).join().includes("geheim"), false);

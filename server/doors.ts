@@ -64,8 +64,11 @@ async function openKeyLog({ settings: { dtlsKeyLogFile }, log }: DoorsDeps): Pro
   const file = await openKeyLogFile(dtlsKeyLogFile, onError).catch((error: unknown) => {
     throw new StartError(`DTLS_KEY_LOG_FILE: ${error instanceof Error ? error.message : String(error)}`);
   });
-  log.warn("DTLS_KEY_LOG_FILE IS SET: the keys of every connection are written to a file, and whoever reads it reads all that devices say", {
-    file: dtlsKeyLogFile,
-  });
+  log.warn(
+    "DTLS_KEY_LOG_FILE IS SET: the keys of every connection are written to a file, and whoever reads it reads all that devices say",
+    {
+      file: dtlsKeyLogFile,
+    },
+  );
   return file;
 }

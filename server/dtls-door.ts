@@ -1,8 +1,9 @@
 /** The secured side of a door: DTLS over its own UDP port, with what the settings say of it. */
-import type { DtlsEndpoint } from "@lwm2m/protocol/dtls/endpoint-contract";
+
 import { SessionMemory } from "@lwm2m/protocol/dtls/credentials/session-memory";
 import { nodeRecordProtection } from "@lwm2m/protocol/dtls/crypto/node-record-protection";
 import { openDtlsEndpoint } from "@lwm2m/protocol/dtls/endpoint/dtls-endpoint";
+import type { DtlsEndpoint } from "@lwm2m/protocol/dtls/endpoint-contract";
 import type { DtlsJournal } from "@lwm2m/protocol/dtls/journal/journal-contract";
 import { recordKeyForm } from "@lwm2m/protocol/platform/record-key-form";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
@@ -82,4 +83,3 @@ export async function openDtlsDoor(parts: DtlsDoorSettings): Promise<DtlsDoor> {
     },
   };
 }
-

@@ -63,7 +63,6 @@ import { openRegistrationService, type RegistrationService } from "./registratio
 import { registrationCollection } from "./registration/registration-store.ts";
 import { watchSecuredDevices } from "./registration/secured-devices.ts";
 import type { SecuredPeers } from "./secured-peers.ts";
-import type { DeviceCredentials } from "./security/device-credentials.ts";
 import { sealingKeyCollection } from "./security/sealed-documents.ts";
 import type { SecretBox } from "./security/secret-box.ts";
 import type { CollectionDefinition } from "./storage/collection.ts";
@@ -123,7 +122,6 @@ export interface FeatureDeps {
   readonly store: Store;
   readonly secrets: SecretBox;
   readonly security: SecurityStore;
-  readonly credentials: DeviceCredentials;
   readonly events: EventLog;
   readonly relay: OutboxRelay;
   readonly supervisor: Supervisor;
@@ -162,7 +160,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const leniency = new ToleranceLog({ store, clock, supervisor, strict: settings.strictDevices === "on" });
   const registrations = await openRegistrationService({ ...deps, devices, links, secured });
   const mismatches = new MismatchReports(deps);
-  const identities = new DeviceIdentities(deps.credentials, "server", mismatches);
+  const identities = new DeviceIdentities(deps.security, "server", mismatches);
   watchSecuredDevices({ secured, registrations, identities, supervisor });
   const traces = await openTraces(deps, doors, registrations);
   const remembered = await rememberObservations(store, registrations);
@@ -261,7 +259,7 @@ function openBootstrap(
   { configs, registry, leniency, links, mismatches }: BootstrapParts,
 ): BootstrapService {
   const { clock, events, log, supervisor } = deps;
-  const identities = new DeviceIdentities(deps.credentials, "bootstrap", mismatches);
+  const identities = new DeviceIdentities(deps.security, "bootstrap", mismatches);
   const service = openBootstrapService({
     endpoint: doors.bootstrap,
     admit: (peer, endpointName) => identities.admit(peer, endpointName),

@@ -75,7 +75,7 @@ test("the first start makes a key and shows it once; it opens the API, and a res
   const first = spawnMain(t, { DATA_DIR: directory });
   const notice = once(first.stderr, "data");
   const { origin, ports } = await started(first);
-  assert.deepEqual(Object.keys(ports).sort(), ["bootstrap-coap", "coap", "http"]);
+  assert.deepEqual(Object.keys(ports).sort(), ["bootstrap-coap", "bootstrap-coaps", "coap", "coaps", "http"]);
   const key = /lwm2m_[A-Za-z0-9_-]{43}/.exec(String((await notice)[0]))?.[0] ?? assert.fail("no key was shown");
   assert.equal((await readFile(join(directory, "admin-key"), "utf8")).trim(), key);
   assert.equal((await stat(join(directory, "admin-key"))).mode & 0o777, 0o600);

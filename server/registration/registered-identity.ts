@@ -28,7 +28,13 @@ export function registeredIdentity(identity: PeerIdentity): RegisteredIdentity {
       return { kind: "rpk", publicKeySha256: sha256(identity.publicKey) };
     case "x509": {
       const { certificate, commonName, dnsNames, uris } = identity;
-      return { kind: "x509", certificateSha256: sha256(certificate), commonName: commonName ?? null, dnsNames: [...dnsNames], uris: [...uris] };
+      return {
+        kind: "x509",
+        certificateSha256: sha256(certificate),
+        commonName: commonName ?? null,
+        dnsNames: [...dnsNames],
+        uris: [...uris],
+      };
     }
   }
 }

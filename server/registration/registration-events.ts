@@ -19,3 +19,8 @@ export function registrationDraft(
   const incarnation = createHash("sha256").update(locationId).digest("base64url").slice(0, 22);
   return { key: `registration/${incarnation}/${step}`, type, subject: _id, timeMs, data };
 }
+
+export function presenceDraft(endpoint: string, awake: boolean, timeMs: number): EventDraft {
+  const type = awake ? "device.awake" : "device.asleep";
+  return { key: `presence/${endpoint}/${timeMs}/${type}`, type, subject: endpoint, timeMs, data: {} };
+}

@@ -5,8 +5,8 @@ import type { DeviceFacet, Devices } from "../devices/device.ts";
 import type { JsonSchema, Reply, Route } from "../http/route.ts";
 import type { Json } from "../storage/collection.ts";
 import { deviceModel } from "./device-model.ts";
-import type { Registration } from "./registration.ts";
 import { identityView } from "./registered-identity.ts";
+import type { Registration } from "./registration.ts";
 import type { RegistrationService } from "./registration-service.ts";
 
 export interface RegistrationRoutesDeps {
@@ -60,7 +60,18 @@ export function registrationFacet(registrations: RegistrationService): DeviceFac
 
 /** Without the location: over NoSec it is all that proves to be the device. */
 export function registrationView(registration: Registration): { readonly [field: string]: Json } {
-  const { lwm2mVersion, lifetimeSeconds, binding, queueMode, smsNumber, address, identity, rootPath, expiresAt } = registration;
+  const {
+    lwm2mVersion,
+    lifetimeSeconds,
+    binding,
+    queueMode,
+    smsNumber,
+    address,
+    identity,
+    rootPath,
+    expiresAt,
+    barredAt = null,
+  } = registration;
   return {
     lwm2mVersion,
     lifetimeSeconds,
@@ -77,6 +88,7 @@ export function registrationView(registration: Registration): { readonly [field:
     registeredAt: formatInstant(registration.registeredAt),
     updatedAt: formatInstant(registration.updatedAt),
     expiresAt: expiresAt === null ? null : formatInstant(expiresAt),
+    barredAt: barredAt === null ? null : formatInstant(barredAt),
   };
 }
 

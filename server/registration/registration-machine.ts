@@ -94,6 +94,19 @@ export function updateRegistration(
   return { fields: { ...changes, address: facts.address, updatedAt: nowMs, expiresAt: expiryOf(lifetimeSeconds, nowMs) }, changed };
 }
 
+/** When it says so itself: after its habit, while that is not over, else at the end of its lifetime. */
+export function nextContact(
+  {
+    updatedAt,
+    expiresAt,
+    contactIntervalMs,
+  }: Pick<Registration, "updatedAt" | "expiresAt"> & { readonly contactIntervalMs?: number | null },
+  nowMs: number,
+): number | undefined {
+  const habit = contactIntervalMs ?? 0;
+  return habit > 0 && updatedAt + habit > nowMs ? updatedAt + habit : (expiresAt ?? undefined);
+}
+
 /** Lifetime 0 never ends (object 1, resource 1). */
 export function expiryOf(lifetimeSeconds: number, nowMs: number): number | null {
   return lifetimeSeconds === 0 ? null : nowMs + lifetimeSeconds * 1_000;

@@ -8,15 +8,15 @@ import type { DeviceLinks } from "../devices/link-profile.ts";
 import { type DueLoop, openDueLoop } from "../due-loop.ts";
 import type { EventDraft, EventLog, EventType } from "../events/event.ts";
 import type { OutboxRelay } from "../events/outbox-relay.ts";
-import type { Json } from "../storage/collection.ts";
 import { noSecuredPeers, type SecuredPeers } from "../secured-peers.ts";
+import type { Json } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
 import type { Supervisor } from "../supervisor.ts";
 import { AwakeWindows } from "./awake-windows.ts";
 import { DeviceAddresses, placeOf } from "./device-addresses.ts";
-import type { Registration, Registrations } from "./registration.ts";
-import { registrationDraft, summaryOf } from "./registration-events.ts";
-import { newRegistration, type RegisterFacts, type UpdateFacts, updateRegistration } from "./registration-machine.ts";
+import type { DisconnectListener, GoneListener, MoveListener, Registration, Registrations, SignListener } from "./registration.ts";
+import { presenceDraft, registrationDraft, summaryOf } from "./registration-events.ts";
+import { newRegistration, nextContact, type RegisterFacts, type UpdateFacts, updateRegistration } from "./registration-machine.ts";
 import { type GoneReason, RegistrationStore, registrationCollection, type StoredRegistration } from "./registration-store.ts";
 
 export interface RegistrationServiceDeps {
@@ -46,11 +46,6 @@ const locationBytes = 16;
 const expiryBatch = 200;
 /** Races of one registration with itself: an Update against the sweeper or a second Update. */
 const casAttempts = 5;
-
-type SignListener = (endpoint: string, kind: "registered" | "contact") => void;
-type MoveListener = (registration: Registration) => Promise<void>;
-type DisconnectListener = (endpoint: string) => void;
-type GoneListener = (endpoint: string, reason: GoneReason) => void;
 
 export class RegistrationService implements Registrations {
   readonly #deps: RegistrationServiceDeps;
@@ -94,8 +89,7 @@ export class RegistrationService implements Registrations {
     await this.#deps.devices.ensure(facts.endpoint);
     const locationId = Buffer.from(this.#deps.random.bytes(locationBytes)).toString("base64url");
     const registration = newRegistration(facts, locationId, nowMs);
-    const replaced = this.#windows.has(facts.endpoint);
-    const about = { ...summaryOf(registration), replaced };
+    const about = { ...summaryOf(registration), replaced: this.#windows.has(facts.endpoint) };
     await this.#store.replace(registration, this.#draft("device.registered", registration, "registered", about));
     this.#deps.relay.nudge(registrationCollection.name, facts.endpoint);
     this.#remember(registration);
@@ -107,7 +101,7 @@ export class RegistrationService implements Registrations {
   async update(present: StoredRegistration, facts: UpdateFacts): Promise<Registration | undefined> {
     const { locationId } = present;
     for (let attempt = 0; attempt < casAttempts; attempt += 1) {
-      const registration = attempt === 0 ? present : await this.#findLiveAt(locationId);
+      const registration = attempt === 0 ? present : await this.findAt(locationId);
       if (registration === undefined) return undefined;
       const nowMs = this.#deps.clock.now();
       const { fields, changed } = updateRegistration(registration, facts, nowMs);
@@ -133,8 +127,7 @@ export class RegistrationService implements Registrations {
       if (!(await this.#store.update(registration, { address, barredAt: null }, []))) continue;
       const moved = { ...registration, address, barredAt: null, rev: registration.rev + 1 };
       this.#remember(moved);
-      await this.#tellMoved(moved);
-      return;
+      return this.#tellMoved(moved);
     }
     throw new Error(`the registration of ${endpoint} changed ${casAttempts} times while its device connected`);
   }
@@ -161,7 +154,7 @@ export class RegistrationService implements Registrations {
   /** False: no live registration has this location. */
   async deregister(locationId: string): Promise<boolean> {
     for (let attempt = 0; attempt < casAttempts; attempt += 1) {
-      const registration = await this.#findLiveAt(locationId);
+      const registration = await this.findAt(locationId);
       if (registration === undefined) return false;
       if (await this.#end(registration, "deregistered")) return true;
     }
@@ -175,14 +168,14 @@ export class RegistrationService implements Registrations {
     for (const listener of this.#signListeners) listener(endpoint, kind);
   }
 
-  async find(endpoint: string): Promise<Registration | undefined> {
-    const last = await this.#store.findLast(endpoint);
-    return last?.gone === null ? last : undefined;
+  find(endpoint: string): Promise<Registration | undefined> {
+    return this.#findLive(endpoint);
   }
 
   /** The live registration at a location. */
-  findAt(locationId: string): Promise<StoredRegistration | undefined> {
-    return this.#findLiveAt(locationId);
+  async findAt(locationId: string): Promise<StoredRegistration | undefined> {
+    const registration = await this.#store.findByLocation(locationId);
+    return registration?.gone === null ? registration : undefined;
   }
 
   findLast(endpoint: string): Promise<StoredRegistration | undefined> {
@@ -222,10 +215,7 @@ export class RegistrationService implements Registrations {
   }
 
   nextExpectedContact(registration: Registration & { readonly contactIntervalMs?: number | null }): number | undefined {
-    const nowMs = this.#deps.clock.now();
-    const habit = registration.contactIntervalMs ?? 0;
-    if (habit > 0 && registration.updatedAt + habit > nowMs) return registration.updatedAt + habit;
-    return registration.expiresAt ?? undefined;
+    return nextContact(registration, this.#deps.clock.now());
   }
 
   noteContact(endpoint: string): void {
@@ -247,8 +237,8 @@ export class RegistrationService implements Registrations {
 
   /** The device was deleted from the registry. */
   async forget(endpoint: string): Promise<void> {
-    const registration = await this.#store.findLast(endpoint);
-    if (registration?.gone === null) await this.#end(registration, "deregistered");
+    const registration = await this.#findLive(endpoint);
+    if (registration !== undefined) await this.#end(registration, "deregistered");
     await this.#store.remove(endpoint);
   }
 
@@ -265,9 +255,9 @@ export class RegistrationService implements Registrations {
     await this.#sweeper?.close();
   }
 
-  async #findLiveAt(locationId: string): Promise<StoredRegistration | undefined> {
-    const registration = await this.#store.findByLocation(locationId);
-    return registration?.gone === null ? registration : undefined;
+  async #findLive(endpoint: string): Promise<StoredRegistration | undefined> {
+    const last = await this.#store.findLast(endpoint);
+    return last?.gone === null ? last : undefined;
   }
 
   async #expireDue(nowMs: number): Promise<number | undefined> {
@@ -300,9 +290,7 @@ export class RegistrationService implements Registrations {
 
   /** Presence has no document of its own: the event goes to the log directly. */
   #tellPresence(endpoint: string, awake: boolean): void {
-    const timeMs = this.#deps.clock.now();
-    const type = awake ? "device.awake" : "device.asleep";
-    const draft: EventDraft = { key: `presence/${endpoint}/${timeMs}/${type}`, type, subject: endpoint, timeMs, data: {} };
+    const draft = presenceDraft(endpoint, awake, this.#deps.clock.now());
     this.#deps.supervisor.run(this.#deps.events.append([draft]), `log that ${endpoint} is ${awake ? "awake" : "asleep"}`);
   }
 

@@ -1,8 +1,8 @@
 import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
 import type { EventDraft } from "../events/event.ts";
 import { outboxIndex, withEvents } from "../events/outbox.ts";
-import type { Collection, CollectionDefinition, Update } from "../storage/collection.ts";
 import type { SecuredPeers } from "../secured-peers.ts";
+import type { Collection, CollectionDefinition, Update } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
 import type { Registration } from "./registration.ts";
 import type { NewRegistration, UpdatedFields } from "./registration-machine.ts";
@@ -17,8 +17,6 @@ export interface StoredRegistration extends Registration {
   readonly gone: { readonly reason: GoneReason; readonly at: number } | null;
   /** Between the last two Updates, milliseconds: the habit of the device; null until it has shown one. */
   readonly contactIntervalMs: number | null;
-  /** Since when the credential the device registered with is not valid any more; epoch milliseconds. */
-  readonly barredAt?: number | null;
 }
 
 /** Of a secured device by the number of its association: what that is now, DTLS knows. */

@@ -30,6 +30,8 @@ export interface Registration extends WithOutbox {
   readonly updatedAt: number;
   /** Epoch milliseconds; null: never (lifetime 0). */
   readonly expiresAt: number | null;
+  /** Since when the credential it registered with is not valid any more, epoch milliseconds: its next message will not be heard. */
+  readonly barredAt?: number | null;
   readonly rev: number;
 }
 
@@ -40,6 +42,11 @@ export interface RegisteredObject {
   readonly instances: readonly number[];
 }
 
+export type SignListener = (endpoint: string, kind: "registered" | "contact") => void;
+export type MoveListener = (registration: Registration) => Promise<void>;
+export type DisconnectListener = (endpoint: string) => void;
+export type GoneListener = (endpoint: string, reason: "deregistered" | "expired") => void;
+
 /** What other features need of registrations; implemented by `registration-service.ts`. */
 export interface Registrations {
   find(endpoint: string): Promise<Registration | undefined>;
@@ -49,16 +56,16 @@ export interface Registrations {
    * Called after the reply left, for every sign of life: Register, Update, Notify, Send, any answer. `kind` tells a fresh
    * registration (observations are void) from a mere contact.
    */
-  onSignOfLife(listener: (endpoint: string, kind: "registered" | "contact") => void): void;
+  onSignOfLife(listener: SignListener): void;
   /** The device went away: de-registered or expired. */
-  onGone(listener: (endpoint: string, reason: "deregistered" | "expired") => void): void;
+  onGone(listener: GoneListener): void;
   /**
    * The device is another peer now: an Update from another address, or a new secured connection. The reply waits for the listeners, so
    * that the device is heard from there once it has it.
    */
-  onMoved(listener: (registration: Registration) => Promise<void>): void;
+  onMoved(listener: MoveListener): void;
   /** The secured connection of the device is gone: what is under way will not be answered, and nothing can be sent before it comes back. */
-  onDisconnected(listener: (endpoint: string) => void): void;
+  onDisconnected(listener: DisconnectListener): void;
   /** Registered, connected if it is secured, and either not in queue mode or within its awake window. */
   isAwake(endpoint: string): boolean;
   /** Lifetime end or the next update that the device's habit suggests; epoch milliseconds, undefined when unknown. */

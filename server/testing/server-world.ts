@@ -152,7 +152,11 @@ export class ServerWorld {
     const links = await openLinkProfileService({ store, coap, usual: { profile: "default" } });
     const leniency = new ToleranceLog({ store, clock, supervisor, strict: this.#strict });
     const registrations = await openRegistrationService({ store, relay, events, devices, clock, random, supervisor, links });
-    const identities = new DeviceIdentities(noCredentials, "server", new MismatchReports({ clock, random, log: { warn: () => {} }, events, supervisor }));
+    const identities = new DeviceIdentities(
+      noCredentials,
+      "server",
+      new MismatchReports({ clock, random, log: { warn: () => {} }, events, supervisor }),
+    );
     const traces = await openTraceService({
       store,
       doors: [{ door: "coap", coap, endpointAt: (address) => registrations.endpointAt(address) }],
