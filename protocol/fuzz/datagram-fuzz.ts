@@ -195,6 +195,8 @@ class FuzzWorld {
 
   /** Lets every deadline pass and looks for what stayed. */
   async end(): Promise<Omit<FuzzReport, "datagrams">> {
+    // Requests under way may still be answered, and what they were granted is ours to give back.
+    await this.#clock.advance(quietMs);
     for (const relation of [...this.#relations]) relation.close();
     for (const held of this.#held.splice(0)) await held.cancel("passive");
     await this.#clock.advance(quietMs);
