@@ -3,7 +3,7 @@ import { test } from "node:test";
 import {
   type AttributeProblem,
   attributesOfLink,
-  effectiveMaximumPeriod,
+  effectiveAttributes,
   encodeAttributeQuery,
   findAttributeProblem,
   inheritAttributes,
@@ -46,7 +46,7 @@ test("LwM2M Core 1.1 §6.3.4: what is no attribute, no value or given twice is r
 });
 
 const problems: readonly (readonly [NotificationAttributes, AttributeProblem | undefined])[] = [
-  [{ pmin: 10, pmax: 9 }, "pmin>pmax"],
+  [{ pmin: 10, pmax: 9 }, undefined],
   [{ pmin: 10, pmax: 10 }, undefined],
   [{ pmin: 10, pmax: 0 }, undefined],
   [{ epmin: 5, epmax: 5 }, "epmin>=epmax"],
@@ -81,9 +81,22 @@ test("LwM2M Core 1.1 §5.1.2: the innermost level that sets an attribute wins", 
 });
 
 test("LwM2M Core 1.1 §5.1.2: a pmax of 0 or below pmin has no effect", () => {
-  assert.equal(effectiveMaximumPeriod({ pmin: 10, pmax: 5 }), undefined);
-  assert.equal(effectiveMaximumPeriod({ pmax: 0 }), undefined);
-  assert.equal(effectiveMaximumPeriod({ pmin: 10, pmax: 10 }), 10);
+  assert.deepEqual(effectiveAttributes([{ pmax: 5 }, { pmin: 10 }]), { pmin: 10 });
+  assert.deepEqual(effectiveAttributes([{ pmax: 0 }]), {});
+  assert.deepEqual(effectiveAttributes([{ pmin: 10, pmax: 10 }]), { pmin: 10, pmax: 10 });
+});
+
+test("LwM2M Core 1.1 §5.1.2: change conditions that several writes bring into contradiction have no effect, the periods have", () => {
+  assert.deepEqual(effectiveAttributes([{ lt: 40 }, { gt: 30, pmin: 1, pmax: 60 }]), { pmin: 1, pmax: 60 });
+  assert.deepEqual(effectiveAttributes([{ st: 5 }, { gt: 10, lt: 0, con: 1 }]), { con: 1 });
+  assert.deepEqual(effectiveAttributes([{ epmin: 9 }, { epmax: 5, gt: 1, edge: 0 }]), { gt: 1, edge: 0 });
+  assert.deepEqual(effectiveAttributes([{ st: 4 }, { gt: 10, lt: 0, epmin: 1 }, { epmax: 2 }]), {
+    gt: 10,
+    lt: 0,
+    st: 4,
+    epmin: 1,
+    epmax: 2,
+  });
 });
 
 test("LwM2M Core 1.1 §6.3.2: attributes in Discover links, both ways, beside others", () => {

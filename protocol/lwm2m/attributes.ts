@@ -30,7 +30,7 @@ export type AttributeName = keyof NotificationAttributes;
 export type AttributeChanges = { readonly [Name in AttributeName]?: NonNullable<NotificationAttributes[Name]> | null };
 
 /** Broken rules by name. */
-export type AttributeProblem = "pmin>pmax" | "epmin>=epmax" | "lt>=gt" | "lt+2*st>=gt" | "st<=0" | "not-at-this-level";
+export type AttributeProblem = "epmin>=epmax" | "lt>=gt" | "lt+2*st>=gt" | "st<=0" | "not-at-this-level";
 
 interface Rule {
   readonly kind: "seconds" | "count" | "decimal" | "flag";
@@ -113,14 +113,15 @@ export function inheritAttributes(levels: readonly NotificationAttributes[]): No
   return inherited;
 }
 
-/** The first rule that values set together break; such a Write-Attributes is answered 4.00 (LwM2M Core 1.1 §5.1.2, and as Eclipse Leshan does). */
+/**
+ * The first rule that values set together break; such a Write-Attributes is answered 4.00 (LwM2M Core 1.1 §5.1.2). A pmax below pmin
+ * breaks none: it has no effect.
+ */
 export function findAttributeProblem(attributes: NotificationAttributes, level?: PathLevel): AttributeProblem | undefined {
-  const { pmin, pmax, epmin, epmax, gt, lt, st } = attributes;
   const aboveResource = level === "object" || level === "instance";
   if (aboveResource && attributeNames.some((name) => rules[name].onResourceOnly && attributes[name] !== undefined))
     return "not-at-this-level";
-  // A pmax of 0 is none.
-  if (pmin !== undefined && pmax !== undefined && pmax > 0 && pmin > pmax) return "pmin>pmax";
+  const { epmin, epmax, gt, lt, st } = attributes;
   if (epmin !== undefined && epmax !== undefined && epmin >= epmax) return "epmin>=epmax";
   if (st !== undefined && st <= 0) return "st<=0";
   if (lt === undefined || gt === undefined) return undefined;
@@ -128,10 +129,20 @@ export function findAttributeProblem(attributes: NotificationAttributes, level?:
   return st !== undefined && lt + 2 * st >= gt ? "lt+2*st>=gt" : undefined;
 }
 
-/** The longest period that takes effect, in seconds: an inherited one below pmin is ignored (LwM2M Core 1.1 §5.1.2), 0 is none. */
-export function effectiveMaximumPeriod({ pmin, pmax }: NotificationAttributes): number | undefined {
-  if (pmax === undefined || pmax === 0) return undefined;
-  return pmin !== undefined && pmax < pmin ? undefined : pmax;
+/**
+ * What takes effect at a path, innermost level first (LwM2M Core 1.1 §5.1.2): without a pmax of 0 or below pmin, and without change
+ * conditions or evaluation periods that several writes have brought into contradiction.
+ */
+export function effectiveAttributes(levels: readonly NotificationAttributes[]): NotificationAttributes {
+  const { pmax, gt, lt, st, epmin, epmax, ...others } = inheritAttributes(levels);
+  const conditions = attributesOf(definedOf({ gt, lt, st }));
+  const evaluation = attributesOf(definedOf({ epmin, epmax }));
+  return {
+    ...others,
+    ...(pmax === undefined || pmax === 0 || pmax < (others.pmin ?? 0) ? {} : { pmax }),
+    ...(findAttributeProblem(conditions) === undefined ? conditions : {}),
+    ...(findAttributeProblem(evaluation) === undefined ? evaluation : {}),
+  };
 }
 
 export function isAttributeName(name: string): name is AttributeName {
@@ -162,6 +173,10 @@ function findAttributeValue(name: AttributeName, text: string): number | undefin
     case "decimal":
       return value;
   }
+}
+
+function definedOf(attributes: { readonly [Name in AttributeName]?: number | undefined }): ReadonlyMap<AttributeName, number> {
+  return new Map(attributeNames.flatMap((name) => (attributes[name] === undefined ? [] : [[name, attributes[name]] as const])));
 }
 
 function attributesOf(values: ReadonlyMap<AttributeName, number | null>): NotificationAttributes {

@@ -1,6 +1,6 @@
 /** The answer to a Discover: what is below a path, and with which attributes (LwM2M Core 1.1 §6.3.2, §5.1.2). Pure. */
 import type { IncomingResponse } from "@lwm2m/protocol/coap/message";
-import { attributesOfLink, effectiveMaximumPeriod, inheritAttributes, type NotificationAttributes } from "@lwm2m/protocol/lwm2m/attributes";
+import { attributesOfLink, effectiveAttributes, type NotificationAttributes } from "@lwm2m/protocol/lwm2m/attributes";
 import { Lwm2mFormatError } from "@lwm2m/protocol/lwm2m/format-error";
 import { findAttribute, type Link, parseLinks } from "@lwm2m/protocol/lwm2m/link-format";
 import { contains, findPath, formatPath, type Lwm2mPath, pathIds, pathOf } from "@lwm2m/protocol/lwm2m/path";
@@ -85,7 +85,5 @@ function effectiveAt(
   if (path === undefined) return {};
   const ids = pathIds(path);
   const levels = ids.map((_, index) => byPath.get(formatPath(pathOf(ids.slice(0, ids.length - index)))) ?? {});
-  const { pmax: _, ...others } = inheritAttributes(levels);
-  const pmax = effectiveMaximumPeriod(inheritAttributes(levels));
-  return { ...others, ...(pmax === undefined ? {} : { pmax }) };
+  return { ...effectiveAttributes(levels) };
 }

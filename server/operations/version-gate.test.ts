@@ -164,6 +164,13 @@ describe("LwM2M Core 1.2 §5.1.2: attributes fit the resource", () => {
     });
   }
 
+  test("a pmax below pmin is no contradiction: it is sent, and has no effect", async () => {
+    await register("1.1");
+    device.answers.set("PUT /3303/0/5700?pmin=10&pmax=5", changed);
+    const attributes = { pmin: 10, pmax: 5 };
+    assert.equal((await carryOut({ kind: "writeAttributes", path: "/3303/0/5700", attributes })).status, "succeeded");
+  });
+
   test("of a composite observation: pmin, pmax, epmin, epmax and con, and nothing to remove", async () => {
     await register("1.2");
     for (const attributes of [{ st: 1 }, { pmin: null }, { hqmax: 1 }]) {
