@@ -59,6 +59,8 @@ export interface ClientCredentials {
   /** Which forms of server key are accepted, preferred first; default what `own` has. */
   readonly serverTypes?: readonly ("rpk" | "x509")[];
   readonly serverName?: string;
+  /** Offered to this server in place of those of the endpoint's settings, preferred first. */
+  readonly cipherSuites?: readonly number[];
 }
 
 /** What a session must remember to be resumed by its id (RFC 5246 §7.3); kept encrypted or in memory only. */

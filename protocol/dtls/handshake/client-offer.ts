@@ -39,7 +39,7 @@ export interface OfferParts {
 
 /** Throws `Error` when the credentials fit no suite of the settings. */
 export function makeOffer({ settings, credentials, ownConnectionId, session, random }: OfferParts): Offer {
-  const suites = settings.cipherSuites.filter((id) => canUse(suiteOf(id), credentials));
+  const suites = (credentials.cipherSuites ?? settings.cipherSuites).filter((id) => canUse(suiteOf(id), credentials));
   if (suites.length === 0) throw new Error("the credentials fit none of the cipher suites that are set");
   // RFC 5246 §7.4.1.2: who resumes offers the suite of the session.
   const offered = session !== undefined && suites.includes(session.cipherSuite) && session.serverName === credentials.serverName;
