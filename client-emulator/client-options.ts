@@ -3,14 +3,24 @@ import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { DatagramSocket } from "@lwm2m/protocol/ports/datagram-socket";
 import type { Random } from "@lwm2m/protocol/ports/random";
+import type { StoredValue } from "./bootstrap/stored-accounts.ts";
 import type { FirmwareSettings } from "./firmware/firmware-runtime.ts";
 import type { Lwm2mVersion } from "./objects/object-versions.ts";
+import type { DtlsClientSettings } from "./security/dtls-client-settings.ts";
+import type { SecurityCredential } from "./security/security-credential.ts";
 
 export interface Lwm2mClientOptions {
   readonly endpointName: string;
-  /** `coap://…` of the LwM2M server; may be left out when `bootstrapUri` is given. */
+  /** `coap://…` or `coaps://…` of the LwM2M server; may be left out when `bootstrapUri` is given. */
   readonly serverUri?: string | undefined;
   readonly bootstrapUri?: string | undefined;
+  /** With a `coaps` URI; default `noSecurity`. */
+  readonly serverCredential?: SecurityCredential | undefined;
+  readonly bootstrapCredential?: SecurityCredential | undefined;
+  /** Certificates, DER, that certificate usages 0 and 1 lead to. */
+  readonly trustAnchors?: readonly Uint8Array[] | undefined;
+  /** Default `usualDtls`. */
+  readonly dtls?: DtlsClientSettings | undefined;
   readonly registry: ObjectRegistry;
   readonly clock: Clock;
   readonly random: Random;
@@ -53,8 +63,10 @@ export interface ClientSettings {
 
 /** What the flash of the device keeps over a power cut. */
 export interface StoredDevice {
-  readonly firmwareName: string;
-  readonly firmwareVersion: string;
+  readonly firmwareName?: string;
+  readonly firmwareVersion?: string;
+  /** What a bootstrap server wrote, keys included. */
+  readonly accounts?: readonly StoredValue[];
 }
 
 export const usualSettings: ClientSettings = {

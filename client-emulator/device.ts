@@ -4,13 +4,16 @@ import { ResponseCode } from "@lwm2m/protocol/coap/codes";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import type { IncomingRequest, OutgoingResponse } from "@lwm2m/protocol/coap/message";
 import type { Timer } from "@lwm2m/protocol/ports/clock";
+import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
+import { AfterReply } from "./after-reply.ts";
 import { refused } from "./answer.ts";
 import { bootstrapAccount } from "./bootstrap/consistency.ts";
 import type { Lwm2mClientOptions } from "./client-options.ts";
 import { serveDeviceManagement } from "./device-management-door.ts";
-import { addAccounts, addObjects } from "./device-objects.ts";
+import { DeviceMemory } from "./device-memory.ts";
+import { addAccounts, addObjects, restoreBootstrapped } from "./device-objects.ts";
 import { downloadPackage } from "./firmware/download.ts";
-import { FirmwareRuntime } from "./firmware/firmware-runtime.ts";
+import { type FirmwareEnvironment, FirmwareRuntime } from "./firmware/firmware-runtime.ts";
 import type { FirmwarePackage } from "./firmware/package-format.ts";
 import { AttributeStore } from "./notify/attribute-store.ts";
 import { Observations } from "./notify/observations.ts";
@@ -20,10 +23,10 @@ import { type ServerEffects, serverObjectId } from "./objects/server-object.ts";
 import { text } from "./objects/values.ts";
 import { carriesTime, encodeValues, type PayloadSettings } from "./payload-door.ts";
 import { AwakeWindow } from "./queue-mode/awake-window.ts";
-import type { GatedSocket } from "./queue-mode/gated-socket.ts";
 import { noChanges } from "./registration/registration-machine.ts";
 import { ServerContact } from "./registration/server-contact.ts";
 import { servedLine } from "./request-log.ts";
+import type { ClientTransport } from "./security/client-transport.ts";
 import { discover } from "./tree/discover.ts";
 import { ObjectTree, type TreeChange } from "./tree/object-tree.ts";
 import { refuse } from "./tree/outcome.ts";
@@ -34,31 +37,31 @@ export class Device {
   readonly statistics = { registrations: 0, updates: 0, requestsServed: 0 };
   readonly #options: Lwm2mClientOptions;
   readonly #endpoint: CoapEndpoint;
-  readonly #socket: GatedSocket;
+  readonly #transport: ClientTransport;
   readonly #attributes: AttributeStore;
   readonly #window: AwakeWindow;
+  readonly #memory: DeviceMemory;
   readonly #firmware: FirmwareRuntime;
   readonly #payloads: PayloadSettings;
   readonly #contact: ServerContact;
+  readonly #afterReply: AfterReply;
   #powered = true;
-  #closed = false;
-  /** What waits until the answer to the request at hand has left; undefined: no request is being served. */
-  #afterReply: (() => void)[] | undefined;
   #sensors: Sensors | undefined;
   #powerOnTimer: Timer | undefined;
 
-  constructor(options: Lwm2mClientOptions, endpoint: CoapEndpoint, socket: GatedSocket) {
+  constructor(options: Lwm2mClientOptions, endpoint: CoapEndpoint, transport: ClientTransport) {
     this.#options = options;
     this.#endpoint = endpoint;
-    this.#socket = socket;
+    this.#transport = transport;
     const { clock, settings, stored } = options;
+    this.#afterReply = new AfterReply(clock);
     this.#payloads = {
       lwm2mVersion: settings.lwm2mVersion,
       preferredFormat: settings.preferredFormat,
       nowMs: () => clock.now(),
     };
-    const installed = stored === undefined ? undefined : { name: stored.firmwareName, version: stored.firmwareVersion, contentBytes: 0 };
-    this.#firmware = new FirmwareRuntime(this.#firmwareEnvironment(), installed);
+    this.#memory = new DeviceMemory(stored, (state) => options.store?.(state));
+    this.#firmware = new FirmwareRuntime(this.#firmwareEnvironment(), this.#memory.firmware);
     addObjects(this.tree, options, {
       clock,
       localAddress: endpoint.local.address,
@@ -66,6 +69,7 @@ export class Device {
       serverEffects: this.#serverEffects(),
       deviceEffects: { reboot: () => this.#reboot(), factoryReset: () => this.#factoryReset() },
     });
+    if (!restoreBootstrapped(this.tree, options)) this.#log("the stored accounts do not fit this device: bootstrapping anew");
     this.#attributes = new AttributeStore(this.tree, settings.lwm2mVersion);
     this.#window = this.#openWindow();
     this.#contact = this.#openContact();
@@ -73,7 +77,7 @@ export class Device {
     this.tree.onChange((change) => {
       // What a bootstrap server changes is in the object list of the registration that follows.
       const tellsServer = change.structure && !this.#contact.bootstrapping;
-      this.#afterReplied(() => this.#treeChanged(change, tellsServer));
+      this.#afterReply.run(() => this.#treeChanged(change, tellsServer));
     });
   }
 
@@ -97,21 +101,12 @@ export class Device {
   }
 
   serve(request: IncomingRequest): OutgoingResponse {
-    const waiting: (() => void)[] = [];
-    this.#afterReply = waiting;
-    try {
+    return this.#afterReply.during(() => {
       const response = this.#route(request);
       this.statistics.requestsServed += 1;
       this.#options.log?.(servedLine(request, response), "detail");
       return response;
-    } finally {
-      this.#afterReply = undefined;
-      if (waiting.length > 0) {
-        this.#options.clock.after(0, () => {
-          for (const action of waiting) if (!this.#closed) action();
-        });
-      }
-    }
+    });
   }
 
   async deregister(): Promise<void> {
@@ -119,7 +114,7 @@ export class Device {
   }
 
   close(): void {
-    this.#closed = true;
+    this.#afterReply.close();
     this.#powerOnTimer?.cancel();
     this.#sensors?.close();
     this.#contact.forget();
@@ -141,7 +136,7 @@ export class Device {
         discover: (path) => discover(tree, path, this.#attributes),
         writeAttributes: (path, query) => {
           const outcome = this.#attributes.write(path, query);
-          if (outcome.ok) this.#afterReplied(() => this.observations.conditionsChanged());
+          if (outcome.ok) this.#afterReply.run(() => this.observations.conditionsChanged());
           return outcome;
         },
         observe: (served, target, contentFormat, values) => this.observations.accept(served, target, contentFormat, values),
@@ -149,11 +144,6 @@ export class Device {
       },
       request,
     );
-  }
-
-  #afterReplied(action: () => void): void {
-    if (this.#afterReply === undefined) action();
-    else this.#afterReply.push(action);
   }
 
   #treeChanged(change: TreeChange, tellsServer: boolean): void {
@@ -168,7 +158,7 @@ export class Device {
     const { clock, settings } = this.#options;
     this.#log(`rebooting, back in ${settings.rebootSeconds} s`);
     this.#powered = false;
-    this.#socket.setOpen(false);
+    this.#transport.setOpen(false);
     this.#contact.forget();
     this.observations.clear();
     this.#powerOnTimer?.cancel();
@@ -176,7 +166,7 @@ export class Device {
       meanwhile();
       this.#powered = true;
       this.#firmware.rebooted();
-      this.#socket.setOpen(true);
+      this.#transport.setOpen(true);
       this.#window.wake();
       void this.#contact.connect();
     };
@@ -188,40 +178,45 @@ export class Device {
     this.#log("factory reset");
     this.#reboot(() => {
       addAccounts(this.tree, this.#options, this.#serverEffects());
+      this.#memory.forgetAccounts();
       this.#attributes.clear();
     });
   }
 
   #installed(image: FirmwarePackage): void {
     this.tree.set(deviceObjectId, 0, new Map([[DeviceResource.firmwareVersion, text(image.version)]]));
-    this.#options.store?.({ firmwareName: image.name, firmwareVersion: image.version });
+    this.#memory.keepFirmware(image);
     this.#log(`firmware ${image.version} is running`);
   }
 
   #serverEffects(): ServerEffects {
     return {
-      lifetimeChanged: () => this.#afterReplied(() => this.#contact.update({ ...noChanges, lifetime: true })),
-      bindingChanged: () => this.#afterReplied(() => this.#contact.update({ ...noChanges, binding: true })),
+      lifetimeChanged: () => this.#afterReply.run(() => this.#contact.update({ ...noChanges, lifetime: true })),
+      bindingChanged: () => this.#afterReply.run(() => this.#contact.update({ ...noChanges, binding: true })),
       updateTrigger: () => this.#contact.update(noChanges),
       disable: (disableMs) => this.#contact.disable(disableMs),
       bootstrapTrigger: () => {
         if (bootstrapAccount(this.tree) === undefined) return false;
-        this.#afterReplied(() => void this.#contact.rebootstrap());
+        this.#afterReply.run(() => void this.#contact.rebootstrap());
         return true;
       },
     };
   }
 
-  #firmwareEnvironment() {
-    const { clock, random, openSocket, resolveHost, settings } = this.#options;
+  #firmwareEnvironment(): FirmwareEnvironment {
+    const { clock, settings } = this.#options;
     const log = (message: string): void => this.#log(message);
+    const securedServerAt = (address: SocketAddress) => {
+      const peer = this.#contact.serverAt(address);
+      return peer?.address.association === undefined ? undefined : { endpoint: this.#endpoint, peer };
+    };
     return {
       tree: this.tree,
       clock,
       settings: settings.firmware,
-      fetchPackage: (uri: string, signal: AbortSignal) => downloadPackage(uri, { clock, random, openSocket, resolveHost, log }, signal),
-      reboot: (meanwhile: () => void) => this.#reboot(meanwhile),
-      installed: (image: FirmwarePackage) => this.#installed(image),
+      fetchPackage: (uri, signal) => downloadPackage(uri, { ...this.#options, log, securedServerAt }, signal),
+      reboot: (meanwhile) => this.#reboot(meanwhile),
+      installed: (image) => this.#installed(image),
       log,
     };
   }
@@ -230,10 +225,11 @@ export class Device {
     return new ServerContact({
       client: this.#options,
       endpoint: this.#endpoint,
+      transport: this.#transport,
       tree: this.tree,
       payloads: this.#payloads,
       beforeSend: () => {
-        this.#socket.setOpen(true);
+        this.#transport.setOpen(true);
         this.#window.wake();
       },
       // The server begins anew with this client: what it observed before is void (LwM2M Core 1.1 §6.2.1).
@@ -245,11 +241,12 @@ export class Device {
         this.statistics.updates += 1;
         this.observations.flush();
       },
-      onDisabled: () => this.#socket.setOpen(false),
+      onDisabled: () => this.#transport.setOpen(false),
       onBootstrap: () => {
         this.observations.clear();
         this.#attributes.clear();
       },
+      onConfigured: () => this.#memory.keepAccounts(this.tree),
       log: (message) => this.#log(message),
     });
   }
@@ -262,11 +259,11 @@ export class Device {
       busy: () => !this.registered || this.#contact.busy || this.#firmware.busy || this.observations.inFlight,
       onSleep: () => {
         this.#log("asleep");
-        this.#socket.setOpen(false);
+        this.#transport.setOpen(false);
       },
       onWake: () => {
         this.#log("awake");
-        if (this.#powered) this.#socket.setOpen(true);
+        if (this.#powered) this.#transport.setOpen(true);
       },
     });
   }

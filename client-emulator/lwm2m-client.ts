@@ -7,7 +7,8 @@ import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import type { Lwm2mClientOptions } from "./client-options.ts";
 import { findCoapUri } from "./coap-uri.ts";
 import { Device } from "./device.ts";
-import { type GatedSocket, gateSocket } from "./queue-mode/gated-socket.ts";
+import { ClientTransport } from "./security/client-transport.ts";
+import { usualDtls } from "./security/dtls-client-settings.ts";
 import type { ObjectTree } from "./tree/object-tree.ts";
 
 /** Counted since the client was opened. */
@@ -37,10 +38,13 @@ const bodyRoomFactor = 2;
 export async function openLwm2mClient(options: Lwm2mClientOptions): Promise<Lwm2mClient> {
   const { clock, random } = options;
   let device: Device | undefined;
-  const socket: GatedSocket = gateSocket(await options.openSocket(await firstAddress(options)), () => device?.sent());
+  const { openSocket, dtls = usualDtls, onBug } = options;
+  const log = (message: string): void => options.log?.(message, "event");
+  const parts = { clock, random, openSocket, dtls, onSent: () => device?.sent(), log, onBug };
+  const transport = await ClientTransport.open(parts, await firstAddress(options));
   const bodyBytes = options.settings.firmware.flashBytes * bodyRoomFactor;
-  const endpoint = openCoapEndpoint({ socket, clock, random, limits: { requestBodyBytes: bodyBytes }, ...bugHandler(options) });
-  const opened = new Device(options, endpoint, socket);
+  const endpoint = openCoapEndpoint({ socket: transport, clock, random, limits: { requestBodyBytes: bodyBytes }, ...bugHandler(options) });
+  const opened = new Device(options, endpoint, transport);
   device = opened;
   endpoint.handle((request) => opened.serve(request));
   try {
@@ -58,6 +62,7 @@ export async function openLwm2mClient(options: Lwm2mClientOptions): Promise<Lwm2
     statistics: () => ({ ...opened.statistics, notificationsSent: opened.observations.sent }),
     async close(how = "de-register"): Promise<void> {
       if (how === "de-register") await opened.deregister();
+      else transport.setOpen(false);
       opened.close();
       await endpoint.close();
     },

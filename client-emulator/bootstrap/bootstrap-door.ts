@@ -10,11 +10,12 @@ import { bootstrapLinks } from "../tree/discover.ts";
 import type { ObjectTree } from "../tree/object-tree.ts";
 import { refuse } from "../tree/outcome.ts";
 import { readAll } from "../tree/read.ts";
-import { inconsistency } from "./consistency.ts";
+import { type CredentialCheck, inconsistency } from "./consistency.ts";
 
 export interface BootstrapDoorOptions {
   readonly tree: ObjectTree;
   readonly payloads: PayloadSettings;
+  readonly checkCredential: CredentialCheck;
   /** The configuration is consistent; runs after the answer has left. */
   readonly onFinish: () => void;
   readonly log: (message: string) => void;
@@ -43,8 +44,8 @@ export function serveBootstrap(options: BootstrapDoorOptions, request: IncomingR
   }
 }
 
-function finished({ tree, onFinish, log }: BootstrapDoorOptions): OutgoingResponse {
-  const problem = inconsistency(tree);
+function finished({ tree, checkCredential, onFinish, log }: BootstrapDoorOptions): OutgoingResponse {
+  const problem = inconsistency(tree, checkCredential);
   log(`bootstrap: finish, ${problem ?? "consistent"}`);
   if (problem !== undefined) return refused(refuse(ResponseCode.notAcceptable, problem));
   return { code: ResponseCode.changed, afterSent: onFinish };

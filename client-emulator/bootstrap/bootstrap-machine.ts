@@ -4,6 +4,7 @@
  *   off --start--> requesting --2.04--> configuring --Finish, consistent--> off, finished
  *   requesting --refused/unanswered--> waiting --due--> requesting
  *   configuring --Finish, inconsistent--> configuring, 4.06 | --no Finish in time--> waiting
+ *   requesting | configuring --lost--> waiting
  *   any --stop--> off; a configuration that was not finished is undone
  */
 
@@ -17,6 +18,8 @@ export type BootstrapEvent =
   | { readonly kind: "start" }
   | { readonly kind: "accepted" }
   | { readonly kind: "refused" }
+  /** The security session ended. */
+  | { readonly kind: "lost" }
   /** The first operation may overtake the answer to the request. */
   | { readonly kind: "operation" }
   | { readonly kind: "finish"; readonly consistent: boolean }
@@ -48,6 +51,9 @@ export function step(state: BootstrapState, event: BootstrapEvent): BootstrapSte
       return [{ kind: "configuring", attempt: state.attempt }, [{ kind: "arm", delayMs: sessionMs }]];
     case "refused":
       return state.kind === "requesting" ? retry(state.attempt, []) : [state, []];
+    case "lost":
+      if (state.kind === "requesting") return retry(state.attempt, []);
+      return state.kind === "configuring" ? retry(state.attempt, [{ kind: "restore" }]) : [state, []];
     case "finish":
       if (state.kind !== "configuring" || !event.consistent) return [state, []];
       return [{ kind: "off" }, [{ kind: "arm", delayMs: undefined }, { kind: "finished" }]];

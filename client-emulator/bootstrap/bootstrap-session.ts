@@ -1,40 +1,54 @@
 /** Runs the bootstrap machine: asks the bootstrap server, lets it configure the tree, says when it is done. */
 import { formatCode, isSuccess, Method } from "@lwm2m/protocol/coap/codes";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
-import type { IncomingRequest, OutgoingResponse, Peer } from "@lwm2m/protocol/coap/message";
+import type { IncomingRequest, OutgoingResponse, Peer, RequestOutcome } from "@lwm2m/protocol/coap/message";
 import type { Clock, Timer } from "@lwm2m/protocol/ports/clock";
 import { securityObjectId } from "../objects/security-object.ts";
 import { serverObjectId } from "../objects/server-object.ts";
 import type { PayloadSettings } from "../payload-door.ts";
+import type { ServerLink } from "../security/server-link.ts";
 import type { Instance, ObjectTree } from "../tree/object-tree.ts";
 import { serveBootstrap } from "./bootstrap-door.ts";
 import { type BootstrapEffect, type BootstrapEvent, type BootstrapState, step } from "./bootstrap-machine.ts";
-import { inconsistency } from "./consistency.ts";
+import { type CredentialCheck, inconsistency } from "./consistency.ts";
 
 export interface BootstrapSessionOptions {
   readonly endpoint: CoapEndpoint;
-  readonly peer: Peer;
+  /** The session's own: it ends with it. */
+  readonly link: ServerLink;
   readonly clock: Clock;
   readonly tree: ObjectTree;
   readonly payloads: PayloadSettings;
   readonly endpointName: string;
+  readonly checkCredential: CredentialCheck;
   readonly onFinished: () => void;
   readonly log: (message: string) => void;
 }
+
+/** EXCHANGE_LIFETIME: for so long a server that missed the answer to Finish may send it again (RFC 7252 §4.8.2). */
+const farewellMs = 247_000;
 
 export class BootstrapSession {
   readonly #options: BootstrapSessionOptions;
   #state: BootstrapState = { kind: "off" };
   #timer: Timer | undefined;
   #request: AbortController | undefined;
+  /** Runs after the end, until the security session goes too. */
+  #farewell: Timer | undefined;
   #before: ReadonlyMap<number, ReadonlyMap<number, Instance>> = new Map();
 
   constructor(options: BootstrapSessionOptions) {
     this.#options = options;
+    options.link.onLost = () => {
+      this.#request?.abort();
+      this.#request = undefined;
+      this.#dispatch({ kind: "lost" });
+    };
   }
 
-  get peer(): Peer {
-    return this.#options.peer;
+  /** Undefined while there is no security session. */
+  get peer(): Peer | undefined {
+    return this.#options.link.peer;
   }
 
   /** The bootstrap server has the word. */
@@ -50,13 +64,15 @@ export class BootstrapSession {
     this.#request?.abort();
     this.#request = undefined;
     this.#dispatch({ kind: "stop" });
+    this.#farewell?.cancel();
+    this.#options.link.drop();
   }
 
   serve(request: IncomingRequest): OutgoingResponse {
-    const { tree, payloads, log } = this.#options;
+    const { tree, payloads, checkCredential, log } = this.#options;
     this.#dispatch({ kind: "operation" });
-    const onFinish = (): void => this.#dispatch({ kind: "finish", consistent: inconsistency(tree) === undefined });
-    return serveBootstrap({ tree, payloads, onFinish, log }, request);
+    const onFinish = (): void => this.#dispatch({ kind: "finish", consistent: inconsistency(tree, checkCredential) === undefined });
+    return serveBootstrap({ tree, payloads, checkCredential, onFinish, log }, request);
   }
 
   #dispatch(event: BootstrapEvent): void {
@@ -81,24 +97,34 @@ export class BootstrapSession {
         this.#restore();
         return;
       case "finished":
+        this.#farewell = this.#options.clock.after(farewellMs, () => this.#options.link.drop());
         this.#options.onFinished();
         return;
     }
   }
 
   #sendRequest(): void {
-    const { endpoint, peer, endpointName, payloads, log } = this.#options;
+    const { log } = this.#options;
     const own = new AbortController();
     this.#request = own;
-    // `pct` names the format the device prefers, from 1.1 on (LwM2M Core 1.1 §6.1.7.1).
-    const pct = payloads.lwm2mVersion === "1.0" ? [] : [`pct=${payloads.preferredFormat}`];
-    const request = { method: Method.post, path: ["bs"], query: [`ep=${endpointName}`, ...pct] };
-    void endpoint.request(peer, request, { signal: own.signal }).then((outcome) => {
+    void this.#exchange(own.signal).then((outcome) => {
       if (this.#request !== own) return;
       this.#request = undefined;
-      log(`bootstrap request: ${outcome.ok ? formatCode(outcome.response.code) : outcome.reason}`);
-      this.#dispatch({ kind: outcome.ok && isSuccess(outcome.response.code) ? "accepted" : "refused" });
+      if (outcome !== undefined) log(`bootstrap request: ${outcome.ok ? formatCode(outcome.response.code) : outcome.reason}`);
+      // The server may have lost a security session that this device still believes in.
+      if (outcome?.ok === false) this.#options.link.drop();
+      this.#dispatch({ kind: outcome?.ok === true && isSuccess(outcome.response.code) ? "accepted" : "refused" });
     });
+  }
+
+  /** Undefined: there is no security session. */
+  async #exchange(signal: AbortSignal): Promise<RequestOutcome | undefined> {
+    const { endpoint, link, endpointName, payloads } = this.#options;
+    const peer = await link.connect(signal);
+    if (peer === undefined || signal.aborted) return undefined;
+    // `pct` names the format the device prefers, from 1.1 on (LwM2M Core 1.1 §6.1.7.1).
+    const pct = payloads.lwm2mVersion === "1.0" ? [] : [`pct=${payloads.preferredFormat}`];
+    return endpoint.request(peer, { method: Method.post, path: ["bs"], query: [`ep=${endpointName}`, ...pct] }, { signal });
   }
 
   #snapshot(): ReadonlyMap<number, ReadonlyMap<number, Instance>> {

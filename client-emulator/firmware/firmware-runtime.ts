@@ -160,5 +160,5 @@ export class FirmwareRuntime implements FirmwareDoor {
 function uriProblem(uri: string): number | undefined {
   const parsed = URL.canParse(uri) ? new URL(uri) : undefined;
   if (parsed === undefined || parsed.hostname === "") return UpdateResult.invalidUri;
-  return parsed.protocol === "coap:" ? undefined : UpdateResult.unsupportedProtocol;
+  return parsed.protocol === "coap:" || parsed.protocol === "coaps:" ? undefined : UpdateResult.unsupportedProtocol;
 }

@@ -1,6 +1,9 @@
-/** What the emulated flash keeps between two runs: one small JSON file, replaced whole. */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+/** What the emulated flash keeps between two runs: one small JSON file, replaced whole, readable by its owner alone. */
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import type { StoredDevice } from "../client-options.ts";
+
+/** The keys of the device are in it. */
+const ownerOnly = 0o600;
 
 /** Undefined when the file is not there; throws with one clear line when it is no state file. */
 export function loadState(path: string): StoredDevice | undefined {
@@ -13,7 +16,9 @@ export function loadState(path: string): StoredDevice | undefined {
 
 export function saveState(path: string, state: StoredDevice): void {
   const fresh = `${path}.new`;
-  writeFileSync(fresh, `${JSON.stringify(state)}\n`);
+  // The mode holds for a file that is made, not for one that is there.
+  rmSync(fresh, { force: true });
+  writeFileSync(fresh, `${JSON.stringify(state)}\n`, { mode: ownerOnly, flag: "wx" });
   renameSync(fresh, path);
 }
 
@@ -35,6 +40,14 @@ function parsed(text: string): unknown {
 }
 
 function isStoredDevice(state: unknown): state is StoredDevice {
-  if (typeof state !== "object" || state === null || !("firmwareName" in state) || !("firmwareVersion" in state)) return false;
-  return typeof state.firmwareName === "string" && typeof state.firmwareVersion === "string";
+  if (typeof state !== "object" || state === null || Array.isArray(state)) return false;
+  for (const [name, value] of Object.entries(state)) {
+    const fits = name === "accounts" ? Array.isArray(value) && value.every(isStoredValue) : typeof value === "string";
+    if (!fits) return false;
+  }
+  return true;
+}
+
+function isStoredValue(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 2 && typeof value[0] === "string" && typeof value[1] !== "object";
 }

@@ -4,6 +4,7 @@
  *   off --start--> registering --2.01--> registered --due/change--> updating --2.04--> registered
  *   registering --refused/unanswered--> waiting --due--> registering …, after the last attempt: bootstrap, or on at the longest delay
  *   updating --4.04/other/unanswered--> registering
+ *   registered | updating --lost--> waiting; a new security session begins with a new registration
  *   registered | updating --stop--> deregistering --> off;  --disable--> deregistering --> disabled --due--> registering
  */
 
@@ -30,6 +31,8 @@ export type RegistrationEvent =
   /** An error answer; `maxAgeMs` is how long a 5.03 asks to stay away (RFC 7252 §5.9.3.4). */
   | { readonly kind: "refused"; readonly maxAgeMs: number }
   | { readonly kind: "unanswered" }
+  /** The security session ended under the registration; another is tried for after `delayMs`. */
+  | { readonly kind: "lost"; readonly delayMs: number }
   /** The one timer of this machine fired. */
   | { readonly kind: "due" }
   | { readonly kind: "change"; readonly changes: UpdateChanges }
@@ -75,6 +78,8 @@ export function step(state: RegistrationState, event: RegistrationEvent, paramet
       return failed(state, event.maxAgeMs, parameters);
     case "unanswered":
       return failed(state, 0, parameters);
+    case "lost":
+      return lost(state, event.delayMs, parameters);
     case "due":
       return due(state);
     case "change":
@@ -121,6 +126,24 @@ function failed(state: RegistrationState, maxAgeMs: number, parameters: Registra
   // servers this device goes on at the longest delay instead of waiting a day for its next sequence.
   const delayMs = Math.max(maxAgeMs, parameters.retryTimerMs * 2 ** (state.attempt - 1));
   return [{ kind: "waiting", attempt: last ? state.attempt : state.attempt + 1 }, [{ kind: "arm", delayMs }]];
+}
+
+function lost(state: RegistrationState, delayMs: number, parameters: RegistrationParameters): RegistrationStep {
+  switch (state.kind) {
+    case "registered":
+      return [{ kind: "waiting", attempt: 1 }, [{ kind: "arm", delayMs }]];
+    case "updating":
+      return [{ kind: "waiting", attempt: 1 }, [{ kind: "abandon-request" }, { kind: "arm", delayMs }]];
+    case "registering": {
+      const [next, effects] = failed(state, delayMs, parameters);
+      return [next, [{ kind: "abandon-request" }, ...effects]];
+    }
+    case "off":
+    case "waiting":
+    case "deregistering":
+    case "disabled":
+      return [state, []];
+  }
 }
 
 function due(state: RegistrationState): RegistrationStep {

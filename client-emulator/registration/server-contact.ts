@@ -2,12 +2,18 @@
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import type { IncomingRequest, OutgoingResponse, Peer } from "@lwm2m/protocol/coap/message";
 import type { Timer } from "@lwm2m/protocol/ports/clock";
+import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
 import { BootstrapSession } from "../bootstrap/bootstrap-session.ts";
-import { bootstrapAccount, usableAccount } from "../bootstrap/consistency.ts";
+import { bootstrapAccount, schemeProblem, usableAccount } from "../bootstrap/consistency.ts";
 import type { Lwm2mClientOptions } from "../client-options.ts";
 import { findCoapUri } from "../coap-uri.ts";
+import type { SecurityAccount } from "../objects/security-object.ts";
 import { type ServerSettings, serverSettings, standardServerSettings } from "../objects/server-object.ts";
 import { announcedFormats, type PayloadSettings } from "../payload-door.ts";
+import type { ClientTransport } from "../security/client-transport.ts";
+import { CredentialShelf } from "../security/credential-shelf.ts";
+import { usualDtls } from "../security/dtls-client-settings.ts";
+import { ServerLink } from "../security/server-link.ts";
 import { registrationLinks } from "../tree/discover.ts";
 import type { ObjectTree } from "../tree/object-tree.ts";
 import type { UpdateChanges } from "./registration-machine.ts";
@@ -16,6 +22,7 @@ import { ServerSession } from "./server-session.ts";
 export interface ContactOptions {
   readonly client: Lwm2mClientOptions;
   readonly endpoint: CoapEndpoint;
+  readonly transport: ClientTransport;
   readonly tree: ObjectTree;
   readonly payloads: PayloadSettings;
   readonly beforeSend: () => void;
@@ -25,6 +32,8 @@ export interface ContactOptions {
   readonly onDisabled: () => void;
   /** The bootstrap server takes over: what the former server had here is void. */
   readonly onBootstrap: () => void;
+  /** The device has a new configuration: worth keeping. */
+  readonly onConfigured: () => void;
   readonly log: (message: string) => void;
 }
 
@@ -33,6 +42,7 @@ const resolveRetryMs = 30_000;
 
 export class ServerContact {
   readonly #options: ContactOptions;
+  readonly #shelf: CredentialShelf;
   #session: ServerSession | undefined;
   #bootstrap: BootstrapSession | undefined;
   #shortServerId = standardServerSettings.shortServerId;
@@ -42,6 +52,12 @@ export class ServerContact {
 
   constructor(options: ContactOptions) {
     this.#options = options;
+    const { clock, dtls, trustAnchors = [] } = options.client;
+    this.#shelf = new CredentialShelf({
+      anchors: trustAnchors,
+      cipherSuites: (dtls ?? usualDtls).cipherSuites,
+      now: () => clock.now(),
+    });
   }
 
   get registered(): boolean {
@@ -59,8 +75,14 @@ export class ServerContact {
 
   /** Undefined for a stranger. A server that already asks while its answer to Register is on the way is no stranger. */
   roleOf(peer: Peer): "server" | "bootstrap-server" | undefined {
-    if (this.bootstrapping && peer.key === this.#bootstrap?.peer.key) return "bootstrap-server";
-    return peer.key === this.#session?.peer.key ? "server" : undefined;
+    if (this.bootstrapping && peer.key === this.#bootstrap?.peer?.key) return "bootstrap-server";
+    return peer.key === this.#session?.peer?.key ? "server" : undefined;
+  }
+
+  /** The registered server, if that is who serves at this address. */
+  serverAt({ address, port }: SocketAddress): Peer | undefined {
+    const session = this.#session;
+    return session?.address.address === address && session.address.port === port ? session.peer : undefined;
   }
 
   serveBootstrap(request: IncomingRequest): OutgoingResponse {
@@ -76,20 +98,20 @@ export class ServerContact {
   /** Throws when there is nobody to talk to. */
   async connect(): Promise<void> {
     const { tree } = this.#options;
-    const account = usableAccount(tree);
+    const account = usableAccount(tree, this.#check);
     const bootstrap = bootstrapAccount(tree);
     const chosen = account ?? bootstrap;
     if (chosen === undefined) throw new Error("neither a server nor a bootstrap server is configured");
-    const peer = await this.#peerOf(chosen.uri);
-    if (peer === undefined) return;
-    if (account === undefined) this.#startBootstrap(peer);
-    else this.#startSession(peer, account.shortServerId ?? this.#shortServerId, bootstrap !== undefined);
+    const link = await this.#linkTo(chosen);
+    if (link === undefined) return;
+    if (account === undefined) this.#startBootstrap(link);
+    else this.#startSession(link, account.shortServerId ?? this.#shortServerId, bootstrap !== undefined);
   }
 
   async rebootstrap(): Promise<void> {
     const account = bootstrapAccount(this.#options.tree);
-    const peer = account === undefined ? undefined : await this.#peerOf(account.uri);
-    if (peer !== undefined) this.#startBootstrap(peer);
+    const link = account === undefined ? undefined : await this.#linkTo(account);
+    if (link !== undefined) this.#startBootstrap(link);
   }
 
   update(changes: UpdateChanges): void {
@@ -115,28 +137,36 @@ export class ServerContact {
     this.#bootstrap?.stop();
   }
 
-  /** Undefined when there is no address (then this device tries again by itself) or when it is not wanted any more. */
-  async #peerOf(uri: string): Promise<Peer | undefined> {
-    const { client, endpoint, log } = this.#options;
+  readonly #check = (account: SecurityAccount): string | undefined => this.#shelf.problemOf(account);
+
+  /** Undefined when there is no way to it (then this device tries again by itself) or when it is not wanted any more. */
+  async #linkTo(account: SecurityAccount): Promise<ServerLink | undefined> {
+    const { client, endpoint, transport, log } = this.#options;
     const generation = this.#generation;
-    const target = findCoapUri(uri);
-    const address = target === undefined ? undefined : await client.resolveHost(target.host);
+    const target = findCoapUri(account.uri);
+    const problem = schemeProblem(account) ?? this.#check(account);
+    const address = target === undefined || problem !== undefined ? undefined : await client.resolveHost(target.host);
     if (generation !== this.#generation) return undefined;
-    if (target !== undefined && address !== undefined) return endpoint.peerAt({ address, port: target.port });
-    log(`no address for ${uri}`);
-    this.#retry?.cancel();
-    this.#retry = client.clock.after(resolveRetryMs, () => void this.connect());
-    return undefined;
+    if (target === undefined || address === undefined) {
+      log(problem === undefined ? `no address for ${account.uri}` : `${account.uri}: ${problem}`);
+      this.#retry?.cancel();
+      this.#retry = client.clock.after(resolveRetryMs, () => void this.connect());
+      return undefined;
+    }
+    const credentials = this.#shelf.credentialsOf(account);
+    const { clock, onBug } = client;
+    const link = await ServerLink.open({ transport, endpoint, address: { address, port: target.port }, credentials, clock, log, onBug });
+    return generation === this.#generation ? link : undefined;
   }
 
-  #startSession(peer: Peer, shortServerId: number, hasBootstrapAccount: boolean): void {
+  #startSession(link: ServerLink, shortServerId: number, hasBootstrapAccount: boolean): void {
     const { client, endpoint, tree, beforeSend, onRegistered, onUpdated, onDisabled, log } = this.#options;
     const { settings, clock, endpointName } = client;
     this.#shortServerId = shortServerId;
     this.#session?.reset();
     this.#session = new ServerSession({
       endpoint,
-      peer,
+      link,
       clock,
       endpointName,
       lwm2mVersion: settings.lwm2mVersion,
@@ -155,16 +185,20 @@ export class ServerContact {
     this.#session.start();
   }
 
-  #startBootstrap(peer: Peer): void {
-    const { client, endpoint, tree, payloads, beforeSend, onBootstrap, log } = this.#options;
+  #startBootstrap(link: ServerLink): void {
+    const { client, endpoint, tree, payloads, beforeSend, onBootstrap, onConfigured, log } = this.#options;
     const { clock, endpointName } = client;
     beforeSend();
     onBootstrap();
     this.#session?.reset();
     this.#session = undefined;
     this.#bootstrap?.stop();
-    const onFinished = (): void => void this.connect();
-    this.#bootstrap = new BootstrapSession({ endpoint, peer, clock, tree, payloads, endpointName, onFinished, log });
+    const onFinished = (): void => {
+      onConfigured();
+      void this.connect();
+    };
+    const checkCredential = this.#check;
+    this.#bootstrap = new BootstrapSession({ endpoint, link, clock, tree, payloads, endpointName, checkCredential, onFinished, log });
     this.#bootstrap.start();
   }
 }

@@ -2,11 +2,13 @@
 import { formatCode, Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
 import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
-import type { OutgoingRequest, Peer, RequestOutcome } from "@lwm2m/protocol/coap/message";
+import type { OutgoingRequest, Peer, RequestFailure, RequestOutcome } from "@lwm2m/protocol/coap/message";
 import { encodeRegisterQuery, encodeUpdateQuery } from "@lwm2m/protocol/lwm2m/register-query";
 import type { Clock, Timer } from "@lwm2m/protocol/ports/clock";
+import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
 import type { Lwm2mVersion } from "../objects/object-versions.ts";
 import type { ServerSettings } from "../objects/server-object.ts";
+import type { ServerLink } from "../security/server-link.ts";
 import {
   type RegistrationEffect,
   type RegistrationEvent,
@@ -18,7 +20,8 @@ import {
 
 export interface SessionOptions {
   readonly endpoint: CoapEndpoint;
-  readonly peer: Peer;
+  /** The session's own: it ends with it. */
+  readonly link: ServerLink;
   readonly clock: Clock;
   readonly endpointName: string;
   readonly lwm2mVersion: Lwm2mVersion;
@@ -51,10 +54,16 @@ export class ServerSession {
 
   constructor(options: SessionOptions) {
     this.#options = options;
+    options.link.onLost = (livedMs) => this.#lost(livedMs);
   }
 
-  get peer(): Peer {
-    return this.#options.peer;
+  /** Undefined while there is no security session. */
+  get peer(): Peer | undefined {
+    return this.#options.link.peer;
+  }
+
+  get address(): SocketAddress {
+    return this.#options.link.address;
   }
 
   get state(): RegistrationState {
@@ -77,15 +86,22 @@ export class ServerSession {
     this.#dispatch({ kind: "disable", disableMs });
   }
 
-  /** Forgets the registration without telling the server. */
+  /** Forgets the registration without telling the server, and lets go of the security session. */
   reset(): void {
     this.#dispatch({ kind: "reset" });
+    this.#options.link.drop();
   }
 
   /** De-registers where there is something to de-register; resolves when the server answered or was given up on. */
   async stop(): Promise<void> {
     this.#dispatch({ kind: "stop" });
     if (this.#state.kind !== "off") await new Promise<void>((resolve) => this.#settled.push(resolve));
+  }
+
+  /** A session that ends as soon as it was made is not made again at once: the delay is that of a failed registration. */
+  #lost(livedMs: number): void {
+    const { retryTimerMs } = this.#parameters();
+    this.#dispatch({ kind: "lost", delayMs: livedMs < retryTimerMs ? retryTimerMs : 0 });
   }
 
   #dispatch(event: RegistrationEvent): void {
@@ -136,18 +152,33 @@ export class ServerSession {
     }
   }
 
-  #send(what: string, request: OutgoingRequest, eventOf: (outcome: RequestOutcome) => RegistrationEvent, timeoutMs?: number): void {
-    const { endpoint, peer, beforeSend, log } = this.#options;
+  #send(
+    what: string,
+    request: OutgoingRequest,
+    eventOf: (outcome: RequestOutcome | undefined) => RegistrationEvent,
+    timeoutMs?: number,
+  ): void {
+    const { beforeSend, link, log } = this.#options;
     const own = new AbortController();
     this.#request = own;
     beforeSend();
-    void endpoint.request(peer, request, { signal: own.signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) }).then((outcome) => {
+    void this.#exchange(what === "register", request, own.signal, timeoutMs).then((outcome) => {
       // A request that was abandoned has no say any more: the device rebooted or went away meanwhile.
       if (this.#request !== own) return;
       this.#request = undefined;
-      log(`${what}: ${outcome.ok ? formatCode(outcome.response.code) : outcome.reason}`);
+      if (outcome !== undefined) log(`${what}: ${outcome.ok ? formatCode(outcome.response.code) : outcome.reason}`);
+      // Silence for MAX_TRANSMIT_WAIT: the server may have lost the security session, and it says nothing to what it cannot read.
+      if (outcome?.ok === false && isSilence(outcome.reason)) link.drop();
       this.#dispatch(eventOf(outcome));
     });
+  }
+
+  /** Undefined: there is no security session. Only a registration begins one, because the server knows no other by its old name. */
+  async #exchange(begins: boolean, request: OutgoingRequest, signal: AbortSignal, timeoutMs?: number): Promise<RequestOutcome | undefined> {
+    const { endpoint, link } = this.#options;
+    const peer = begins ? await link.connect(signal) : link.peer;
+    if (peer === undefined || signal.aborted) return undefined;
+    return endpoint.request(peer, request, { signal, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
   }
 
   #registerRequest(): OutgoingRequest {
@@ -169,17 +200,21 @@ export class ServerSession {
     };
   }
 
-  #afterRegister(outcome: RequestOutcome): RegistrationEvent {
-    if (!outcome.ok) return { kind: "unanswered" };
+  #afterRegister(outcome: RequestOutcome | undefined): RegistrationEvent {
+    if (outcome?.ok !== true) return { kind: "unanswered" };
     const { code, locationPath, maxAgeSeconds } = outcome.response;
     if (code === ResponseCode.created) return { kind: "registered", location: locationPath };
     return { kind: "refused", maxAgeMs: (code === ResponseCode.serviceUnavailable ? (maxAgeSeconds ?? 0) : 0) * 1_000 };
   }
 
-  #afterUpdate(outcome: RequestOutcome): RegistrationEvent {
-    if (!outcome.ok) return { kind: "unanswered" };
+  #afterUpdate(outcome: RequestOutcome | undefined): RegistrationEvent {
+    if (outcome?.ok !== true) return { kind: "unanswered" };
     return outcome.response.code === ResponseCode.changed ? { kind: "updated" } : { kind: "refused", maxAgeMs: 0 };
   }
+}
+
+function isSilence(reason: RequestFailure): boolean {
+  return reason === "no-answer" || reason === "response-timeout";
 }
 
 /** Early enough to be answered within the lifetime, and not before half of it; 0 is no lifetime at all (object 1, resource 1). */
