@@ -20,6 +20,8 @@ const randomBytes = 32;
 const longestSessionId = 32;
 /** 255 suites of two bytes and the largest extensions spoken here stay far below. */
 const largestHelloBytes = 4_096;
+/** message_seq of a hello: 0 or 1, a few more when cookies grew old. The numbers of the answer follow it and end at 65,535. */
+const largestMessageSequence = 255;
 
 /** Undefined for whatever is not one whole ClientHello. */
 export function skimHello(record: Uint8Array): HelloSkim | undefined {
@@ -37,7 +39,7 @@ function read(record: Uint8Array): HelloSkim | undefined {
   if (fragment === undefined || others.length > 0) return undefined;
   const { length, bytes: body, sequence } = fragment;
   // A hello in fragments would have to be kept, and there is nobody yet to keep it for.
-  if (body.length !== length || length > largestHelloBytes) return undefined;
+  if (body.length !== length || length > largestHelloBytes || sequence > largestMessageSequence) return undefined;
   const reader = readerOf(body);
   reader.skip(versionBytes);
   const random = reader.bytes(randomBytes);
