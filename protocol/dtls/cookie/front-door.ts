@@ -60,7 +60,7 @@ export class FrontDoor {
     // Most of a flood brings none, and costs one MAC.
     const mayBeOurs = hello.cookie.length === cookieBytes;
     if (mayBeOurs && (timingSafeEqual(hello.cookie, cookie) || timingSafeEqual(hello.cookie, cookieOf(this.#previousKey, fields)))) {
-      return { kind: "accept", hello: record.slice(), random: hello.random.slice(), recordSequence };
+      return { kind: "accept", hello: new Uint8Array(record), random: new Uint8Array(hello.random), recordSequence };
     }
     return { kind: "reply", datagram: verifyRequest(cookie, hello.messageSequence, recordSequence) };
   }

@@ -80,8 +80,8 @@ export class Handshakes {
 
   /** The fragment may be a view: it is copied when its turn comes later. */
   feed(run: HandshakeRun, type: number, epoch: 0 | 1, fragment: Uint8Array): void {
-    // A copy in any case: machines keep fragments for reassembly.
-    const input: HandshakeInput = { kind: "record", type, epoch, fragment: fragment.slice() };
+    // A copy in any case: machines keep fragments for reassembly. Not by `slice`, which for a Buffer is a view.
+    const input: HandshakeInput = { kind: "record", type, epoch, fragment: new Uint8Array(fragment) };
     this.#take(run, input);
   }
 
@@ -97,7 +97,7 @@ export class Handshakes {
       return;
     }
     counters.earlyRecords += 1;
-    run.early.push(record.slice());
+    run.early.push(new Uint8Array(record));
     run.earlyBytes += record.length;
     this.#count(run);
   }

@@ -37,7 +37,7 @@ export class KeySchedule {
 
   /** Resumption takes the master secret as it was; the randoms make the keys new (RFC 5246 §F.1.4). */
   static ofSession(terms: Terms, randoms: Randoms, master: Uint8Array): KeySchedule {
-    return new KeySchedule(terms, randoms, master.slice());
+    return new KeySchedule(terms, randoms, new Uint8Array(master));
   }
 
   keys(): ConnectionKeys {
