@@ -13,9 +13,11 @@ export function dtlsNewsLog(log: Log, clock: Clock, door: string): (news: DtlsNe
   return (news) => {
     switch (news.kind) {
       case "handshake-failed": {
+        const { failure, reason, address } = news;
+        // Ours, not the peer's: the server stops.
+        if (failure === "cancelled") return;
         const line = failures.take();
         if (line === undefined) return;
-        const { failure, reason, address } = news;
         log.warn("handshake failed", { door, failure, reason, from: textOf(address), ...line });
         return;
       }

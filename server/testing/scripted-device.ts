@@ -13,7 +13,7 @@ import type {
   RequestOutcome,
   ServedObservation,
 } from "@lwm2m/protocol/coap/message";
-import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
+import type { DatagramSocket, SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
 import { type ServerWorld, serverAddress } from "./server-world.ts";
 
 const methodNames = new Map(Object.entries(Method).map(([name, code]) => [code as number, name.toUpperCase()]));
@@ -33,6 +33,12 @@ export interface RegisterScript {
   readonly links?: string;
 }
 
+/** Over what it speaks, when not from its address to the plain port of the server. */
+export interface DeviceLink {
+  socket(): DatagramSocket;
+  server(): SocketAddress;
+}
+
 export type Answer = OutgoingResponse | ((request: IncomingRequest) => OutgoingResponse);
 
 export class ScriptedDevice {
@@ -50,9 +56,10 @@ export class ScriptedDevice {
   grants = true;
   readonly #world: ServerWorld;
   readonly #script: Required<DeviceScript>;
+  readonly #link: DeviceLink;
   #coap: CoapEndpoint;
 
-  constructor(world: ServerWorld, script: DeviceScript = {}) {
+  constructor(world: ServerWorld, script: DeviceScript = {}, link?: DeviceLink) {
     this.#world = world;
     this.#script = {
       endpoint: "dev-1",
@@ -63,6 +70,7 @@ export class ScriptedDevice {
     };
     this.endpoint = this.#script.endpoint;
     this.address = this.#script.address;
+    this.#link = link ?? { socket: () => world.network.socket(this.address), server: () => serverAddress };
     this.#coap = this.#open();
   }
 
@@ -102,7 +110,7 @@ export class ScriptedDevice {
 
   /** Does not move the clock. */
   request(request: OutgoingRequest, control?: RequestControl): Promise<RequestOutcome> {
-    return this.#coap.request(this.#coap.peerAt(serverAddress), request, control);
+    return this.#coap.request(this.#coap.peerAt(this.#link.server()), request, control);
   }
 
   notify(path: string, response: OutgoingResponse, confirmable = true): Promise<NotifyOutcome> {
@@ -124,7 +132,7 @@ export class ScriptedDevice {
 
   #open(): CoapEndpoint {
     const coap = openCoapEndpoint({
-      socket: this.#world.network.socket(this.address),
+      socket: this.#link.socket(),
       clock: this.#world.clock,
       random: this.#world.random,
     });

@@ -6,14 +6,18 @@ import { openCatalogue } from "@lwm2m/object-registry/catalogue";
 import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
 import { openCoapEndpoint } from "@lwm2m/protocol/coap/endpoint";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
+import { JournalDisk, MemoryJournal } from "@lwm2m/protocol/dtls/testing/memory-journal";
 import { MemoryNetwork } from "@lwm2m/protocol/testing/memory-network";
 import { seededRandom } from "@lwm2m/protocol/testing/seeded-random";
 import { VirtualClock } from "@lwm2m/protocol/testing/virtual-clock";
 import { coapRouter } from "../coap-router.ts";
+import { coapChallenge } from "../coap-settings.ts";
+import { parseSettings, type Settings } from "../config.ts";
 import { type DeviceService, openDeviceService } from "../devices/device-service.ts";
 import { deviceCollection } from "../devices/device-store.ts";
 import { type LinkProfileService, linkProfileCollection, openLinkProfileService } from "../devices/link-profile-service.ts";
 import { ToleranceLog, toleranceCollection } from "../devices/tolerance-log.ts";
+import { openDtlsDoor } from "../dtls-door.ts";
 import type { EventLog, LoggedEvent } from "../events/event.ts";
 import { eventsDefinition, openEventLog } from "../events/event-log.ts";
 import type { DocumentWithOutbox } from "../events/outbox-relay.ts";
@@ -23,6 +27,8 @@ import { openPackageService, type PackageService } from "../firmware/package-ser
 import { packageCollection } from "../firmware/package-store.ts";
 import { openUpdateService, type UpdateService } from "../firmware/update-service.ts";
 import { updateCollection } from "../firmware/update-store.ts";
+import { JoinedSocket } from "../joined-socket.ts";
+import type { Log } from "../log.ts";
 import { type ModelService, openModelService } from "../models/model-service.ts";
 import { modelCollection } from "../models/model-store.ts";
 import { type ObservationService, openObservationService, rememberObservations } from "../observations/observation-service.ts";
@@ -38,24 +44,38 @@ import { MismatchReports } from "../registration/mismatch-reports.ts";
 import { registrationCoapRoute } from "../registration/registration-coap.ts";
 import { openRegistrationService, type RegistrationService } from "../registration/registration-service.ts";
 import { registrationCollection } from "../registration/registration-store.ts";
-import { noCredentials } from "../security/no-credentials.ts";
+import { watchSecuredDevices } from "../registration/secured-devices.ts";
+import { type SecuredPeers, securedPeers } from "../secured-peers.ts";
 import { openEmbeddedStore } from "../storage/embedded-store.ts";
 import { openSupervisor } from "../supervisor.ts";
 import { openTraceService, type TraceService, tracedDeviceCollection } from "../trace/trace-service.ts";
 import { sendCoapRoute } from "../twin/send-coap.ts";
 import { openTwinService, type TwinService } from "../twin/twin-service.ts";
 import { twinCollection } from "../twin/twin-store.ts";
+import { MemoryCredentials } from "./memory-credentials.ts";
 import { type WatchedStore, watchStore } from "./watched-store.ts";
 
 /** Bytes: small enough to reach in a test. */
 export const maxPackageBytes = 100_000;
 
 export const serverAddress = { address: "10.0.0.1", port: 5683 };
+export const securedServerAddress = { address: "10.0.0.1", port: 5684 };
+
+const journalKey = new Uint8Array(32).fill(11);
 
 const withOutbox = [deviceCollection, registrationCollection, operationCollection, observationCollection, twinCollection, updateCollection];
 
+const quiet: Log = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {} };
+
+function usualSettings(): Settings {
+  const parsed = parseSettings({}, []);
+  if (parsed.kind !== "settings") throw new Error("the defaults of the settings do not fit");
+  return parsed.settings;
+}
+
 export interface RunningServer {
   readonly coap: CoapEndpoint;
+  readonly secured: SecuredPeers;
   readonly events: EventLog;
   readonly devices: DeviceService;
   readonly links: LinkProfileService;
@@ -80,6 +100,9 @@ export class ServerWorld {
   readonly clock: VirtualClock;
   readonly network: MemoryNetwork;
   readonly random = seededRandom(7);
+  readonly credentials = new MemoryCredentials();
+  /** Where secured connections outlive the server. */
+  #journal = new JournalDisk();
   #store: WatchedStore | undefined;
   #server: RunningServer | undefined;
   #failures: string[] = [];
@@ -143,20 +166,30 @@ export class ServerWorld {
     const models = await openModelService({ store, clock, catalogue });
     const { registry } = models;
     const devices = openDeviceService({ store, relay, clock, supervisor });
+    const plainSocket = this.network.socket(serverAddress);
+    const securedSocket = this.network.socket(securedServerAddress);
+    const { dtls } = await openDtlsDoor({
+      ...{ door: "coaps", realm: "server", socket: securedSocket, clock, random },
+      settings: usualSettings(),
+      log: { ...quiet, error: (message, fields) => failures.push(`${message}: ${fields?.["error"]}`) },
+      credentials: this.credentials.restart(),
+      journal: { store: new MemoryJournal(this.#journal, clock), key: journalKey },
+    });
+    const joined = new JoinedSocket(plainSocket, dtls.plaintext);
+    const secured = securedPeers(dtls, joined);
     const coap = openCoapEndpoint({
-      socket: this.network.socket(serverAddress),
+      socket: joined,
       clock,
       random,
+      challenge: coapChallenge("off"),
       onBug: (error) => failures.push(`coap: ${error}`),
     });
     const links = await openLinkProfileService({ store, coap, usual: { profile: "default" } });
     const leniency = new ToleranceLog({ store, clock, supervisor, strict: this.#strict });
-    const registrations = await openRegistrationService({ store, relay, events, devices, clock, random, supervisor, links });
-    const identities = new DeviceIdentities(
-      noCredentials,
-      "server",
-      new MismatchReports({ clock, random, log: { warn: () => {} }, events, supervisor }),
-    );
+    const registrations = await openRegistrationService({ store, relay, events, devices, clock, random, supervisor, links, secured });
+    const mismatches = new MismatchReports({ clock, random, log: quiet, events, supervisor });
+    const identities = new DeviceIdentities(this.credentials, "server", mismatches);
+    watchSecuredDevices({ secured, registrations, identities, supervisor });
     const traces = await openTraceService({
       store,
       doors: [{ door: "coap", coap, endpointAt: (address) => registrations.endpointAt(address) }],
@@ -173,7 +206,7 @@ export class ServerWorld {
     const packageUri = packageAddress({
       publicHost: undefined,
       bound: coap.local,
-      securedPort: 0,
+      securedPort: secured.port,
       registrations,
       findLocalAddressTowards: async () => undefined,
     });
@@ -184,6 +217,7 @@ export class ServerWorld {
     await operations.start();
     this.#server = {
       coap,
+      secured,
       events,
       devices,
       links,
@@ -221,6 +255,7 @@ export class ServerWorld {
   /** As kill -9 would: what was not durable is lost, and nothing that runs on may write. */
   async kill(): Promise<void> {
     this.store.fail(new Error("the process was killed"));
+    this.#journal = this.#journal.copy();
     await this.#closeServer(false).catch(() => {});
     this.#server = undefined;
     this.#store = undefined;
