@@ -1,10 +1,8 @@
 /** The flags of `npm run device` and `npm run fleet`: parsed once, every mistake in one line. */
-import { parseArgs } from "node:util";
 import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
 import { type ClientSettings, usualSettings } from "./client-options.ts";
-import { findCoapUri } from "./coap-uri.ts";
-
-export type Parsed<T> = { readonly ok: true; readonly options: T } | { readonly ok: false; readonly problem: string };
+import { FlagProblem, type Flags, flag, flagsOf, numberOf, type Parsed, parsing, text, textOf, uriOf } from "./flags.ts";
+import { type SecurityOptions, securityFlags, securityOptionsOf, withCidLength } from "./security/security-flags.ts";
 
 export interface DeviceOptions {
   readonly endpointName: string;
@@ -13,6 +11,7 @@ export interface DeviceOptions {
   readonly stateFile: string | undefined;
   readonly verbose: boolean;
   readonly settings: ClientSettings;
+  readonly security: SecurityOptions;
 }
 
 export interface PackageOptions {
@@ -32,16 +31,11 @@ export interface FleetOptions {
   readonly allowRemote: boolean;
 }
 
-type Flags = Readonly<Record<string, string | boolean | undefined>>;
-
 const formats: ReadonlyMap<string, number> = new Map([
   ["tlv", ContentFormat.tlv],
   ["senml-json", ContentFormat.senmlJson],
   ["senml-cbor", ContentFormat.senmlCbor],
 ]);
-
-const text = { type: "string" } as const;
-const flag = { type: "boolean" } as const;
 
 const deviceFlags = {
   server: text,
@@ -63,23 +57,29 @@ const deviceFlags = {
   "fail-update": text,
   "fail-download": text,
   verbose: flag,
+  ...securityFlags,
 } as const;
 
 export function parseDeviceOptions(args: readonly string[]): Parsed<DeviceOptions> {
   return parsing(() => {
-    const flags = flagsOf(args, deviceFlags);
+    const flags = flagsOf(withCidLength(args), deviceFlags);
     const endpointName = textOf(flags, "endpoint");
     if (endpointName === undefined) throw new FlagProblem("--endpoint NAME is missing");
     const serverUri = uriOf(flags, "server");
     const bootstrapUri = uriOf(flags, "bootstrap");
     if (serverUri === undefined && bootstrapUri === undefined) throw new FlagProblem("--server URI or --bootstrap URI is missing");
+    const settings = settingsOf(flags);
+    const newer =
+      settings.lwm2mVersion === "1.0" ? ["sni", "cert-usage", "matching-type"].find((name) => flags[name] !== undefined) : undefined;
+    if (newer !== undefined) throw new FlagProblem(`--${newer} needs LwM2M 1.1: object 0 of 1.0 has no place for it`);
     return {
       endpointName,
       serverUri,
       bootstrapUri,
       stateFile: textOf(flags, "state"),
       verbose: flags["verbose"] === true,
-      settings: settingsOf(flags),
+      settings,
+      security: securityOptionsOf(flags, { server: serverUri, bootstrap: bootstrapUri }),
     };
   });
 }
@@ -112,27 +112,6 @@ export function parseFleetOptions(args: readonly string[]): Parsed<FleetOptions>
   });
 }
 
-class FlagProblem extends Error {}
-
-function parsing<T>(parse: () => T): Parsed<T> {
-  try {
-    return { ok: true, options: parse() };
-  } catch (error) {
-    if (error instanceof FlagProblem) return { ok: false, problem: error.message };
-    throw error;
-  }
-}
-
-function flagsOf(args: readonly string[], options: Readonly<Record<string, { readonly type: "string" | "boolean" }>>): Flags {
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: false, strict: true }).values as Flags;
-  } catch (error) {
-    // parseArgs throws TypeErrors whose message says which flag is wrong.
-    if (error instanceof TypeError) throw new FlagProblem(error.message.split(". ")[0] ?? error.message);
-    throw error;
-  }
-}
-
 function settingsOf(flags: Flags): ClientSettings {
   const version = textOf(flags, "version") ?? usualSettings.lwm2mVersion;
   if (version !== "1.0" && version !== "1.1") throw new FlagProblem(`--version is 1.0 or 1.1, got ${version}`);
@@ -161,25 +140,4 @@ function settingsOf(flags: Flags): ClientSettings {
       failDownload: numberOf(flags, "fail-download", 2, 11),
     },
   };
-}
-
-function textOf(flags: Flags, name: string): string | undefined {
-  const value = flags[name];
-  if (value === "") throw new FlagProblem(`--${name} is empty`);
-  return typeof value === "string" ? value : undefined;
-}
-
-function uriOf(flags: Flags, name: string): string | undefined {
-  const uri = textOf(flags, name);
-  if (uri !== undefined && findCoapUri(uri) === undefined)
-    throw new FlagProblem(`--${name} is a URI such as coap://127.0.0.1:5683, got ${uri}`);
-  return uri;
-}
-
-function numberOf(flags: Flags, name: string, least: number, most: number): number | undefined {
-  const given = textOf(flags, name);
-  if (given === undefined) return undefined;
-  const value = /^\d+$/.test(given) ? Number(given) : Number.NaN;
-  if (!(value >= least && value <= most)) throw new FlagProblem(`--${name} is a number from ${least} to ${most}, got ${given}`);
-  return value;
 }

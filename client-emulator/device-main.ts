@@ -5,12 +5,16 @@ import { openCatalogue } from "@lwm2m/object-registry/catalogue";
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import { systemClock } from "@lwm2m/protocol/platform/system-clock";
 import { systemRandom } from "@lwm2m/protocol/platform/system-random";
+import { findCoapUri } from "./coap-uri.ts";
 import { type DeviceOptions, parseDeviceOptions, parsePackageOptions } from "./command-line.ts";
 import { makePackage } from "./firmware/package-format.ts";
 import { type Lwm2mClient, openLwm2mClient } from "./lwm2m-client.ts";
 import { openClientSocket } from "./platform/client-socket.ts";
+import { loadCredential } from "./platform/credential-files.ts";
 import { resolveHost } from "./platform/resolve-host.ts";
 import { loadState, saveState } from "./platform/state-file.ts";
+import { CredentialShelf } from "./security/credential-shelf.ts";
+import { noSecurity, type SecurityCredential } from "./security/security-credential.ts";
 
 const usage = `An emulated LwM2M device.
 
@@ -34,6 +38,23 @@ const usage = `An emulated LwM2M device.
   --fail-update RESULT      ends every update with this update result (2 to 11)
   --state FILE              keeps the firmware version over restarts
   --verbose                 says every request it serves
+
+Over DTLS, to a URI of coaps://HOST[:PORT] (5684), with one of
+
+  --psk IDENTITY:HEX        identity and key; the last colon parts them
+  --psk IDENTITY --psk-key-file FILE
+                            the same with the key, in hexadecimal, from a file, which ps does not show
+  --rpk FILE --server-key FILE
+                            raw public keys: own private key, the server's public key (PEM or DER)
+  --cert FILE --key FILE --server-cert FILE
+                            own certificate (with its intermediates), its private key, the server's certificate or authority
+  --cert-usage 0|1|2|3      what --server-cert is: an authority on the path, the certificate of a path, the trust anchor, the
+                            certificate and that is all (3); 0 and 1 need --ca FILE with the anchors
+  --matching-type 0|1|2|3   keeps of --server-cert all (0), or its SHA-256, SHA-384, SHA-512
+  --sni NAME                server name to ask for
+  --cid [LENGTH]            connection ids: towards the server (0), and of so many bytes towards the device
+  --suites NAME,…           cipher suites to offer, preferred first
+  --no-ems                  goes on with a server that has no extended master secret
 `;
 
 const [command, ...rest] = process.argv.slice(2);
@@ -68,12 +89,25 @@ async function runDevice(args: readonly string[]): Promise<void> {
 }
 
 function open(options: DeviceOptions): Promise<Lwm2mClient> {
-  const { endpointName, serverUri, bootstrapUri, stateFile, settings } = options;
+  const { endpointName, serverUri, bootstrapUri, stateFile, settings, security } = options;
+  const loaded = security.credential === undefined ? undefined : loadCredential(security.credential);
+  const trustAnchors = loaded?.trustAnchors ?? [];
+  const secured = (uri: string | undefined): SecurityCredential =>
+    loaded !== undefined && uri !== undefined && findCoapUri(uri)?.secure === true ? loaded.credential : noSecurity;
+  const shelf = new CredentialShelf({ anchors: trustAnchors, cipherSuites: security.dtls.cipherSuites, now: () => systemClock.now() });
+  for (const uri of [serverUri, bootstrapUri]) {
+    const problem = uri === undefined ? undefined : shelf.problemOf({ uri, credential: secured(uri) });
+    if (problem !== undefined) throw new Error(problem);
+  }
   say(`${endpointName} starts, LwM2M ${settings.lwm2mVersion}, ${serverUri ?? `bootstrap ${bootstrapUri}`}`);
   return openLwm2mClient({
     endpointName,
     serverUri,
     bootstrapUri,
+    serverCredential: secured(serverUri),
+    bootstrapCredential: secured(bootstrapUri),
+    trustAnchors,
+    dtls: security.dtls,
     settings,
     registry: openCatalogue(),
     clock: systemClock,

@@ -5,8 +5,10 @@ import type { SecurityAccount } from "../objects/security-object.ts";
 import { type CredentialOutcome, type CredentialSurroundings, makeClientCredentials } from "./client-credentials.ts";
 import { type SecurityCredential, SecurityMode } from "./security-credential.ts";
 
+type Secured = Pick<SecurityAccount, "uri" | "credential">;
+
 interface Kept {
-  readonly account: SecurityAccount;
+  readonly account: Secured;
   readonly outcome: CredentialOutcome;
 }
 
@@ -22,21 +24,21 @@ export class CredentialShelf {
   }
 
   /** What is wrong with them; undefined also where none are needed. */
-  problemOf(account: SecurityAccount): string | undefined {
+  problemOf(account: Secured): string | undefined {
     if (account.credential.mode === SecurityMode.noSec) return undefined;
     const outcome = this.#outcomeOf(account);
     return outcome.ok ? undefined : outcome.problem;
   }
 
   /** Undefined without security. Throws for an account with a problem. */
-  credentialsOf(account: SecurityAccount): ClientCredentials | undefined {
+  credentialsOf(account: Secured): ClientCredentials | undefined {
     if (account.credential.mode === SecurityMode.noSec) return undefined;
     const outcome = this.#outcomeOf(account);
-    if (!outcome.ok) throw new Error(`/0/${account.instanceId}: ${outcome.problem}`);
+    if (!outcome.ok) throw new Error(`${account.uri}: ${outcome.problem}`);
     return outcome.credentials;
   }
 
-  #outcomeOf(account: SecurityAccount): CredentialOutcome {
+  #outcomeOf(account: Secured): CredentialOutcome {
     const kept = this.#kept.find((each) => each.account.uri === account.uri && isSame(each.account.credential, account.credential));
     if (kept !== undefined) return kept.outcome;
     const outcome = makeClientCredentials(account.credential, { ...this.#around, host: findCoapUri(account.uri)?.host ?? "" });

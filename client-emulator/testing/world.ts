@@ -12,8 +12,9 @@ import type {
   RequestOutcome,
 } from "@lwm2m/protocol/coap/message";
 import type { HeldObservation } from "@lwm2m/protocol/coap/observation";
-import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
-import { MemoryNetwork } from "@lwm2m/protocol/testing/memory-network";
+import type { DatagramSocket, SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
+import type { Random } from "@lwm2m/protocol/ports/random";
+import { type LinkConditions, MemoryNetwork } from "@lwm2m/protocol/testing/memory-network";
 import { seededRandom } from "@lwm2m/protocol/testing/seeded-random";
 import { VirtualClock } from "@lwm2m/protocol/testing/virtual-clock";
 import { type ClientSettings, type Lwm2mClientOptions, usualSettings } from "../client-options.ts";
@@ -49,11 +50,22 @@ export interface ScriptedServer {
   observe(path: string, more?: Partial<OutgoingRequest>): Promise<{ readonly values: [number, string][]; readonly held: HeldObservation }>;
 }
 
-export function openWorld(seed = 1, conditions: ConstructorParameters<typeof MemoryNetwork>[2] = {}): World {
+export function openWorld(seed = 1, conditions: Partial<LinkConditions> = {}): World {
   const clock = new VirtualClock();
   const random = seededRandom(seed);
   const network = new MemoryNetwork(clock, random, conditions);
-  const server = openServer(clock, network, random);
+  const server = openServer(clock, network.socket(serverAddress), random);
+  return makeWorld({ clock, random, network, server });
+}
+
+export interface WorldParts {
+  readonly clock: VirtualClock;
+  readonly random: Random;
+  readonly network: MemoryNetwork;
+  readonly server: ScriptedServer;
+}
+
+export function makeWorld({ clock, random, network, server }: WorldParts): World {
   const log: string[] = [];
   const clients: Lwm2mClient[] = [];
   const bugs: unknown[] = [];
@@ -90,8 +102,8 @@ export function openWorld(seed = 1, conditions: ConstructorParameters<typeof Mem
   };
 }
 
-function openServer(clock: VirtualClock, network: MemoryNetwork, random: ReturnType<typeof seededRandom>): ScriptedServer {
-  const endpoint = openCoapEndpoint({ socket: network.socket(serverAddress), clock, random });
+export function openServer(clock: VirtualClock, socket: DatagramSocket, random: Random): ScriptedServer {
+  const endpoint = openCoapEndpoint({ socket, clock, random });
   const startedAt = clock.now();
   const second = (): number => Math.floor((clock.now() - startedAt) / 1_000);
   let client: Peer | undefined;
