@@ -6,6 +6,7 @@ import type { TortureClient } from "./torture-client.ts";
 import { TortureWorld } from "./torture-world.ts";
 
 const anId = Uint8Array.of(1, 2, 3);
+const noId = new Uint8Array(0);
 const handshakeHeaderBytes = 12;
 
 /** Where a handshake stands when it is attacked. */
@@ -50,7 +51,7 @@ for (const [place, { name, reach }] of states.entries()) {
     else {
       const other = world.client({ at: { address: "10.9.9.9", port: 9 } });
       other.deriveFromNothing();
-      client.send(other.sealed(ContentType.applicationData, Buffer.from("under no key"), { sequence: 10 }, undefined));
+      client.send(other.sealed(ContentType.applicationData, Buffer.from("under no key"), { sequence: 10 }, noId));
     }
     assert.deepEqual(world.texts, []);
     goOn(client, place);
@@ -110,7 +111,7 @@ for (const [place, { name, reach }] of states.entries()) {
         client.deriveFromNothing();
         client.send(client.changeCipherSpec());
         client.send(client.sealed(ContentType.handshake, finished));
-        client.send(client.sealed(ContentType.handshake, finished, {}, undefined));
+        client.send(client.sealed(ContentType.handshake, finished, {}, noId));
         client.send(client.data("mine"));
       }
       assert.equal(world.count("connected"), 0, form);

@@ -164,7 +164,7 @@ export class TortureClient {
     return this.record(ContentType.changeCipherSpec, Uint8Array.of(1), wish);
   }
 
-  /** A protected record; `id` undefined in the form of RFC 6347. */
+  /** A protected record; with an empty `id` in the form of RFC 6347. */
   sealed(type: number, content: Uint8Array, { sequence, epoch = 1 }: RecordWish = {}, id = this.serverId): Uint8Array {
     const number = sequence ?? this.#next(epoch);
     const facts = newRecordFacts();
