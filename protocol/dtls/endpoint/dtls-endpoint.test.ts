@@ -108,6 +108,24 @@ test("RFC 6347 §4.2.8: a new handshake from a known address leaves the old asso
   await world.end();
 });
 
+test("RFC 6347 §4.2.8: a device that begins anew at its address waits for nothing when its Finished overtakes the look-up of its key", async () => {
+  const world = new DtlsWorld();
+  const settings = { connectionIdBytes: undefined };
+  const look = <T>(found: T) => new Promise<T>((resolve) => world.clock.after(20, () => resolve(found)));
+  const server = await world.server({ settings, server: { credentials: pskServer(look) } });
+  const client = await world.client({ settings });
+  for (const words of ["one", "two", "three"]) {
+    const startedAt = world.clock.now();
+    const to = await world.connect(client);
+    assert.ok(world.clock.now() - startedAt < 200, "nothing was repeated");
+    client.say(to, words);
+    await world.clock.advance(100);
+  }
+  assert.deepEqual(server.texts, ["one", "two", "three"]);
+  assert.equal(server.endpoint.counters["replayedRecords"], 0);
+  await world.end();
+});
+
 test("RFC 6347 §4.2.8: a rebooted device with the same identity elsewhere takes the place of its old association", async () => {
   const world = new DtlsWorld();
   const server = await world.server();

@@ -8,7 +8,7 @@ import { NumberSlot, RowFlag, WordSlot } from "../connections/connection-slab.ts
 import { AlertDescription, AlertLevel, ContentType, HandshakeType, ProtocolVersion } from "../constants.ts";
 import type { FrontDoor } from "../cookie/front-door.ts";
 import { fitsRow, mostAuthenticationFailures, Unopened } from "../record/record-layer.ts";
-import { admit } from "../record/replay-window.ts";
+import { admit, isNew } from "../record/replay-window.ts";
 import { decodeAlert } from "../wire/alert.ts";
 import { DtlsFormatError } from "../wire/format-error.ts";
 import { largestFragmentBytes, RecordView } from "../wire/record-header.ts";
@@ -99,8 +99,11 @@ export class Inbound {
     if (underWay !== none && underWay !== established && fitsRow(table, underWay, this.#view.type)) {
       if (this.#open(underWay, datagram, end - at, from) || established === none) return;
     }
-    if (established !== none && this.#open(established, datagram, end - at, from)) return;
-    if (run !== undefined && run.row === none) this.#handshakes.keepEarly(run, datagram.subarray(at, end));
+    const beforeKeys = run !== undefined && run.row === none;
+    // A device that begins anew counts from zero again: to the old association the Finished that overtook its keys looks like a repeat.
+    const mayBeOld = established !== none && (!beforeKeys || isNew(table.slab, established, this.#view.sequence));
+    if (mayBeOld && this.#open(established, datagram, end - at, from)) return;
+    if (beforeKeys) this.#handshakes.keepEarly(run, datagram.subarray(at, end));
     else if (established === none) counters.unknownRecords += 1;
   }
 
