@@ -5,13 +5,13 @@ import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Problem } from "../http/problem.ts";
 import type { Reply, RouteRequest } from "../http/route.ts";
 import { deviceModel } from "../registration/device-model.ts";
-import type { Registrations } from "../registration/registration.ts";
+import type { Registration, Registrations } from "../registration/registration.ts";
 import type { Json } from "../storage/collection.ts";
 import type { IdempotencyKeys } from "./idempotency.ts";
 import type { CreateRefusal, Operation, OperationRequest } from "./operation.ts";
 import { findTimeFault } from "./operation-request.ts";
 import type { OperationService } from "./operation-service.ts";
-import { type DeviceOutlook, operationView } from "./operation-view.ts";
+import { type DeviceOutlook, operationView, type WaitingFor } from "./operation-view.ts";
 
 export interface OperationDoorDeps {
   readonly operations: OperationService;
@@ -127,8 +127,15 @@ export class OperationDoor {
     const { registrations } = this.#deps;
     const registration = await registrations.find(endpoint);
     const nextExpectedContact = registration === undefined ? undefined : registrations.nextExpectedContact(registration);
-    return { awake: registrations.isAwake(endpoint), nextExpectedContact };
+    const awake = registrations.isAwake(endpoint);
+    const waitingFor = awake ? "turn" : findObstacle(registrations.isConnected(endpoint), registration);
+    return { awake, nextExpectedContact, waitingFor };
   }
+}
+
+function findObstacle(isConnected: boolean, registration: Registration | undefined): WaitingFor {
+  if (registration === undefined) return "registration";
+  return isConnected ? "wake-up" : "connection";
 }
 
 /** Until the operation may be sent, or the device is expected. */

@@ -11,7 +11,18 @@ export interface DeviceOutlook {
   readonly awake: boolean;
   /** Epoch milliseconds; undefined when unknown. */
   readonly nextExpectedContact: number | undefined;
+  readonly waitingFor: WaitingFor;
 }
+
+/** What has to happen before an operation of the device can be sent. */
+export type WaitingFor = "registration" | "connection" | "wake-up" | "turn";
+
+const waitingWords: { readonly [code in WaitingFor]: string } = {
+  registration: "The device is not registered: it has to register.",
+  connection: "The secured connection of the device is gone, and the server makes none: the device has to come back.",
+  "wake-up": "The device sleeps: it has to wake up.",
+  turn: "Its turn: the device is awake.",
+};
 
 const instantOrNull: JsonSchema = { type: ["string", "null"], format: "date-time" };
 
@@ -66,6 +77,12 @@ export const operationSchema: JsonSchema = {
     finishedAt: instantOrNull,
     awake: { type: "boolean", description: "of an operation that is not final: whether the device is awake" },
     nextExpectedContact: instantOrNull,
+    waitingFor: {
+      type: "object",
+      required: ["code", "text"],
+      description: "of an operation that is not final: what has to happen before it can be sent",
+      properties: { code: { enum: Object.keys(waitingWords) }, text: { type: "string" } },
+    },
   },
 };
 
@@ -90,8 +107,12 @@ export function operationView(operation: Operation, name: string | undefined, ou
   };
 }
 
-function outlookView({ awake, nextExpectedContact }: DeviceOutlook): JsonObject {
-  return { awake, nextExpectedContact: nextExpectedContact === undefined ? null : formatInstant(nextExpectedContact) };
+function outlookView({ awake, nextExpectedContact, waitingFor }: DeviceOutlook): JsonObject {
+  return {
+    awake,
+    nextExpectedContact: nextExpectedContact === undefined ? null : formatInstant(nextExpectedContact),
+    waitingFor: { code: waitingFor, text: waitingWords[waitingFor] },
+  };
 }
 
 function resultView(result: OperationResult): Json {

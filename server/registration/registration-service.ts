@@ -208,7 +208,6 @@ export class RegistrationService implements Registrations {
     return this.#addresses.isOwner(endpoint) && this.#windows.isAwake(endpoint) && this.isConnected(endpoint);
   }
 
-  /** False for a device whose secured connection is gone: a server never starts a handshake (LwM2M Transport 1.1 §5.2). */
   isConnected(endpoint: string): boolean {
     const association = this.#addresses.associationOf(endpoint);
     return association === undefined || this.#secured.find(association) !== undefined;

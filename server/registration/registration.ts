@@ -68,6 +68,8 @@ export interface Registrations {
   onDisconnected(listener: DisconnectListener): void;
   /** Registered, connected if it is secured, and either not in queue mode or within its awake window. */
   isAwake(endpoint: string): boolean;
+  /** False for a device whose secured connection is gone: the server makes none (LwM2M Transport 1.1 §5.2), the device has to come back. */
+  isConnected(endpoint: string): boolean;
   /** Lifetime end or the next update that the device's habit suggests; epoch milliseconds, undefined when unknown. */
   nextExpectedContact(registration: Registration): number | undefined;
   /** A notification, an answer: extends the awake window, tells the listeners. */
