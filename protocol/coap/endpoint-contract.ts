@@ -4,6 +4,7 @@ import type { HandlerAbilities, OutgoingRequest, Peer, RequestControl, RequestHa
 import type { TraceTap } from "./message-layer-contract.ts";
 import type { HeldObservation, ObservationKey, ObservationListener, ObserveOutcome } from "./observation.ts";
 import type { TransmissionParameters } from "./parameters.ts";
+import type { PingControl, PingOutcome } from "./ping.ts";
 
 export interface CoapEndpoint {
   readonly local: SocketAddress;
@@ -15,6 +16,8 @@ export interface CoapEndpoint {
   request(peer: Peer, request: OutgoingRequest, control?: RequestControl): Promise<RequestOutcome>;
   /** GET or FETCH with Observe 0. Never rejects. */
   observe(peer: Peer, request: OutgoingRequest, listener: ObservationListener, control?: RequestControl): Promise<ObserveOutcome>;
+  /** Whether the peer is there: an empty confirmable message (RFC 7252 §4.3). Never rejects. */
+  ping(peer: Peer, control?: PingControl): Promise<PingOutcome>;
   /** Holds a relation again that an earlier process established (same peer, same token); sends nothing. */
   restoreObservation(key: ObservationKey, listener: ObservationListener): HeldObservation;
   /** Link profile of one peer; undefined restores the default. */

@@ -17,6 +17,7 @@ import type { HeldObservation, ObservationKey, ObservationListener, ObserveOutco
 import type { Occupancy } from "./occupancy.ts";
 import { defaultParameters, type TransmissionParameters } from "./parameters.ts";
 import { noIdentity } from "./peer-table.ts";
+import { type PingControl, type PingOutcome, ping } from "./ping.ts";
 import { type FlowContext, RequestFlow } from "./request-flow.ts";
 import { plainResponse } from "./response-fields.ts";
 import { ServedRequests } from "./served-requests.ts";
@@ -55,6 +56,8 @@ class Endpoint implements MeasuredEndpoint {
   readonly #served: ServedRequests;
   readonly #context: FlowContext;
   readonly #relations = new Set<HeldRelation>();
+  /** What cancels a ping under way. */
+  readonly #pings = new Set<() => void>();
 
   constructor(settings: EndpointSettings) {
     this.#layer = new MessageLayer({
@@ -117,6 +120,10 @@ class Endpoint implements MeasuredEndpoint {
     return outcome;
   }
 
+  ping(peer: Peer, control: PingControl = {}): Promise<PingOutcome> {
+    return ping(this.#layer, this.#layer.recordOf(peer), this.#pings, control);
+  }
+
   restoreObservation(key: ObservationKey, listener: ObservationListener): HeldObservation {
     return new HeldRelation(this.#context, this.#relations, key, listener);
   }
@@ -134,7 +141,7 @@ class Endpoint implements MeasuredEndpoint {
       ...this.#served.occupancy(),
       peers: this.#layer.knownPeers,
       busyPeers: this.#layer.countBusyPeers(),
-      ownRequests: this.#context.open.size,
+      ownRequests: this.#context.open.size + this.#pings.size,
       heldObservations: this.#relations.size,
       tokens: this.#context.tokens.size,
     };
@@ -143,6 +150,7 @@ class Endpoint implements MeasuredEndpoint {
   async close(): Promise<void> {
     const closing = this.#layer.close();
     for (const flow of [...this.#context.open]) flow.fail("cancelled", "the endpoint closed");
+    for (const cancel of [...this.#pings]) cancel();
     for (const relation of [...this.#relations]) relation.end("closed");
     this.#served.observations.close();
     await closing;
