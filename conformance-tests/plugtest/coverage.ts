@@ -19,7 +19,6 @@ export const pairings = ["libcoap asks us", "we ask libcoap", "aiocoap asks us",
 export type PairingName = (typeof pairings)[number];
 
 const noToken = "our client never sends an empty token: on plain UDP 8 random bytes are what an answer is known by (RFC 7252 §5.3.1)";
-const noPing = "our client sends no pings: registration lifetimes tell whether a device is there";
 const noPost = "libcoap's example server answers 4.05 to every POST";
 const noPreconditions = "libcoap's example server gives no ETag to small bodies and looks at neither If-Match nor If-None-Match";
 const noSuchLinks = (what: string): string => `libcoap's example server has no links with ${what}, and none can be added`;
@@ -41,7 +40,6 @@ const impossible: { readonly [pairing in PairingName]: Reasons } = {
     TD_COAP_CORE_21: noPreconditions,
     TD_COAP_CORE_22: noPreconditions,
     TD_COAP_CORE_23: noPreconditions,
-    TD_COAP_CORE_31: noPing,
     TD_COAP_LINK_04: noSuchLinks("two rt values"),
     TD_COAP_LINK_06: noSuchLinks("a sz"),
     TD_COAP_LINK_09: noSuchLinks("ct=40"),
@@ -53,7 +51,6 @@ const impossible: { readonly [pairing in PairingName]: Reasons } = {
   "aiocoap asks us": {},
   "we ask aiocoap": {
     TD_COAP_CORE_12: noToken,
-    TD_COAP_CORE_31: noPing,
     TD_COAP_LINK_03: "aiocoap's filter rt=* selects links without an rt too, as if theirs were empty",
   },
 };

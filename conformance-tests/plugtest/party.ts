@@ -31,6 +31,8 @@ export interface PlugtestClient {
   observe(path: string, options?: { readonly confirmable?: boolean; readonly forSeconds?: number }): Promise<PlugtestWatch>;
   /** Resolves when the ping was answered; undefined for a client that sends none. */
   readonly ping?: () => Promise<void>;
+  /** It does not acknowledge a second copy of a notification, as RFC 7252 §4.2 wants it. */
+  readonly acknowledgesOnce?: true;
   close(): Promise<void>;
 }
 

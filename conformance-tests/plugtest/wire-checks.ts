@@ -105,11 +105,15 @@ export function notificationsOn({ captured }: UdpRelay): WireMessage[] {
 }
 
 /** What the client sent back for a confirmable notification: `ACK`, `RST`, or undefined. */
-export function reactionTo({ captured }: UdpRelay, notification: WireMessage): string | undefined {
-  const reaction = captured.find(
-    ({ fromClient, message: { code, messageId } }) => fromClient && code === 0 && messageId === notification.messageId,
-  );
-  return reaction === undefined ? undefined : typeText(reaction.message);
+export function reactionTo(wire: UdpRelay, notification: WireMessage): string | undefined {
+  const [reaction] = reactionsTo(wire, notification);
+  return reaction === undefined ? undefined : typeText(reaction);
+}
+
+export function reactionsTo({ captured }: UdpRelay, { messageId }: WireMessage): WireMessage[] {
+  return captured
+    .map(({ fromClient, message }) => (fromClient && message.code === 0 && message.messageId === messageId ? message : undefined))
+    .filter((message) => message !== undefined);
 }
 
 /** RFC 7641 §3.4: numbers that only rise; modulo 2^24 is never reached here. */

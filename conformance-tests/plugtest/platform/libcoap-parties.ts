@@ -38,6 +38,7 @@ export async function openLibcoapClient(to: number, directory: string): Promise<
       });
       return watchOf(child, () => start(["-p", String(port), "-T", "after", "-B", "10", `${uri}/separate`]));
     },
+    acknowledgesOnce: true,
     // A ping after a second in which nothing else was to be sent.
     ping: async () => void (await start(["-K", "1", "-s", "3", "-B", "5", `${uri}/obs`]).exited),
     close: async () => {

@@ -42,6 +42,10 @@ export async function openOurClient(to: number): Promise<PlugtestClient> {
       return answerOf(outcome.response);
     },
     observe: (path, { confirmable = true } = {}) => observe(endpoint, peer, outgoing({ method: "get", path, confirmable })),
+    ping: async () => {
+      const outcome = await endpoint.ping(peer, { timeoutMs: giveUpMs });
+      if (!outcome.ok) throw new Error(`our client: ping ${outcome.reason}`);
+    },
     close: () => endpoint.close(),
   };
 }
