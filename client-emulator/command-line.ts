@@ -1,8 +1,17 @@
 /** The flags of `npm run device` and `npm run fleet`: parsed once, every mistake in one line. */
 import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
 import { type ClientSettings, usualSettings } from "./client-options.ts";
+import { findCoapUri } from "./coap-uri.ts";
 import { FlagProblem, type Flags, flag, flagsOf, numberOf, type Parsed, parsing, text, textOf, uriOf } from "./flags.ts";
-import { type SecurityOptions, securityFlags, securityOptionsOf, withCidLength } from "./security/security-flags.ts";
+import type { DtlsClientSettings } from "./security/dtls-client-settings.ts";
+import {
+  connectionFlags,
+  dtlsSettingsOf,
+  type SecurityOptions,
+  securityFlags,
+  securityOptionsOf,
+  withCidLength,
+} from "./security/security-flags.ts";
 
 export interface DeviceOptions {
   readonly endpointName: string;
@@ -29,6 +38,18 @@ export interface FleetOptions {
   readonly rampSeconds: number;
   readonly seconds: number | undefined;
   readonly allowRemote: boolean;
+  /** Undefined: in the clear. */
+  readonly psk: FleetPsk | undefined;
+  /** Prints the credentials of the devices and starts none. */
+  readonly printsCredentials: boolean;
+  readonly dtls: DtlsClientSettings;
+}
+
+export interface FleetPsk {
+  /** Before each endpoint name. */
+  readonly prefix: string;
+  /** Undefined: from the environment. */
+  readonly secretFile: string | undefined;
 }
 
 const formats: ReadonlyMap<string, number> = new Map([
@@ -93,13 +114,29 @@ export function parsePackageOptions(args: readonly string[]): Parsed<PackageOpti
   });
 }
 
+const fleetFlags = {
+  devices: text,
+  server: text,
+  prefix: text,
+  lifetime: text,
+  ramp: text,
+  seconds: text,
+  "allow-remote": flag,
+  "psk-prefix": text,
+  "psk-secret-file": text,
+  "print-credentials": flag,
+  ...connectionFlags,
+} as const;
+
 export function parseFleetOptions(args: readonly string[]): Parsed<FleetOptions> {
   return parsing(() => {
-    const known = { devices: text, server: text, prefix: text, lifetime: text, ramp: text, seconds: text, "allow-remote": flag };
-    const flags = flagsOf(args, known);
+    const flags = flagsOf(withCidLength(args), fleetFlags);
     const serverUri = uriOf(flags, "server");
     const devices = numberOf(flags, "devices", 1, 50_000);
     if (serverUri === undefined || devices === undefined) throw new FlagProblem("--devices N and --server URI are needed");
+    const secure = findCoapUri(serverUri)?.secure === true;
+    const stray = secure ? undefined : [...secureFleetFlags, ...Object.keys(connectionFlags)].find((name) => flags[name] !== undefined);
+    if (stray !== undefined) throw new FlagProblem(`--${stray} is for a coaps URI`);
     return {
       devices,
       serverUri,
@@ -108,9 +145,15 @@ export function parseFleetOptions(args: readonly string[]): Parsed<FleetOptions>
       rampSeconds: numberOf(flags, "ramp", 0, 86_400) ?? Math.ceil(devices / 100),
       seconds: numberOf(flags, "seconds", 1, 31_536_000),
       allowRemote: flags["allow-remote"] === true,
+      // An empty prefix is one: the identity is the endpoint name.
+      psk: secure ? { prefix: String(flags["psk-prefix"] ?? ""), secretFile: textOf(flags, "psk-secret-file") } : undefined,
+      printsCredentials: flags["print-credentials"] === true,
+      dtls: dtlsSettingsOf(flags),
     };
   });
 }
+
+const secureFleetFlags = ["psk-prefix", "psk-secret-file", "print-credentials"] as const;
 
 function settingsOf(flags: Flags): ClientSettings {
   const version = textOf(flags, "version") ?? usualSettings.lwm2mVersion;

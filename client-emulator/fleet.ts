@@ -1,10 +1,13 @@
 /** Many clients, started one after the other over a ramp, counted together. */
 import type { Lwm2mClientOptions } from "./client-options.ts";
 import { type Lwm2mClient, openLwm2mClient } from "./lwm2m-client.ts";
+import type { SecurityCredential } from "./security/security-credential.ts";
 
-export interface FleetOpenOptions extends Omit<Lwm2mClientOptions, "endpointName" | "log"> {
+export interface FleetOpenOptions extends Omit<Lwm2mClientOptions, "endpointName" | "serverCredential" | "log"> {
   readonly devices: number;
   readonly prefix: string;
+  /** Each device's own, for a `coaps` server. */
+  readonly credentialOf?: ((endpointName: string) => SecurityCredential) | undefined;
   /** The starts are spread evenly over this time. */
   readonly rampMs: number;
   /** A device that could not be opened at all. */
@@ -24,10 +27,11 @@ export function openFleet(options: FleetOpenOptions): Fleet {
   const opening = new Set<Promise<void>>();
   let closing = false;
   const startOne = async (index: number): Promise<void> => {
+    const endpointName = `${prefix}-${index}`;
     try {
-      clients.push(await openLwm2mClient({ ...options, endpointName: `${prefix}-${index}` }));
+      clients.push(await openLwm2mClient({ ...options, endpointName, serverCredential: options.credentialOf?.(endpointName) }));
     } catch (error) {
-      onProblem(`${prefix}-${index}: ${error instanceof Error ? error.message : String(error)}`);
+      onProblem(`${endpointName}: ${error instanceof Error ? error.message : String(error)}`);
     }
   };
   const timers = Array.from({ length: devices }, (_, index) =>

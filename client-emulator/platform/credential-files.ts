@@ -2,7 +2,8 @@
 import { createHash, createPublicKey } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { readCertificates, readPrivateKey } from "@lwm2m/protocol/dtls/credentials/own-key";
-import { type SecurityCredential, SecurityMode } from "../security/security-credential.ts";
+import { leastSecretCharacters } from "../security/derived-psk.ts";
+import { pskCredential, type SecurityCredential, SecurityMode } from "../security/security-credential.ts";
 import { type CredentialSource, findPskKey } from "../security/security-flags.ts";
 
 export interface LoadedCredential {
@@ -44,21 +45,25 @@ export function loadCredential(source: CredentialSource): LoadedCredential {
   }
 }
 
-export function pskCredential(identity: string, key: Uint8Array, serverName?: string | undefined): SecurityCredential {
-  return {
-    mode: SecurityMode.psk,
-    identity: new TextEncoder().encode(identity),
-    serverKey: new Uint8Array(0),
-    secret: key,
-    serverName,
-  };
-}
-
 /** A key in hexadecimal, with or without a line end. */
 function readPskKey(path: string): Uint8Array {
   const key = findPskKey(readBytes(path).toString("utf8").trim());
   if (key === undefined) throw new Error(`${path}: a key in hexadecimal of 1 to 64 bytes is expected`);
   return key;
+}
+
+/** The secret of a fleet: of the file where one is named, of the environment otherwise. */
+export function loadFleetSecret(path: string | undefined, fromEnvironment: string | undefined): string {
+  const secret =
+    path === undefined
+      ? fromEnvironment
+      : readBytes(path)
+          .toString("utf8")
+          .replace(/\r?\n$/, "");
+  if (secret === undefined) throw new Error("a coaps URI needs a secret: --psk-secret-file FILE or FLEET_PSK_SECRET");
+  if (secret.length < leastSecretCharacters)
+    throw new Error(`the secret of the fleet has ${secret.length} characters, at least ${leastSecretCharacters} are needed`);
+  return secret;
 }
 
 function readKey(path: string): Uint8Array {

@@ -25,3 +25,7 @@ export interface SecurityCredential {
 const nothing = new Uint8Array(0);
 
 export const noSecurity: SecurityCredential = { mode: SecurityMode.noSec, identity: nothing, serverKey: nothing, secret: nothing };
+
+export function pskCredential(identity: string, key: Uint8Array, serverName?: string | undefined): SecurityCredential {
+  return { mode: SecurityMode.psk, identity: new TextEncoder().encode(identity), serverKey: nothing, secret: key, serverName };
+}

@@ -25,7 +25,8 @@ export interface SecurityOptions {
   readonly dtls: DtlsClientSettings;
 }
 
-const connectionFlags = { cid: text, suites: text, "no-ems": flag } as const;
+/** How connections are made, whatever the credential. */
+export const connectionFlags = { cid: text, suites: text, "no-ems": flag } as const;
 
 export const securityFlags = {
   psk: text,
@@ -68,7 +69,7 @@ export function securityOptionsOf(
   // What a bootstrap server writes may be secured even where it is not itself.
   const stray = Object.keys(connectionFlags).find((name) => flags[name] !== undefined);
   if (!secure && uris.bootstrap === undefined && stray !== undefined) throw new FlagProblem(`--${stray} is for a coaps URI`);
-  return { credential, dtls: dtlsOf(flags) };
+  return { credential, dtls: dtlsSettingsOf(flags) };
 }
 
 function credentialOf(flags: Flags): CredentialSource | undefined {
@@ -140,7 +141,7 @@ function fileOf(flags: Flags, name: string, main: string): string {
   return file;
 }
 
-function dtlsOf(flags: Flags): DtlsClientSettings {
+export function dtlsSettingsOf(flags: Flags): DtlsClientSettings {
   return {
     cipherSuites: suitesOf(textOf(flags, "suites")) ?? usualDtls.cipherSuites,
     connectionIdBytes: numberOf(flags, "cid", 0, mostConnectionIdBytes),
