@@ -31,6 +31,13 @@ export class AssociationIndexes {
     this.byIdentity = new RowIndex((row) => slab.word(row, WordSlot.identityHash));
   }
 
+  /** Before many rows are added: an index that grows places all it has again. */
+  reserve(rows: number): void {
+    this.byKey.reserve(rows);
+    this.byIdentity.reserve(rows);
+    (this.#ownIdBytes > 0 ? this.byId : this.byAddress).reserve(rows);
+  }
+
   /** -1 for a key that is gone. */
   findByKey(key: number): number {
     const index = this.byKey;

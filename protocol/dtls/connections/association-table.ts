@@ -62,6 +62,11 @@ export class AssociationTable {
     this.#nextKey = Math.min(this.#nextKey, key);
   }
 
+  /** Before so many rows are adopted. */
+  reserve(rows: number): void {
+    this.#indexes.reserve(Math.min(rows, this.#settings.mostConnections));
+  }
+
   newOwnId(): Uint8Array {
     const { ownIdBytes, ownerId } = this.#settings;
     for (let attempt = 0; attempt < idAttempts; attempt++) {

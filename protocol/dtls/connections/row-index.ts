@@ -24,6 +24,13 @@ export class RowIndex {
     return this.#used;
   }
 
+  /** Makes room for so many rows at once. */
+  reserve(rows: number): void {
+    let slots = this.#slots.length;
+    while (rows > slots * mostLoad) slots *= 2;
+    if (slots > this.#slots.length) this.#resize(slots);
+  }
+
   slotOf(hash: number): number {
     return hash & (this.#slots.length - 1);
   }
@@ -38,7 +45,7 @@ export class RowIndex {
   }
 
   add(row: number): void {
-    if (this.#used + 1 > this.#slots.length * mostLoad) this.#double();
+    if (this.#used + 1 > this.#slots.length * mostLoad) this.#resize(this.#slots.length * 2);
     this.#place(row);
     this.#used += 1;
   }
@@ -77,9 +84,9 @@ export class RowIndex {
     }
   }
 
-  #double(): void {
+  #resize(slots: number): void {
     const before = this.#slots;
-    this.#slots = new Int32Array(before.length * 2);
+    this.#slots = new Int32Array(slots);
     for (const entry of before) {
       if (entry !== 0) this.#place(entry - 1);
     }

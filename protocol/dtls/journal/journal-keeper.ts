@@ -39,8 +39,10 @@ const renewAtShare = 2;
 /** How long numbers that were only heard may wait for others to share a write with, milliseconds. */
 const heardDelayMs = 200;
 const retryMs = 1_000;
-/** Rows per chunk of a snapshot: about 80 kB, so that nothing else waits long behind it. */
+/** Rows per chunk of a snapshot: about 80 kB, so that nothing else waits long behind it… */
 const rowsPerChunk = 256;
+/** …and 2.5 MB before anything is served: each chunk costs a turn of the disk. */
+const rowsPerFirstChunk = 8_192;
 /** A part is replaced when it has grown by this and by four times its snapshot. */
 const leastGrowthBytes = 16 * 1_048_576;
 const snapshotsOfGrowth = 4;
@@ -75,7 +77,7 @@ export class JournalKeeper implements Persistence {
     for (let row = 0; row < this.#slab.end; row++) {
       if (this.#slab.has(row, RowFlag.established)) this.#reserveFirst(row);
     }
-    await this.#writeSnapshot();
+    await this.#writeSnapshot(rowsPerFirstChunk);
   }
 
   opened(row: number): void {
@@ -167,7 +169,7 @@ export class JournalKeeper implements Persistence {
       if (this.#wantsSnapshot || this.#grownBytes > Math.max(leastGrowthBytes, snapshotsOfGrowth * this.#snapshotBytes)) {
         this.#wantsSnapshot = false;
         await this.#parts.journal.rotate();
-        await this.#writeSnapshot();
+        await this.#writeSnapshot(rowsPerChunk);
       }
       this.#writeHeard();
       if (this.#pending.position === 0) return;
@@ -193,7 +195,7 @@ export class JournalKeeper implements Persistence {
   }
 
   /** Slice by slice: what happens to a row behind the slice stands after it, and counts. */
-  async #writeSnapshot(): Promise<void> {
+  async #writeSnapshot(rowsAtOnce: number): Promise<void> {
     const { journal, key, random, table } = this.#parts;
     const salt = random.bytes(saltBytes);
     this.#seal = new ChunkSeal(key, salt, journal.part);
@@ -202,7 +204,7 @@ export class JournalKeeper implements Persistence {
     writeEntry(first, { kind: "begin", version: layoutVersion, nextKey: table.nextKey });
     await this.#append(first.toBytes());
     this.#snapshotBytes = 0;
-    for (let row = 0; row < this.#slab.end; ) row = await this.#writeSlice(row);
+    for (let row = 0; row < this.#slab.end; ) row = await this.#writeSlice(row, rowsAtOnce);
     // Entries that were on their way belong before the end of the snapshot: it says that all rows alive stand in this part.
     const last = this.#pending;
     this.#pending = new ByteWriter();
@@ -215,8 +217,8 @@ export class JournalKeeper implements Persistence {
     this.#grownBytes = 0;
   }
 
-  async #writeSlice(from: number): Promise<number> {
-    const end = Math.min(from + rowsPerChunk, this.#slab.end);
+  async #writeSlice(from: number, rowsAtOnce: number): Promise<number> {
+    const end = Math.min(from + rowsAtOnce, this.#slab.end);
     const slice = new ByteWriter();
     for (let row = from; row < end; row++) {
       if (this.#slab.has(row, RowFlag.journaled)) writeEntry(slice, this.#rowEntry(row));

@@ -16,6 +16,7 @@ const none = -1;
 /** Returns how many came back. Too old ones, those with ids of another length, and those beyond the room of the table do not. */
 export function restoreRows(table: AssociationTable, reading: JournalReading, bounds: RestoreBounds): number {
   table.keysBelow(reading.nextKey);
+  table.reserve(reading.rows.size);
   table.slab.reserve(reading.rows.size);
   let restored = 0;
   for (const left of reading.rows.values()) {
