@@ -1,0 +1,234 @@
+/** The secured doors of the server as it runs: real sockets, real files, and a process that is killed. */
+import assert from "node:assert/strict";
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { type TestContext, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { formatCode, Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
+import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
+import { openCoapEndpoint } from "@lwm2m/protocol/coap/endpoint";
+import type { OutgoingRequest, OutgoingResponse, RequestOutcome } from "@lwm2m/protocol/coap/message";
+import { systemClock } from "@lwm2m/protocol/platform/system-clock";
+import { systemRandom } from "@lwm2m/protocol/platform/system-random";
+import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
+import { aDataDirectory, aDtlsClient, aSecuredApp } from "./testing/secured-app.ts";
+
+const apiKey = "a-key-for-the-tests";
+const psk = { identity: "me", key: "a key of sixteen bytes or more" };
+const ownKey = { psk: { identity: Buffer.from(psk.identity), key: Buffer.from(psk.key) } };
+const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
+
+const aRegister: OutgoingRequest = {
+  method: Method.post,
+  path: ["rd"],
+  query: ["ep=dev-1", "lt=3600", "lwm2m=1.1", "b=U"],
+  contentFormat: ContentFormat.linkFormat,
+  payload: new TextEncoder().encode('</>;rt="oma.lwm2m";ct=110,</1/0>,</3/0>'),
+};
+const aSend = (value: number): OutgoingRequest => ({
+  method: Method.post,
+  path: ["dp"],
+  contentFormat: ContentFormat.senmlJson,
+  payload: json([{ n: "/3/0/9", v: value }]),
+});
+
+function codeOf(outcome: RequestOutcome): string {
+  return outcome.ok ? formatCode(outcome.response.code) : outcome.reason;
+}
+
+/** A device of our own DTLS and CoAP; `answer` is what it says to every request. */
+async function aDevice(t: TestContext, answer: OutgoingResponse = { code: ResponseCode.changed }) {
+  const client = await aDtlsClient(t);
+  let handshakes = 0;
+  client.endpoint.onNews(({ kind }) => {
+    if (kind === "connected") handshakes += 1;
+  });
+  const coap = openCoapEndpoint({ socket: client.endpoint.plaintext, clock: systemClock, random: systemRandom });
+  t.after(() => coap.close());
+  const asked: string[] = [];
+  coap.handle(({ method, path }) => {
+    asked.push(`${method} /${path.join("/")}`);
+    return answer;
+  });
+  return {
+    asked,
+    get handshakes(): number {
+      return handshakes;
+    },
+    /** A wrong key is answered by silence: no connection within a second. */
+    async isLetIn(port: number): Promise<boolean> {
+      const giveUp = new AbortController();
+      const timer = systemClock.after(1_000, () => giveUp.abort());
+      const connecting = client.endpoint.connect({ address: "127.0.0.1", port }, ownKey, { signal: giveUp.signal });
+      const isIn = await connecting.then(
+        () => true,
+        () => false,
+      );
+      timer.cancel();
+      return isIn;
+    },
+    async connect(port: number) {
+      const peer = coap.peerAt(await client.connect(port, ownKey));
+      return (request: OutgoingRequest): Promise<RequestOutcome> => coap.request(peer, request, { timeoutMs: 20_000 });
+    },
+  };
+}
+
+type Ports = { readonly [door: string]: number };
+
+async function aProcess(t: TestContext, directory: string, ports: Ports) {
+  const portOf = (door: string): string => String(ports[door] ?? 0);
+  const env = {
+    ...{
+      PATH: process.env["PATH"] ?? "",
+      DATA_DIR: directory,
+      API_KEY: apiKey,
+      COAP_HOST: "127.0.0.1",
+      COAP_RECEIVE_BUFFER_BYTES: "65536",
+    },
+    ...{ HTTP_PORT: portOf("http"), COAP_PORT: portOf("coap"), COAPS_PORT: portOf("coaps") },
+    ...{ BOOTSTRAP_COAP_PORT: "0", BOOTSTRAP_COAPS_PORT: "0" },
+  };
+  const child = spawn(process.execPath, [fileURLToPath(new URL("./main.js", import.meta.url))], { env });
+  t.after(() => child.kill("SIGKILL"));
+  const bound = await boundPorts(child);
+  return {
+    ports: bound,
+    async end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
+      const exit = once(child, "exit");
+      child.kill(signal);
+      await exit;
+    },
+    async ask(method: string, path: string, body?: unknown): Promise<{ readonly status: number; readonly body: Record<string, unknown> }> {
+      const headers = { authorization: `Bearer ${apiKey}`, "content-type": "application/json", prefer: "wait=10" };
+      const request = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
+      const reply = await fetch(`http://127.0.0.1:${bound["http"]}/api/v1${path}`, request);
+      const answer: unknown = await reply.json();
+      assert.ok(typeof answer === "object" && answer !== null);
+      return { status: reply.status, body: { ...answer } };
+    },
+  };
+}
+
+async function boundPorts(child: ChildProcessWithoutNullStreams): Promise<Ports> {
+  const ports: { [door: string]: number } = {};
+  for await (const line of createInterface({ input: child.stdout })) {
+    const { message, door = "", port = 0 }: { message: string; door?: string; port?: number } = JSON.parse(line);
+    if (message === "listening") ports[door] = port;
+    if (message === "listening" && door === "http") {
+      child.stdout.resume();
+      return ports;
+    }
+  }
+  throw new Error("the server ended while it started");
+}
+
+test("kill -9 and restart: a connected device goes on with its next message, without a handshake, and is called at its connection", async (t) => {
+  const directory = await aDataDirectory(t);
+  const device = await aDevice(t, {
+    code: ResponseCode.content,
+    contentFormat: ContentFormat.senmlJson,
+    payload: json([{ n: "/3/0/9", v: 5 }]),
+  });
+  let server = await aProcess(t, directory, {});
+  const { ports } = server;
+  const credential = {
+    realm: "server",
+    kind: "psk",
+    endpoint: "dev-1",
+    identity: psk.identity,
+    key: Buffer.from(psk.key).toString("base64"),
+  };
+  assert.equal((await server.ask("POST", "/credentials", credential)).status, 201);
+  const ask = await device.connect(ports["coaps"] ?? 0);
+  assert.equal(codeOf(await ask(aRegister)), "2.01");
+  for (const signal of ["SIGKILL", "SIGTERM", "SIGKILL"] as const) {
+    assert.equal(codeOf(await ask(aSend(1))), "2.04");
+    // In the air while the process ends; the device repeats it until it is answered.
+    const inTheAir = ask(aSend(2));
+    await server.end(signal);
+    server = await aProcess(t, directory, ports);
+    assert.equal(codeOf(await inTheAir), "2.04", signal);
+    const operation = await server.ask("POST", "/devices/dev-1/operations", { kind: "read", path: "/3/0/9" });
+    assert.equal(operation.body["status"], "succeeded", JSON.stringify(operation.body));
+    const { body } = await server.ask("GET", "/devices/dev-1");
+    assert.deepEqual([body["connected"], body["awake"]], [true, true]);
+  }
+  assert.equal(device.handshakes, 1);
+  await server.end("SIGTERM");
+});
+
+test("LwM2M Core 1.1 §6.1.7.1: bootstrap over DTLS, by name or by credential; the same name without DTLS is refused", async (t) => {
+  const server = await aSecuredApp(t, await aDataDirectory(t));
+  const account = {
+    serverUri: "coaps://127.0.0.1:5684",
+    mode: "psk",
+    identity: "x",
+    secretKey: "AAECAwQFBgcICQoLDA0ODw==",
+    shortServerId: 1,
+  };
+  const config = { security: [account], servers: [{ shortServerId: 1, lifetimeSeconds: 300 }] };
+  assert.equal((await server.ask("PUT", "/bootstrap/configs/dev-1", config)).status < 300, true);
+  const credential = {
+    realm: "bootstrap",
+    kind: "psk",
+    endpoint: "dev-1",
+    identity: psk.identity,
+    key: Buffer.from(psk.key).toString("base64"),
+  };
+  assert.equal((await server.ask("POST", "/credentials", credential)).status, 201);
+  const device = await aDevice(t);
+  const ask = await device.connect(server.app.bootstrapCoapsPort);
+  const codes = [];
+  for (const query of [["ep=dev-2"], ["ep=dev-1"]]) codes.push(codeOf(await ask({ method: Method.post, path: ["bs"], query })));
+  assert.deepEqual(codes, ["4.00", "2.04"]);
+  await until(() => device.asked.some((line) => line === "2 /bs"));
+  assert.equal(codeOf(await ask({ method: Method.post, path: ["bs"] })), "2.04");
+  const plain = openCoapEndpoint({
+    socket: await openUdpSocket({ address: "127.0.0.1", port: 0 }),
+    clock: systemClock,
+    random: systemRandom,
+  });
+  t.after(() => plain.close());
+  const door = plain.peerAt({ address: "127.0.0.1", port: server.app.bootstrapCoapPort });
+  assert.equal(codeOf(await plain.request(door, { method: Method.post, path: ["bs"], query: ["ep=dev-1"] })), "4.00");
+  const mismatches = server.lines.filter((line) => line.includes("do not match"));
+  assert.deepEqual(
+    mismatches.map((line) => JSON.parse(line)).map(({ realm, reason }) => `${realm} ${reason}`),
+    ["bootstrap other-endpoint", "bootstrap unsecured"],
+  );
+  // The bootstrap credential opens no other door.
+  assert.equal(await device.isLetIn(server.app.coapsPort), false);
+});
+
+test("a key log is made only when it is asked for, loudly, and nobody else can read it", async (t) => {
+  const directory = await aDataDirectory(t);
+  const file = join(directory, "keys.log");
+  const server = await aSecuredApp(t, directory, { DTLS_KEY_LOG_FILE: file });
+  const credential = {
+    realm: "server",
+    kind: "psk",
+    endpoint: "dev-1",
+    identity: psk.identity,
+    key: Buffer.from(psk.key).toString("base64"),
+  };
+  await server.ask("POST", "/credentials", credential);
+  const device = await aDevice(t);
+  const ask = await device.connect(server.app.coapsPort);
+  assert.equal(codeOf(await ask(aRegister)), "2.01");
+  await server.close();
+  assert.match(await readFile(file, "utf8"), /^CLIENT_RANDOM [0-9a-f]{64} [0-9a-f]{96}\n$/i);
+  assert.equal((await stat(file)).mode & 0o777, 0o600);
+  assert.equal(server.lines.filter((line) => line.includes('"level":"warn"') && line.includes("DTLS_KEY_LOG_FILE IS SET")).length, 1);
+});
+
+/** Polls, because the device asks nobody. */
+async function until(isSo: () => boolean): Promise<void> {
+  for (let turn = 0; !isSo(); turn += 1) {
+    if (turn === 500) assert.fail("it did not come about");
+    await new Promise<void>((resolve) => systemClock.after(10, resolve));
+  }
+}
