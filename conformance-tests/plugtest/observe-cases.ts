@@ -257,9 +257,10 @@ export const observeCases: PlugtestCases = {
         });
         assert.ok(isResponse(victim) && sameToken(victim, observed.register));
         const acksNeeded = code === 0 && !scene.client.acknowledgesOnce ? 2 : 1;
-        await eventually("its acknowledgement", waitMs, () =>
-          reactionsTo(scene.wire, victim).length >= acksNeeded ? reactionTo(scene.wire, victim) === "ACK" : undefined,
+        const reaction = await eventually("its acknowledgement", waitMs, () =>
+          reactionsTo(scene.wire, victim).length >= acksNeeded ? reactionTo(scene.wire, victim) : undefined,
         );
+        assert.equal(reaction, "ACK");
       }
     },
   },
