@@ -8,7 +8,7 @@ import { RowFlag } from "../connections/connection-slab.ts";
 import { AlertDescription } from "../constants.ts";
 import { FrontDoor } from "../cookie/front-door.ts";
 import { nodeRecordProtection } from "../crypto/node-record-protection.ts";
-import type { DtlsEndpoint, DtlsNews } from "../endpoint-contract.ts";
+import type { DtlsNews } from "../endpoint-contract.ts";
 import { ServerHandshake } from "../handshake/server-handshake.ts";
 import { defaultHandshakeSettings, type HandshakeSettings } from "../handshake-contract.ts";
 import { JournalKeeper } from "../journal/journal-keeper.ts";
@@ -21,6 +21,7 @@ import { createDtlsCounters, type DtlsCounters } from "./counters.ts";
 import { Handshakes } from "./handshakes.ts";
 import { Inbound } from "./inbound.ts";
 import { type DtlsLimits, defaultDtlsLimits } from "./limits.ts";
+import type { MeasuredDtlsEndpoint } from "./occupancy.ts";
 import { Sender } from "./sender.ts";
 import type { DtlsEndpointParts, Persistence, Site } from "./site.ts";
 
@@ -31,7 +32,7 @@ const none = -1;
 
 type Receive = (bytes: Uint8Array, from: SocketAddress) => void;
 
-export async function openDtlsEndpoint(parts: DtlsEndpointParts): Promise<DtlsEndpoint> {
+export async function openDtlsEndpoint(parts: DtlsEndpointParts): Promise<MeasuredDtlsEndpoint> {
   const listeners: ((news: DtlsNews) => void)[] = [];
   const core = makeCore(parts);
   const keeper = await restore(core);
@@ -63,6 +64,14 @@ export async function openDtlsEndpoint(parts: DtlsEndpointParts): Promise<DtlsEn
       listeners.push(listener);
     },
     counters: site.counters,
+    occupancy: () => ({
+      connections: site.table.slab.live,
+      handshakes: handshakes.runs.size,
+      handshakesUnderWay: site.admission.underWay,
+      handshakeBytes: site.admission.heldBytes,
+      waitingWork: site.turns.waiting,
+      unprovedAddresses: associations.moves.size,
+    }),
     close: (control) => life.close(control?.persist ?? true),
   };
 }
