@@ -15,10 +15,8 @@ import { DuplicateKeyError } from "./collection.ts";
 import { checkDocument, checkFilter, checkFind, checkUpdate, checkUpsert, storeLimits } from "./guard.ts";
 import { isServed, isSortServed } from "./narrowing.ts";
 import type { StoreRequest, WriteRequest } from "./requests.ts";
+import type { OnUnserved } from "./unserved-queries.ts";
 import type { WorkerLink } from "./worker-link.ts";
-
-/** Told of every filter or sort order that no index serves; throws where that is to be refused. */
-export type OnUnserved = (collection: string, shape: string) => void;
 
 /** A count stops here when the caller names no cap. */
 const usualCap = 1_000_000;

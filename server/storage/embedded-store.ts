@@ -9,6 +9,7 @@ import { EmbeddedCollection } from "./embedded-collection.ts";
 import { EmbeddedTelemetry } from "./embedded-telemetry.ts";
 import { checkDefinition } from "./guard.ts";
 import { type Store, StoreOpenError } from "./store.ts";
+import { watchUnservedQueries } from "./unserved-queries.ts";
 import { openWorkerLink, type WorkerLink } from "./worker-link.ts";
 
 export interface EmbeddedStoreSettings {
@@ -31,8 +32,6 @@ export interface EmbeddedStore extends Store {
 }
 
 const databaseFile = "store.db";
-/** Reported shapes are remembered up to this many, so that a warning comes once. */
-const rememberedShapes = 1_000;
 
 /** Rejects with `StoreOpenError`, whose message names the directory and the likely cause. */
 export async function openEmbeddedStore(settings: EmbeddedStoreSettings): Promise<EmbeddedStore> {
@@ -62,18 +61,9 @@ export async function openEmbeddedStore(settings: EmbeddedStoreSettings): Promis
 type BlobFiles = Awaited<ReturnType<typeof openBlobFiles>>;
 
 function assemble(settings: EmbeddedStoreSettings, link: WorkerLink, blobs: BlobFiles): EmbeddedStore {
-  let unserved = 0;
-  const shapes = new Set<string>();
-  const onUnserved = (collection: string, shape: string): void => {
-    const message = `${collection} ${shape}: no index serves this`;
-    if (settings.strictFilters === true) throw new Error(message);
-    unserved++;
-    if (shapes.has(message) || shapes.size >= rememberedShapes) return;
-    shapes.add(message);
-    settings.onWarning?.(message);
-  };
+  const unserved = watchUnservedQueries(settings.strictFilters === true, settings.onWarning);
   const collections = new Map(
-    settings.collections.map((definition) => [definition.name, new EmbeddedCollection(definition, link, onUnserved)]),
+    settings.collections.map((definition) => [definition.name, new EmbeddedCollection(definition, link, unserved.onUnserved)]),
   );
   return {
     collection<T extends StoredDocument>(definition: CollectionDefinition): Collection<T> {
@@ -87,11 +77,14 @@ function assemble(settings: EmbeddedStoreSettings, link: WorkerLink, blobs: Blob
     probe: async () => {
       await link.ask({ op: "probe" });
     },
+    eraseLeftovers: async () => {
+      await link.ask({ op: "rewrite" });
+    },
     close: async () => {
       await blobs.close();
       await link.close();
     },
-    unservedQueries: () => unserved,
+    unservedQueries: () => unserved.count(),
     verify: async () => {
       const answer = await link.ask({ op: "verify" });
       return answer.ok ? (JSON.parse(answer.text) as string[]) : [];

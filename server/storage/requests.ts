@@ -48,6 +48,8 @@ export type StoreRequest =
     }
   | { readonly op: "probe" }
   | { readonly op: "verify" }
+  /** Must not share its batch with a write. */
+  | { readonly op: "rewrite" }
   | { readonly op: "close" };
 
 /** Requests of one turn of the main loop, in order, as one JSON text (cheaper than a clone of every object); `first` numbers the first one. */

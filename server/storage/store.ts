@@ -8,6 +8,8 @@ export interface Store {
   readonly telemetry: TelemetryStore;
   /** Resolves when a write and a read went through the engine just now; rejects otherwise. */
   probe(): Promise<void>;
+  /** Rewrites the files in which what was changed or deleted can still be read; absent where that is not in this process's hands. Takes long. */
+  readonly eraseLeftovers?: () => Promise<void>;
   close(): Promise<void>;
 }
 
