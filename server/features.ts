@@ -50,7 +50,12 @@ import { operationCollection } from "./operations/operation-store.ts";
 import { resourceRoutes } from "./operations/resource-http.ts";
 import { packageAddress } from "./package-address.ts";
 import { findLocalAddressTowards } from "./platform/local-address.ts";
-import { type BootstrapConfigStore, bootstrapConfigs, openBootstrapConfigStore } from "./provisioning/bootstrap-config-store.ts";
+import {
+  type BootstrapConfigStore,
+  bootstrapConfigs,
+  clearTextCollection,
+  openBootstrapConfigStore,
+} from "./provisioning/bootstrap-config-store.ts";
 import { bootstrapEvent } from "./provisioning/bootstrap-news.ts";
 import { provisioningRoutes } from "./provisioning/provisioning-http.ts";
 import { DeviceIdentities } from "./registration/device-identities.ts";
@@ -92,6 +97,7 @@ export const collections: readonly CollectionDefinition[] = [
   bootstrapConfigs,
   modelCollection,
   sealingKeyCollection,
+  clearTextCollection,
   credentialCollection,
   trustAnchorCollection,
   serverIdentityCollection,

@@ -3,7 +3,7 @@ import type { BootstrapConfigs } from "@lwm2m/bootstrap/bootstrap-config";
 import { readBootstrapConfig } from "@lwm2m/bootstrap/config-reader";
 import { openFields, type Sealed, sealedByIndex, sealFields } from "../security/sealed-documents.ts";
 import type { SecretBox } from "../security/secret-box.ts";
-import type { Collection, CollectionDefinition, Json } from "../storage/collection.ts";
+import type { Collection, CollectionDefinition, Json, StoredDocument } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
 import { apart, together } from "./config-secrets.ts";
 
@@ -17,17 +17,35 @@ export interface StoredBootstrapConfig extends Sealed {
 
 export const bootstrapConfigs: CollectionDefinition = { name: "bootstrapConfigs", indexes: [sealedByIndex] };
 
-const pageSize = 500;
+/** Holds one document from before the first secret is sealed that stood in the clear until nothing of it is left. */
+export const clearTextCollection: CollectionDefinition = { name: "clearText", indexes: [] };
 
-/** Seals what an earlier version stored in the clear. A crash in between leaves some of it for the next start. */
+const pageSize = 500;
+const clearTextId = "bootstrapConfigs";
+
+/** Seals what an earlier version stored in the clear, and has what is left of it erased. A crash in between leaves the rest for the next start. */
 export async function openBootstrapConfigStore(store: Store, box: SecretBox): Promise<BootstrapConfigStore> {
   const collection = store.collection<StoredBootstrapConfig>(bootstrapConfigs);
+  const clearText = store.collection<StoredDocument>(clearTextCollection);
+  if ((await collection.count(stillPlain, 1)) > 0)
+    await clearText.updateOne({ _id: clearTextId }, { $set: { found: true } }, { upsert: true });
+  if ((await clearText.findOne({ _id: clearTextId })) !== undefined) {
+    await sealPlain(collection, box);
+    await store.eraseLeftovers?.();
+    await clearText.deleteOne({ _id: clearTextId });
+  }
+  return new BootstrapConfigStore(collection, box);
+}
+
+const stillPlain = { sealedBy: { $exists: false } } as const;
+
+async function sealPlain(collection: Collection<StoredBootstrapConfig>, box: SecretBox): Promise<void> {
   for (;;) {
-    const plain = await collection.find({ sealedBy: { $exists: false } }, { limit: pageSize });
-    if (plain.length === 0) return new BootstrapConfigStore(collection, box);
+    const plain = await collection.find(stillPlain, { limit: pageSize });
+    if (plain.length === 0) return;
     await collection.bulkWrite(
       plain.map(({ _id, config }) => ({
-        updateOne: { filter: { _id, sealedBy: { $exists: false } }, update: { $set: { ...sealedConfig(box, _id, config) } } },
+        updateOne: { filter: { _id, ...stillPlain }, update: { $set: { ...sealedConfig(box, _id, config) } } },
       })),
     );
   }
