@@ -32,7 +32,10 @@ test("device flags: every mistake is one clear line", () => {
   assert.equal(problemOf(device("--format", "xml")), "--format is one of tlv, senml-json, senml-cbor, got xml");
   assert.equal(problemOf(device("--version", "1.0", "--format", "senml-json")), "LwM2M 1.0 knows no SenML: --format tlv");
   assert.equal(problemOf(device("--binding", "usb")), "--binding is a set of letters such as U, got usb");
-  assert.equal(problemOf(device("--server", "http://x")), "--server is a URI such as coap://127.0.0.1:5683, got http://x");
+  assert.equal(
+    problemOf(device("--server", "http://x")),
+    "--server is a URI such as coap://127.0.0.1:5683 or coaps://127.0.0.1:5684, got http://x",
+  );
   assert.equal(problemOf(device("--colour")), "Unknown option '--colour'");
   for (const problem of [problemOf(device("--lifetime")), problemOf(device("stray"))]) assert.doesNotMatch(problem, /\n|accepted/);
 });
@@ -44,4 +47,12 @@ test("package and fleet flags", () => {
   const fleet = parseFleetOptions(["--devices", "300", "--server", "coap://localhost"]);
   assert.ok(fleet.ok);
   assert.deepEqual([fleet.options.rampSeconds, fleet.options.prefix, fleet.options.seconds], [3, "fleet", undefined]);
+});
+
+test("fleet flags: a coaps server takes keys derived from a secret", () => {
+  const fleet = parseFleetOptions(["--devices", "3", "--server", "coaps://localhost", "--psk-prefix", "urn:f:", "--cid"]);
+  assert.ok(fleet.ok);
+  assert.deepEqual([fleet.options.psk, fleet.options.dtls.connectionIdBytes], [{ prefix: "urn:f:", secretFile: undefined }, 0]);
+  const clear = parseFleetOptions(["--devices", "3", "--server", "coap://localhost", "--print-credentials"]);
+  assert.equal(problemOf(clear), "--print-credentials is for a coaps URI");
 });

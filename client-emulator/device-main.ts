@@ -90,23 +90,13 @@ async function runDevice(args: readonly string[]): Promise<void> {
 
 function open(options: DeviceOptions): Promise<Lwm2mClient> {
   const { endpointName, serverUri, bootstrapUri, stateFile, settings, security } = options;
-  const loaded = security.credential === undefined ? undefined : loadCredential(security.credential);
-  const trustAnchors = loaded?.trustAnchors ?? [];
-  const secured = (uri: string | undefined): SecurityCredential =>
-    loaded !== undefined && uri !== undefined && findCoapUri(uri)?.secure === true ? loaded.credential : noSecurity;
-  const shelf = new CredentialShelf({ anchors: trustAnchors, cipherSuites: security.dtls.cipherSuites, now: () => systemClock.now() });
-  for (const uri of [serverUri, bootstrapUri]) {
-    const problem = uri === undefined ? undefined : shelf.problemOf({ uri, credential: secured(uri) });
-    if (problem !== undefined) throw new Error(problem);
-  }
+  const accounts = accountsFor(options);
   say(`${endpointName} starts, LwM2M ${settings.lwm2mVersion}, ${serverUri ?? `bootstrap ${bootstrapUri}`}`);
   return openLwm2mClient({
     endpointName,
     serverUri,
     bootstrapUri,
-    serverCredential: secured(serverUri),
-    bootstrapCredential: secured(bootstrapUri),
-    trustAnchors,
+    ...accounts,
     dtls: security.dtls,
     settings,
     registry: openCatalogue(),
@@ -123,6 +113,20 @@ function open(options: DeviceOptions): Promise<Lwm2mClient> {
       if (level === "event" || options.verbose) say(message);
     },
   });
+}
+
+/** The credential goes to whichever server is secured. Throws when it is none. */
+function accountsFor({ serverUri, bootstrapUri, security }: DeviceOptions) {
+  const { credential, trustAnchors } =
+    security.credential === undefined ? { credential: noSecurity, trustAnchors: [] } : loadCredential(security.credential);
+  const shelf = new CredentialShelf({ anchors: trustAnchors, cipherSuites: security.dtls.cipherSuites, now: () => systemClock.now() });
+  const secured = (uri: string | undefined): SecurityCredential => {
+    if (uri === undefined || findCoapUri(uri)?.secure !== true) return noSecurity;
+    const problem = shelf.problemOf({ uri, credential });
+    if (problem !== undefined) throw new Error(problem);
+    return credential;
+  };
+  return { serverCredential: secured(serverUri), bootstrapCredential: secured(bootstrapUri), trustAnchors };
 }
 
 /** The first signal de-registers, the second does not wait for the answer. */

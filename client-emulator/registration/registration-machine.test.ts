@@ -119,6 +119,23 @@ test("LwM2M object 1: an infinite lifetime needs no Update", () => {
   );
 });
 
+test("LwM2M Core 1.1 §6.2.1.1: a lost security session ends in a new registration, after a while", () => {
+  const lost: RegistrationEvent = { kind: "lost", delayMs: 500 };
+  assert.deepEqual(play(registered, [lost, { kind: "due" }, lost]), [
+    "lost: waiting | arm 500",
+    "due: registering | send-register",
+    "lost: waiting | abandon-request, arm 60000",
+  ]);
+  assert.deepEqual(play({ kind: "updating", location, late: lifetime }, [lost]), ["lost: waiting | abandon-request, arm 500"]);
+  const states: RegistrationState[] = [
+    { kind: "off" },
+    { kind: "waiting", attempt: 2 },
+    { kind: "deregistering", disableMs: undefined },
+    { kind: "disabled" },
+  ];
+  for (const state of states) assert.equal(step(state, lost, parameters)[0], state);
+});
+
 test("registration machine: an answer that comes late changes nothing", () => {
   const states: RegistrationState[] = [{ kind: "off" }, { kind: "waiting", attempt: 1 }, { kind: "disabled" }, registered];
   for (const state of states) {
