@@ -12,7 +12,6 @@ import { seededRandom } from "@lwm2m/protocol/testing/seeded-random";
 import { VirtualClock } from "@lwm2m/protocol/testing/virtual-clock";
 import { coapRouter } from "../coap-router.ts";
 import { coapChallenge } from "../coap-settings.ts";
-import { parseSettings, type Settings } from "../config.ts";
 import { type DeviceService, openDeviceService } from "../devices/device-service.ts";
 import { deviceCollection } from "../devices/device-store.ts";
 import { type LinkProfileService, linkProfileCollection, openLinkProfileService } from "../devices/link-profile-service.ts";
@@ -28,7 +27,6 @@ import { packageCollection } from "../firmware/package-store.ts";
 import { openUpdateService, type UpdateService } from "../firmware/update-service.ts";
 import { updateCollection } from "../firmware/update-store.ts";
 import { JoinedSocket } from "../joined-socket.ts";
-import type { Log } from "../log.ts";
 import { type ModelService, openModelService } from "../models/model-service.ts";
 import { modelCollection } from "../models/model-store.ts";
 import { type ObservationService, openObservationService, rememberObservations } from "../observations/observation-service.ts";
@@ -53,6 +51,7 @@ import { sendCoapRoute } from "../twin/send-coap.ts";
 import { openTwinService, type TwinService } from "../twin/twin-service.ts";
 import { twinCollection } from "../twin/twin-store.ts";
 import { MemoryCredentials } from "./memory-credentials.ts";
+import { quiet, usualSettings } from "./plain-parts.ts";
 import { type WatchedStore, watchStore } from "./watched-store.ts";
 
 /** Bytes: small enough to reach in a test. */
@@ -64,14 +63,6 @@ export const securedServerAddress = { address: "10.0.0.1", port: 5684 };
 const journalKey = new Uint8Array(32).fill(11);
 
 const withOutbox = [deviceCollection, registrationCollection, operationCollection, observationCollection, twinCollection, updateCollection];
-
-const quiet: Log = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {} };
-
-function usualSettings(): Settings {
-  const parsed = parseSettings({}, []);
-  if (parsed.kind !== "settings") throw new Error("the defaults of the settings do not fit");
-  return parsed.settings;
-}
 
 export interface RunningServer {
   readonly coap: CoapEndpoint;
@@ -100,6 +91,8 @@ export class ServerWorld {
   readonly clock: VirtualClock;
   readonly network: MemoryNetwork;
   readonly random = seededRandom(7);
+  /** Of its own, so that what CoAP draws does not depend on DTLS. Never the same for two servers: keys are made of it. */
+  readonly #securedRandom = seededRandom(8);
   readonly credentials = new MemoryCredentials();
   /** Where secured connections outlive the server. */
   #journal = new JournalDisk();
@@ -169,7 +162,7 @@ export class ServerWorld {
     const plainSocket = this.network.socket(serverAddress);
     const securedSocket = this.network.socket(securedServerAddress);
     const { dtls } = await openDtlsDoor({
-      ...{ door: "coaps", realm: "server", socket: securedSocket, clock, random },
+      ...{ door: "coaps", realm: "server", socket: securedSocket, clock, random: this.#securedRandom },
       settings: usualSettings(),
       log: { ...quiet, error: (message, fields) => failures.push(`${message}: ${fields?.["error"]}`) },
       credentials: this.credentials.restart(),
