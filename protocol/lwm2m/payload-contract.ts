@@ -46,6 +46,7 @@ export type PayloadTolerance =
   | "legacy-content-format"
   | "single-value-for-multiple"
   | "float-for-integer"
+  | "time-with-fraction"
   | "number-for-boolean"
   | "boolean-word"
   | "objlnk-as-string"

@@ -174,6 +174,9 @@ const tolerated: readonly (readonly [PayloadTolerance, number, string, string | 
   ["single-value-for-multiple", ContentFormat.tlv, "/3/0/6", { hex: "c1 06 05" }, node("/3/0/6/0", integer(5n))],
   ["single-value-for-multiple", ContentFormat.text, "/3/0/6", "5", node("/3/0/6/0", integer(5n))],
   ["float-for-integer", ContentFormat.text, "/3/0/13", "1.6E9", node("/3/0/13", time(1_600_000_000n))],
+  ["time-with-fraction", ContentFormat.text, "/3/0/13", "1600000000.9", node("/3/0/13", time(1_600_000_000n))],
+  ["time-with-fraction", ContentFormat.senmlJson, "/3/0/13", '[{"n":"/3/0/13","v":-0.5}]', node("/3/0/13", time(-1n))],
+  ["time-with-fraction", ContentFormat.cbor, "/3/0/13", { hex: "c1 fb 41 d4 52 d9 ec 20 00 00" }, node("/3/0/13", time(1_363_896_240n))],
   ["float-for-integer", ContentFormat.senmlJson, "/3/0/9", '[{"n":"/3/0/9","v":1.0e2}]', node("/3/0/9", integer(100n))],
   ["float-for-integer", ContentFormat.cbor, "/3/0/9", { hex: "f9 56 40" }, node("/3/0/9", integer(100n))],
   [

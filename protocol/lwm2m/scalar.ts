@@ -53,7 +53,7 @@ export function readScalar(scalar: Scalar, type: ResourceType | undefined, optio
     case "unsigned":
       return { type, value: wholeNumber(scalar, type, options) };
     case "time":
-      return { type, value: scalar.kind === "date" ? epochOf(scalar.value) : wholeNumber(scalar, type, options) };
+      return { type, value: timeOf(scalar, options) };
     case "float":
       return { type, value: floatOf(scalar) ?? mismatch(type, scalar) };
     case "boolean":
@@ -139,6 +139,19 @@ function wholeNumber(scalar: Scalar, type: "integer" | "unsigned" | "time", opti
   // `1.6E9` for an Integer is seen in the field; it is exact or refused.
   if (scalar.kind !== "number" || !scalar.plainInteger) tolerate(options, "float-for-integer");
   return requireBounds(integer, type);
+}
+
+function timeOf(scalar: Scalar, options: ReadingOptions): bigint {
+  if (scalar.kind === "date") return epochOf(scalar.value);
+  const seconds = integerOf(scalar) === undefined ? findWholeSeconds(floatOf(scalar), options) : undefined;
+  return seconds ?? wholeNumber(scalar, "time", options);
+}
+
+/** A Time counts seconds; stacks that keep it in a double say `1700000000.25`: the second it lies in. Undefined for what is no number. */
+export function findWholeSeconds(seconds: number | undefined, options: ToleranceSwitch): bigint | undefined {
+  if (seconds === undefined || Math.abs(seconds) > Number.MAX_SAFE_INTEGER) return undefined;
+  tolerate(options, "time-with-fraction");
+  return BigInt(Math.floor(seconds));
 }
 
 function truth(scalar: Scalar, options: ReadingOptions): boolean {

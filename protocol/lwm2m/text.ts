@@ -5,7 +5,7 @@ import { Lwm2mFormatError } from "./format-error.ts";
 import { onlyValue, singleValuePath, typeAt } from "./node.ts";
 import { findDecimal, formatPlainDecimal } from "./number-text.ts";
 import type { DecodeContext } from "./payload-contract.ts";
-import { parseObjectLink, quoted, requireBounds } from "./scalar.ts";
+import { findWholeSeconds, parseObjectLink, quoted, requireBounds } from "./scalar.ts";
 import { tolerate } from "./tolerance.ts";
 import type { PathValue, ResourceType, ResourceValue } from "./value.ts";
 
@@ -66,7 +66,11 @@ function formatTextValue(value: ResourceValue): string {
 
 function wholeNumber(text: string, type: "integer" | "unsigned" | "time", context: DecodeContext): bigint {
   const decimal = findDecimal(text);
-  if (decimal?.integer === undefined) throw mismatch(type, text);
+  if (decimal?.integer === undefined) {
+    const seconds = type === "time" ? findWholeSeconds(decimal?.float, context) : undefined;
+    if (seconds === undefined) throw mismatch(type, text);
+    return seconds;
+  }
   if (!decimal.plainInteger) tolerate(context, "float-for-integer");
   return requireBounds(decimal.integer, type);
 }

@@ -55,6 +55,7 @@ const answers: readonly (readonly [PayloadTolerance | AnswerTolerance, string, n
   ["tlv-boolean-length", "/3342/0/5500", tlv, "hex e4157c00000001"],
   ["single-value-for-multiple", "/3/0/6", text, "5"],
   ["float-for-integer", "/3/0/9", senmlJson, '[{"n":"/3/0/9","v":1.0e2}]'],
+  ["time-with-fraction", "/3/0/13", senmlJson, '[{"n":"/3/0/13","v":1600000000.9}]'],
   ["number-for-boolean", "/3342/0/5500", senmlJson, '[{"n":"/3342/0/5500","v":1}]'],
   ["boolean-word", "/3342/0/5500", text, "true"],
   ["text-whitespace", "/3/0/9", text, "100\n"],
