@@ -93,6 +93,20 @@ const deviceTlv =
   "88 07 08 42 00 0e d8 42 01 13 88 87 08 41 00 7d 42 01 03 84 c1 09 64 c1 0a 0f 83 0b 41 00 00 " +
   "c4 0d 51 82 42 8f c6 0e 2b 30 32 3a 30 30 c1 10 55";
 
+const deviceSenmlCbor =
+  "90 a3 21 65 2f 33 2f 30 2f 00 61 30 03 74 4f 70 65 6e 20 4d 6f 62 69 6c 65 20 41 6c 6c 69 61 6e 63 65 a2 00 " +
+  "61 31 03 76 4c 69 67 68 74 77 65 69 67 68 74 20 4d 32 4d 20 43 6c 69 65 6e 74 a2 00 61 32 03 69 33 34 35 30 " +
+  "30 30 31 32 33 a2 00 61 33 03 63 31 2e 30 a2 00 63 36 2f 30 02 01 a2 00 63 36 2f 31 02 05 a2 00 63 37 2f 30 " +
+  "02 19 0e d8 a2 00 63 37 2f 31 02 19 13 88 a2 00 63 38 2f 30 02 18 7d a2 00 63 38 2f 31 02 19 03 84 a2 00 61 " +
+  "39 02 18 64 a2 00 62 31 30 02 0f a2 00 64 31 31 2f 30 02 00 a2 00 62 31 33 02 1a 51 82 42 8f a2 00 62 31 34 " +
+  "03 66 2b 30 32 3a 30 30 a2 00 62 31 36 03 61 55";
+
+const deviceLwm2mCbor =
+  "a1 03 a1 00 ad 00 74 4f 70 65 6e 20 4d 6f 62 69 6c 65 20 41 6c 6c 69 61 6e 63 65 01 76 4c 69 67 68 74 77 65 " +
+  "69 67 68 74 20 4d 32 4d 20 43 6c 69 65 6e 74 02 69 33 34 35 30 30 30 31 32 33 03 63 31 2e 30 06 a2 00 01 01 " +
+  "05 07 a2 00 19 0e d8 01 19 13 88 08 a2 00 18 7d 01 19 03 84 09 18 64 0a 0f 0b a1 00 00 0d 1a 51 82 42 8f 0e " +
+  "66 2b 30 32 3a 30 30 10 61 55";
+
 const historical = (base: number): readonly PathValue[] => [
   node("/72/1/2", float(22.4), receivedAtMs + (base - 5) * 1000),
   node("/72/1/2", float(22.9), receivedAtMs + (base - 30) * 1000),
@@ -274,6 +288,13 @@ export const payloadVectors: readonly PayloadVector[] = [
     readOnly: true,
   },
   {
+    source: "LwM2M Core 1.1 §7.4.4: SenML CBOR of /3/0",
+    format: ContentFormat.senmlCbor,
+    path: "/3/0",
+    hex: deviceSenmlCbor,
+    values: device,
+  },
+  {
     source: "RFC 8428 §6, table 4: SenML CBOR labels",
     format: ContentFormat.senmlCbor,
     path: "/3442/0",
@@ -319,6 +340,13 @@ export const payloadVectors: readonly PayloadVector[] = [
     path: "/65/0/0/1",
     text: '{"bn":"/65/0/0/1","e":[{"ov":"66:1"}]}',
     values: [node("/65/0/0/1", link(66, 1))],
+  },
+  {
+    source: "LwM2M Core 1.2.1 §7.4.6: LwM2M CBOR of /3/0",
+    format: ContentFormat.lwm2mCbor,
+    path: "/3/0",
+    hex: deviceLwm2mCbor,
+    values: device,
   },
   {
     source: "LwM2M Core 1.2.1 §7.4.6: LwM2M CBOR, keys one by one",
