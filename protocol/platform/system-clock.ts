@@ -7,6 +7,7 @@ const longestTimerMs = 86_400_000;
 export const systemClock: Clock = {
   now: () => Date.now(),
   after(delayMs: number, callback: () => void): Timer {
+    if (delayMs <= 0) return atOnce(callback);
     let handle: NodeJS.Timeout;
     const arm = (leftMs: number): void => {
       const pieceMs = Math.min(leftMs, longestTimerMs);
@@ -16,3 +17,9 @@ export const systemClock: Clock = {
     return { cancel: () => clearTimeout(handle) };
   },
 };
+
+/** As soon as what has arrived by now was taken: a timer of Node waits a millisecond at least. */
+function atOnce(callback: () => void): Timer {
+  const handle = setImmediate(callback);
+  return { cancel: () => clearImmediate(handle) };
+}
