@@ -45,15 +45,16 @@ export function offersRenegotiationInfo(hello: ClientHello): boolean {
 
 /** The first suite of ours that works out; throws the refusal that says more than handshake_failure, if there is one. */
 export function choose(hello: ClientHello, realm: ServerRealm, settings: HandshakeSettings): ServerChoice {
-  let refusal = noCommonParameters("no cipher suite in common");
+  // Made only when there is one: the stack of an error costs as much as many a handshake step.
+  let refusal: HandshakeAbort | undefined;
   for (const id of settings.cipherSuites) {
     const suite = hello.cipherSuites.includes(id) ? suiteOf(id) : undefined;
     if (suite === undefined) continue;
     const choice = chooseFor(suite, hello, realm, settings);
     if (!(choice instanceof HandshakeAbort)) return choice;
-    if (refusal.alert === AlertDescription.handshakeFailure) refusal = choice;
+    if (refusal === undefined || refusal.alert === AlertDescription.handshakeFailure) refusal = choice;
   }
-  throw refusal;
+  throw refusal ?? noCommonParameters("no cipher suite in common");
 }
 
 export function certificateRequest(type: CertificateType, realm: ServerRealm, settings: HandshakeSettings): CertificateRequest {
