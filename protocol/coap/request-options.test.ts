@@ -75,6 +75,51 @@ test("RFC 7252 §5.10.8: If-Match and If-None-Match: 4.02 unless the handler say
   await world.end();
 });
 
+test("RFC 8768 §3: Hop-Limit, Uri-Host and Uri-Port do not hinder an origin server; of a wrong length Hop-Limit is ignored, as it is elective", async () => {
+  const world = openWorld();
+  const endpoint = world.endpoint();
+  const peer = world.scripted();
+  endpoint.handle(() => ({ code: ResponseCode.content }));
+  const rows: readonly [string, string][] = [
+    ["Hop-Limit 1", "41010001 77 b161 5101"],
+    ["Hop-Limit 0, which only a proxy refuses", "41010002 77 b161 5100"],
+    ["Hop-Limit of two bytes", "41010003 77 b161 520001"],
+    ["Hop-Limit twice", "41010004 77 b161 5101 0102"],
+    ["Uri-Host and Uri-Port", "41010005 77 3168 421633 4161"],
+  ];
+  for (const [what, request] of rows) {
+    assert.deepEqual(await peer.ask(request), [`6145000${request[7]}77`], what);
+  }
+  await world.end();
+});
+
+test("RFC 9175 §3.3: blocks of one path with different Request-Tags, or with none, are different bodies", async () => {
+  const world = openWorld();
+  const endpoint = world.endpoint();
+  const peer = world.scripted();
+  const bodies: string[] = [];
+  endpoint.handle(({ payload }) => {
+    bodies.push(Buffer.from(payload).toString());
+    return { code: ResponseCode.changed };
+  });
+  // Block1 is option 27 (d103…: 08 first of 16, 10 the second and last); Request-Tag is 292: delta 265 is d1fc.
+  const block = (id: number, head: string, tag: string, letter: number, length: number): string =>
+    `4103000${id} 77 b161 ${head} ${tag} ff${letter.toString(16).repeat(length)}`;
+  const tags = ["d0fc", "d1fc01", "d1fc02", ""];
+  const letters = [0x61, 0x62, 0x63, 0x64];
+  for (const [i, tag] of tags.entries()) {
+    assert.deepEqual(await peer.ask(block(i, "d10308", tag, letters[i] ?? 0, 16)), [`615f000${i}77d10e08`], tag);
+  }
+  for (const [i, tag] of tags.entries()) {
+    assert.deepEqual(await peer.ask(block(i + 4, "d10310", tag, letters[i] ?? 0, 1)), [`6144000${i + 4}77d10e10`], tag);
+  }
+  assert.deepEqual(
+    bodies,
+    ["a", "b", "c", "d"].map((letter) => letter.repeat(17)),
+  );
+  await world.end();
+});
+
 test("RFC 9175 §2.3, §2.4: who has not proved its address repeats the Echo value first; then, and for what needs no proof, it is served", async () => {
   const world = openWorld();
   const endpoint = world.endpoint(serverAddress, { challenge: ({ path }) => path[0] === "rd" });
