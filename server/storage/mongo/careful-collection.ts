@@ -1,0 +1,133 @@
+/**
+ * A collection on a server that falls short of MongoDB: where updates may overlap, writes go one at a time; unique keys it
+ * does not guard are looked up before each write. Right for one server process on the database, not for several.
+ */
+import type {
+  BulkOutcome,
+  BulkWrite,
+  Collection,
+  Filter,
+  FindQuery,
+  IndexDefinition,
+  InsertOutcome,
+  StoredDocument,
+  Update,
+  UpdateOutcome,
+} from "../collection.ts";
+import { DuplicateKeyError } from "../collection.ts";
+import { applyUpdate, seedOfUpsert } from "../updater.ts";
+import type { OneAtATime } from "./one-at-a-time.ts";
+import { type FindOther, findCollision } from "./unique-keys.ts";
+
+interface UpsertSetting {
+  readonly upsert?: boolean;
+}
+
+export class CarefulCollection<T extends StoredDocument> implements Collection<T> {
+  readonly name: string;
+  readonly #inner: Collection<T>;
+  readonly #turns: OneAtATime;
+  readonly #unguarded: readonly IndexDefinition[];
+  readonly #findOther: FindOther;
+
+  constructor(inner: Collection<T>, turns: OneAtATime, unguarded: readonly IndexDefinition[]) {
+    this.name = inner.name;
+    this.#inner = inner;
+    this.#turns = turns;
+    this.#unguarded = unguarded;
+    this.#findOther = async (filter) => (await inner.findOne(filter)) !== undefined;
+  }
+
+  findOne(filter: Filter): Promise<T | undefined> {
+    return this.#inner.findOne(filter);
+  }
+
+  find(filter: Filter, query?: FindQuery): Promise<readonly T[]> {
+    return this.#inner.find(filter, query);
+  }
+
+  count(filter: Filter, cap?: number): Promise<number> {
+    return this.#inner.count(filter, cap);
+  }
+
+  insertOne(document: T): Promise<InsertOutcome> {
+    return this.#turns.run(() => this.#insert(document));
+  }
+
+  updateOne(filter: Filter, update: Update, settings: UpsertSetting = {}): Promise<UpdateOutcome> {
+    return this.#turns.run(() => this.#update(filter, update, settings));
+  }
+
+  findOneAndUpdate(filter: Filter, update: Update, settings: UpsertSetting = {}): Promise<T | undefined> {
+    return this.#turns.run(async () => this.#inner.findOneAndUpdate(await this.#cleared(filter, update, settings), update, settings));
+  }
+
+  bulkWrite(writes: readonly BulkWrite<T>[]): Promise<BulkOutcome> {
+    if (this.#unguarded.length === 0) return this.#turns.run(() => this.#inner.bulkWrite(writes));
+    return this.#turns.run(() => this.#bulk(writes));
+  }
+
+  deleteOne(filter: Filter): Promise<{ readonly deleted: number }> {
+    return this.#turns.run(() => this.#inner.deleteOne(filter));
+  }
+
+  deleteMany(filter: Filter): Promise<{ readonly deleted: number }> {
+    return this.#turns.run(() => this.#inner.deleteMany(filter));
+  }
+
+  async #insert(document: T): Promise<InsertOutcome> {
+    const index = await findCollision(document, this.#unguarded, this.#findOther);
+    // The server names `_id` first where that is taken as well.
+    if (index === undefined || (await this.#findOther({ _id: document._id }))) return this.#inner.insertOne(document);
+    return { ok: false, reason: "duplicate-key", index };
+  }
+
+  async #update(filter: Filter, update: Update, settings: UpsertSetting): Promise<UpdateOutcome> {
+    return this.#inner.updateOne(await this.#cleared(filter, update, settings), update, settings);
+  }
+
+  /** The filter of the one document the update will meet, once its keys are known to be free. */
+  async #cleared(filter: Filter, update: Update, { upsert = false }: UpsertSetting): Promise<Filter> {
+    if (this.#unguarded.length === 0) return filter;
+    const found = await this.#inner.findOne(filter);
+    if (found === undefined && !upsert) return filter;
+    const changed = found === undefined ? seedOfUpsert(filter) : Object.assign(seedOfUpsert({}), structuredClone(found));
+    // It uses up the update it is given.
+    applyUpdate(changed, structuredClone(update), found === undefined);
+    const id = String(changed["_id"]);
+    const index = await findCollision({ ...changed, _id: id }, this.#unguarded, this.#findOther);
+    if (index !== undefined && !(found === undefined && (await this.#findOther({ _id: id }))))
+      throw new DuplicateKeyError(this.name, index);
+    return found === undefined ? filter : { ...filter, _id: id };
+  }
+
+  async #bulk(writes: readonly BulkWrite<T>[]): Promise<BulkOutcome> {
+    const failed: { position: number; reason: "duplicate-key" }[] = [];
+    let matched = 0;
+    let refusal: unknown;
+    for (const [position, write] of writes.entries()) {
+      try {
+        const outcome = await this.#apply(write);
+        if (outcome === "duplicate-key") failed.push({ position, reason: outcome });
+        else matched += outcome;
+      } catch (error) {
+        if (error instanceof Error && error.name === "StorageUnavailableError") throw error;
+        refusal ??= error;
+      }
+    }
+    if (refusal !== undefined) throw refusal;
+    return { failed, matched };
+  }
+
+  async #apply(write: BulkWrite<T>): Promise<number | "duplicate-key"> {
+    if ("insertOne" in write) return (await this.#insert(write.insertOne.document)).ok ? 0 : "duplicate-key";
+    if ("deleteOne" in write) return (await this.#inner.deleteOne(write.deleteOne.filter)).deleted;
+    const { filter, update, upsert = false } = write.updateOne;
+    try {
+      return (await this.#update(filter, update, { upsert })).matched;
+    } catch (error) {
+      if (error instanceof DuplicateKeyError) return "duplicate-key";
+      throw error;
+    }
+  }
+}

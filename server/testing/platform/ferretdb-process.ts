@@ -1,0 +1,85 @@
+/** FerretDB, a MongoDB-wire server on SQLite, as a process: started on a free port over a directory, killed and started again. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const program = fileURLToPath(new URL("../../../../.peers/ferretdb/ferretdb", import.meta.url));
+
+export class FerretProcess {
+  readonly port: number;
+  readonly directory: string;
+  #child: ChildProcess | undefined;
+
+  private constructor(port: number, directory: string) {
+    this.port = port;
+    this.directory = directory;
+  }
+
+  static isInstalled(): boolean {
+    return existsSync(program);
+  }
+
+  static async open(): Promise<FerretProcess> {
+    const ferret = new FerretProcess(await freePort(), await mkdtemp(join(tmpdir(), "ferretdb-")));
+    await ferret.start();
+    return ferret;
+  }
+
+  /** A database of its own for each name. */
+  url(database: string): string {
+    return `mongodb://127.0.0.1:${this.port}/${database}`;
+  }
+
+  /** Resolves when it takes connections. */
+  async start(): Promise<void> {
+    const child = spawn(program, [`127.0.0.1:${this.port}`, `file:${this.directory}/`], { stdio: ["ignore", "pipe", "ignore"] });
+    this.#child = child;
+    await new Promise<void>((resolve, reject) => {
+      child.stdout.on("data", (text) => {
+        if (String(text).includes("READY")) resolve();
+      });
+      child.once("error", reject);
+      child.once("exit", (code) => reject(new Error(`FerretDB ended with code ${code} before it listened`)));
+    });
+  }
+
+  /** kill -9 */
+  async kill(): Promise<void> {
+    const child = this.#child;
+    if (child === undefined) return;
+    this.#child = undefined;
+    const exited = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGKILL");
+    await exited;
+  }
+
+  /** Halted: connections stay, nothing is answered. */
+  halt(): void {
+    this.#child?.kill("SIGSTOP");
+  }
+
+  resume(): void {
+    this.#child?.kill("SIGCONT");
+  }
+
+  async dispose(): Promise<void> {
+    await this.kill();
+    await rm(this.directory, { recursive: true, force: true });
+  }
+}
+
+/** Not held: whoever is killed and started again wants the same one. */
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => (typeof address === "object" && address !== null ? resolve(address.port) : reject(new Error("no port"))));
+    });
+  });
+}
