@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { settledHeapBytes } from "@lwm2m/protocol/platform/settled-heap";
 import { cataloguePath, openCatalogue } from "./catalogue.ts";
 import { buildCatalogue } from "./catalogue-build.ts";
 import { decodeDefinition, encodeDefinition } from "./catalogue-format.ts";
@@ -65,6 +66,22 @@ test("the catalogue holds facts only, and each line is found again as it was wri
     assert.equal(encodeDefinition(decodeDefinition(line)), line);
     for (const text of line.matchAll(/"((?:[^"\\]|\\.)*)"/g)) assert.ok((text[1] ?? "").length <= 80, text[0]);
   }
+});
+
+test("bound: the catalogue is opened in under 50 ms, and with every definition built it takes under 30 MB", () => {
+  const openedMs = Array.from({ length: 5 }, () => {
+    const startedAt = process.hrtime.bigint();
+    openCatalogue();
+    return Number(process.hrtime.bigint() - startedAt) / 1e6;
+  });
+  // The quickest: what else the machine does is not the catalogue's.
+  assert.ok(Math.min(...openedMs) < 50, `${openedMs.join(", ")} ms`);
+  const before = settledHeapBytes();
+  const opened = openCatalogue();
+  const built = opened.list().flatMap(({ id }) => opened.versionsOf(id).map((version) => opened.find(id, version)));
+  const takenBytes = settledHeapBytes() - before;
+  assert.ok(built.length >= 424 && built.every((definition) => definition !== undefined));
+  assert.ok(takenBytes < 30_000_000, `${takenBytes} bytes`);
 });
 
 test("a catalogue of a folder: one line per version, same version twice once, other files named", () => {
