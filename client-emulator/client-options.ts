@@ -57,6 +57,8 @@ export interface ClientSettings {
   readonly rebootSeconds: number;
   readonly sensors: number;
   readonly sensorIntervalSeconds: number;
+  /** Between two Sends of all temperatures (LwM2M Core 1.1 §6.4.6); 0: none. */
+  readonly sendIntervalSeconds: number;
   /** Every n-th notification is confirmable; 1: all. */
   readonly confirmEvery: number;
 }
@@ -82,5 +84,6 @@ export const usualSettings: ClientSettings = {
   rebootSeconds: 3,
   sensors: 1,
   sensorIntervalSeconds: 5,
+  sendIntervalSeconds: 0,
   confirmEvery: 10,
 };

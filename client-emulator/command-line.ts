@@ -74,6 +74,7 @@ const deviceFlags = {
   format: text,
   sensors: text,
   interval: text,
+  "send-interval": text,
   "confirm-every": text,
   "fail-update": text,
   "fail-download": text,
@@ -164,8 +165,11 @@ function settingsOf(flags: Flags): ClientSettings {
   if (version === "1.0" && formatName !== "tlv") throw new FlagProblem("LwM2M 1.0 knows no SenML: --format tlv");
   const binding = textOf(flags, "binding") ?? usualSettings.binding;
   if (!/^[A-Z]{1,6}$/.test(binding)) throw new FlagProblem(`--binding is a set of letters such as U, got ${binding}`);
+  const sendIntervalSeconds = numberOf(flags, "send-interval", 0, 31_536_000) ?? usualSettings.sendIntervalSeconds;
+  if (version === "1.0" && sendIntervalSeconds > 0) throw new FlagProblem("--send-interval needs LwM2M 1.1");
   return {
     ...usualSettings,
+    sendIntervalSeconds,
     lwm2mVersion: version,
     preferredFormat,
     binding,

@@ -31,6 +31,7 @@ const usage = `An emulated LwM2M device.
   --format FORMAT           tlv, senml-json or senml-cbor, where the server leaves the choice (senml-cbor; 1.0: tlv)
   --sensors N               instances of object 3303 at the start (1)
   --interval SECONDS        between two values of a sensor, 0: they stand still (5)
+  --send-interval SECONDS   between two Sends of all temperatures (0: none)
   --confirm-every N         every N-th notification is confirmable (10)
   --firmware-version V      version it starts with (1.0.0)
   --flash BYTES             largest firmware package it can hold (4194304)

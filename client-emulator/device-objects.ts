@@ -44,8 +44,8 @@ export function addObjects(tree: ObjectTree, options: Lwm2mClientOptions, doors:
 export function addAccounts(tree: ObjectTree, options: Lwm2mClientOptions, effects: ServerEffects): void {
   const { registry, settings, serverUri } = options;
   addSecurityObject(tree, definitionFor(registry, settings.lwm2mVersion, securityObjectId), factoryAccounts(options));
-  const { lifetimeSeconds, binding } = settings;
-  const account = serverUri === undefined ? undefined : { shortServerId, lifetimeSeconds, binding };
+  const { lifetimeSeconds, binding, sendIntervalSeconds } = settings;
+  const account = serverUri === undefined ? undefined : { shortServerId, lifetimeSeconds, binding, sends: sendIntervalSeconds > 0 };
   addServerObject(tree, definitionFor(registry, settings.lwm2mVersion, serverObjectId), account, effects);
 }
 

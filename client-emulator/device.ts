@@ -16,17 +16,19 @@ import { downloadPackage } from "./firmware/download.ts";
 import { type FirmwareEnvironment, FirmwareRuntime } from "./firmware/firmware-runtime.ts";
 import type { FirmwarePackage } from "./firmware/package-format.ts";
 import { AttributeStore } from "./notify/attribute-store.ts";
+import { contentAnswer } from "./notify/content-answer.ts";
 import { Observations } from "./notify/observations.ts";
 import { DeviceResource, deviceObjectId } from "./objects/device-object.ts";
 import { openSensors, type Sensors } from "./objects/sensors.ts";
 import { type ServerEffects, serverObjectId } from "./objects/server-object.ts";
 import { text } from "./objects/values.ts";
-import { carriesTime, encodeValues, type PayloadSettings } from "./payload-door.ts";
+import { carriesTime, type PayloadSettings } from "./payload-door.ts";
 import { AwakeWindow } from "./queue-mode/awake-window.ts";
 import { noChanges } from "./registration/registration-machine.ts";
 import { ServerContact } from "./registration/server-contact.ts";
 import { servedLine } from "./request-log.ts";
 import type { ClientTransport } from "./security/client-transport.ts";
+import { openSends, type Sends } from "./send/sends.ts";
 import { discover } from "./tree/discover.ts";
 import { ObjectTree, type TreeChange } from "./tree/object-tree.ts";
 import { refuse } from "./tree/outcome.ts";
@@ -47,6 +49,7 @@ export class Device {
   readonly #afterReply: AfterReply;
   #powered = true;
   #sensors: Sensors | undefined;
+  #sends: Sends | undefined;
   #powerOnTimer: Timer | undefined;
 
   constructor(options: Lwm2mClientOptions, endpoint: CoapEndpoint, transport: ClientTransport) {
@@ -92,6 +95,7 @@ export class Device {
   async start(): Promise<void> {
     const { clock, random, settings } = this.#options;
     this.#sensors = openSensors(this.tree, clock, random, settings.sensorIntervalSeconds * 1_000);
+    this.#sends = openSends(this.tree, this.#options, this.#contact);
     await this.#contact.connect();
   }
 
@@ -117,6 +121,7 @@ export class Device {
     this.#afterReply.close();
     this.#powerOnTimer?.cancel();
     this.#sensors?.close();
+    this.#sends?.close();
     this.#contact.forget();
     this.#firmware.close();
     this.#window.close();
@@ -275,12 +280,7 @@ export class Device {
       clock,
       conditionsOf: (target) => this.#attributes.conditionsOf(target, this.#contact.settings()),
       confirms: (target) => this.#attributes.confirms(target),
-      respond: (target, values, contentFormat) => {
-        const [only] = target;
-        const path = target.length > 1 || only === "/" ? undefined : only;
-        const encoded = encodeValues(this.tree, path, values, contentFormat);
-        return encoded.ok ? { code: ResponseCode.content, contentFormat, payload: encoded.bytes } : refused(encoded);
-      },
+      respond: (target, values, contentFormat) => contentAnswer(this.tree, target, values, contentFormat),
       canSend: () => this.awake,
       stores: () => this.#contact.settings().storesNotifications,
       carriesTime,

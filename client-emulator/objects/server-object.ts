@@ -21,6 +21,7 @@ export const ServerResource = {
   bootstrapOnFailure: 16,
   retryCount: 17,
   retryTimer: 18,
+  muteSend: 23,
 } as const;
 
 export interface ServerEffects {
@@ -36,6 +37,8 @@ export interface ServerAccount {
   readonly shortServerId: number;
   readonly lifetimeSeconds: number;
   readonly binding: string;
+  /** Default false. */
+  readonly sends?: boolean;
 }
 
 /** What the tree says about one server, with the defaults of LwM2M Core 1.1 appendix E.2 where it says nothing. */
@@ -50,6 +53,8 @@ export interface ServerSettings {
   readonly bootstrapOnFailure: boolean;
   readonly retryCount: number;
   readonly retryTimerSeconds: number;
+  /** True also where the resource is missing: Send has to be switched on. */
+  readonly mutesSend: boolean;
 }
 
 const defaultDisableSeconds = 86_400;
@@ -71,6 +76,7 @@ export const standardServerSettings: ServerSettings = {
   bootstrapOnFailure: true,
   retryCount: defaultRetryCount,
   retryTimerSeconds: defaultRetryTimerSeconds,
+  mutesSend: true,
 };
 
 export function addServerObject(
@@ -79,7 +85,7 @@ export function addServerObject(
   account: ServerAccount | undefined,
   effects: ServerEffects,
 ): void {
-  const known = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 18].filter((id) => definition.resources.has(id));
+  const known = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 16, 17, 18, 23].filter((id) => definition.resources.has(id));
   tree.add(
     definition,
     {
@@ -118,6 +124,7 @@ export function serverSettings(tree: ObjectTree, shortServerId: number): ServerS
       bootstrapOnFailure: flag(ServerResource.bootstrapOnFailure),
       retryCount: Math.min(mostRetries, Math.max(1, number(ServerResource.retryCount) ?? defaultRetryCount)),
       retryTimerSeconds: number(ServerResource.retryTimer) ?? defaultRetryTimerSeconds,
+      mutesSend: flag(ServerResource.muteSend),
     };
   }
   return undefined;
@@ -131,6 +138,7 @@ function accountInstance(account: ServerAccount): Instance {
     [ServerResource.disableTimeout, integer(defaultDisableSeconds)],
     [ServerResource.notificationStoring, boolean(true)],
     [ServerResource.binding, text(account.binding)],
+    ...(account.sends === true ? [[ServerResource.muteSend, boolean(false)] as const] : []),
   ]);
 }
 

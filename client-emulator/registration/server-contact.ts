@@ -1,6 +1,6 @@
 /** Whom the device talks to: the server of its configuration, or the bootstrap server until there is one (LwM2M Core 1.1 §6.1.2). */
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
-import type { IncomingRequest, OutgoingResponse, Peer } from "@lwm2m/protocol/coap/message";
+import type { IncomingRequest, OutgoingRequest, OutgoingResponse, Peer, RequestOutcome } from "@lwm2m/protocol/coap/message";
 import type { Timer } from "@lwm2m/protocol/ports/clock";
 import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
 import { BootstrapSession } from "../bootstrap/bootstrap-session.ts";
@@ -83,6 +83,14 @@ export class ServerContact {
   serverAt({ address, port }: SocketAddress): Peer | undefined {
     const session = this.#session;
     return session?.address.address === address && session.address.port === port ? session.peer : undefined;
+  }
+
+  /** A request of the device's own to the server it is registered with, for which it wakes up; undefined when there is none. */
+  async send(request: OutgoingRequest): Promise<RequestOutcome | undefined> {
+    const peer = this.registered ? this.#session?.peer : undefined;
+    if (peer === undefined) return undefined;
+    this.#options.beforeSend();
+    return this.#options.endpoint.request(peer, request);
   }
 
   serveBootstrap(request: IncomingRequest): OutgoingResponse {

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Method } from "@lwm2m/protocol/coap/codes";
+import { Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
 import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
+import { seededRandom } from "@lwm2m/protocol/testing/seeded-random";
+import { makePackage } from "../firmware/package-format.ts";
 import { anIdentity, openSecureWorld, pskRealm, secureUri, theKey } from "../testing/secure-world.ts";
 import { deviceAddress } from "../testing/world.ts";
 import { usualDtls } from "./dtls-client-settings.ts";
@@ -133,6 +135,23 @@ test("LwM2M object 3: a reboot forgets the session's keys; the next session is r
   await world.clock.advance(5_000);
   assert.deepEqual(world.secure.story.slice(0, 2), ["connected", "resumed"]);
   assert.equal(registrations(world.server.seen), 2);
+  await world.close();
+});
+
+test("LwM2M object 5: a package at the server's coaps address comes over the session there is; elsewhere it is refused", async () => {
+  const world = await openSecureWorld(pskRealm("dev"));
+  const image = makePackage("app", "2.0.0", seededRandom(5).bytes(5_000));
+  world.server.answer = (request) => (request.path[0] === "fw" ? { code: ResponseCode.content, payload: image } : undefined);
+  await world.open({}, withIds);
+  const firmware = async (uri: string): Promise<readonly string[]> => {
+    const written = { contentFormat: ContentFormat.text, payload: new TextEncoder().encode(uri) };
+    assert.equal(await world.server.ask(Method.put, "/5/0/1", written), "2.04");
+    await world.clock.advance(5_000);
+    return [await world.server.ask(Method.get, "/5/0/3", plain), await world.server.ask(Method.get, "/5/0/5", plain)];
+  };
+  assert.deepEqual(await firmware(`${secureUri}:5999/fw/app`), ["2.05 0", "2.05 9"]);
+  assert.deepEqual(await firmware(`${secureUri}/fw/app`), ["2.05 2", "2.05 0"]);
+  assert.deepEqual(world.secure.story, ["connected"]);
   await world.close();
 });
 
