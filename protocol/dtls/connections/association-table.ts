@@ -139,17 +139,18 @@ export class AssociationTable {
     return this.#indexes.findByAddress(address);
   }
 
-  /** Another established row of a client with the same identity and server name; -1 without one. */
-  findTwin(row: number): number {
+  /** The other established rows of clients with the same identity and server name. */
+  twinsOf(row: number): number[] {
     const { slab } = this;
+    const twins: number[] = [];
     const hash = slab.word(row, WordSlot.identityHash);
-    if (hash === 0) return none;
+    if (hash === 0) return twins;
     const own = this.factsBytes(row);
     const index = this.#indexes.byIdentity;
     for (let slot = index.slotOf(hash); ; slot = index.after(slot)) {
       const other = index.rowAt(slot);
-      if (other === none) return none;
-      if (other !== row && slab.word(other, WordSlot.identityHash) === hash && equal(own, this.factsBytes(other))) return other;
+      if (other === none) return twins;
+      if (other !== row && slab.word(other, WordSlot.identityHash) === hash && equal(own, this.factsBytes(other))) twins.push(other);
     }
   }
 

@@ -27,16 +27,16 @@ const none = -1;
 export class Associations {
   readonly moves: AddressMoves;
   readonly #site: Site;
-  readonly #onePerIdentity: boolean;
+  readonly #mostPerIdentity: number;
   readonly #alertOut = new Uint8Array(alertRoomBytes);
   /** Where the search for stale rows goes on. */
   #hand = 0;
   /** Called before a row is freed, so that a handshake that still hangs on it lets go. */
   onClose: (row: number) => void = () => {};
 
-  constructor(site: Site, onePerIdentity: boolean) {
+  constructor(site: Site, mostPerIdentity: number) {
     this.#site = site;
-    this.#onePerIdentity = onePerIdentity;
+    this.#mostPerIdentity = mostPerIdentity;
     this.moves = new AddressMoves(site.limits.unprovedAddresses);
   }
 
@@ -60,7 +60,7 @@ export class Associations {
     if (facts.resumed) counters.resumed += 1;
     this.#site.tell({ kind: "connected", peer, resumed: facts.resumed, cipherSuite: facts.cipherSuite });
     if (atAddress !== none) this.#replace(atAddress, peer);
-    for (let twin = this.#twinOf(row); twin !== none; twin = this.#twinOf(row)) this.#replace(twin, peer);
+    for (const twin of this.#superfluousTwins(row)) this.#replace(twin, peer);
     return peer;
   }
 
@@ -120,8 +120,17 @@ export class Associations {
     return peer;
   }
 
-  #twinOf(row: number): number {
-    return this.#onePerIdentity ? this.#site.table.findTwin(row) : none;
+  /** Those from the same address, for their peer began anew; and of the others, silent for longest first, what is too many now. */
+  #superfluousTwins(row: number): readonly number[] {
+    if (this.#mostPerIdentity === Number.POSITIVE_INFINITY) return [];
+    const { table } = this.#site;
+    const { slab } = table;
+    const address = table.bareAddressOf(row);
+    const isBefore = (one: number, other: number): number => slab.number(one, NumberSlot.heardAt) - slab.number(other, NumberSlot.heardAt);
+    const twins = table.twinsOf(row);
+    const elsewhere = twins.filter((twin) => !table.isAt(twin, address)).sort(isBefore);
+    const excess = Math.max(0, elsewhere.length + 1 - this.#mostPerIdentity);
+    return [...twins.filter((twin) => table.isAt(twin, address)), ...elsewhere.slice(0, excess)];
   }
 
   #replace(row: number, by: SocketAddress): void {

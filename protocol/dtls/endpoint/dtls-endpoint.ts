@@ -39,7 +39,7 @@ export async function openDtlsEndpoint(parts: DtlsEndpointParts): Promise<Measur
   const site = makeSite(core, keeper ?? withoutJournal, (news) => {
     for (const listener of listeners) listener(news);
   });
-  const associations = new Associations(site, parts.onePerIdentity ?? true);
+  const associations = new Associations(site, parts.onePerIdentity === false ? Number.POSITIVE_INFINITY : (parts.mostPerIdentity ?? 1));
   const sender = new Sender(site, associations);
   const handshakes = new Handshakes(site, associations, sender);
   const connector = new Connector(site, handshakes, parts.logKey);

@@ -25,7 +25,9 @@ export interface DtlsEndpointParts {
   readonly limits?: Partial<DtlsLimits>;
   /** How the connection ids given out begin: the process that owns the connections. */
   readonly ownerId?: Uint8Array;
-  /** One live connection per identity and server name: a new one takes the place of the old. Default true. */
+  /** Live connections per identity and server name: a new one takes the place of the one silent for longest. Default 1. */
+  readonly mostPerIdentity?: number;
+  /** False: any number of them. */
   readonly onePerIdentity?: boolean;
   /** What lets connections outlive this process; absent, they end with it. The endpoint closes the journal with itself. */
   readonly journal?: {
