@@ -38,6 +38,8 @@ export interface DtlsDoor {
   findFault(): string | undefined;
 }
 
+/** The one it is called at, and some to fetch firmware by: those that were silent for longest go first. */
+const connectionsPerDevice = 4;
 /** A day, as RFC 5246 §F.1.4 suggests; in memory only. */
 const sessions = { most: 100_000, lifetimeMs: 86_400_000 };
 const faultLinesPerMinute = 5;
@@ -63,6 +65,7 @@ export async function openDtlsDoor(parts: DtlsDoorSettings): Promise<DtlsDoor> {
     limits: dtlsLimits(settings),
     protection: nodeRecordProtection({ random, keyForm: recordKeyForm }),
     elapsedMs,
+    mostPerIdentity: connectionsPerDevice,
     ...(journal === undefined ? {} : { journal: { ...journal, onFailure } }),
     ...(parts.logKey === undefined ? {} : { logKey: parts.logKey }),
     onBug: (error) => log.error("DTLS failed", { door, error }),

@@ -77,7 +77,6 @@ test("datagrams of an association wait in order until it is known whose it is; t
       release = resolve;
     });
   });
-  joined.greet(securedPeer(-1));
   secured.hear("first", securedPeer(-1));
   secured.hear("other", securedPeer(-2));
   secured.hear("second", securedPeer(-1));
@@ -97,6 +96,23 @@ test("an introduction that fails lets its datagrams through; what waits is bound
   assert.deepEqual(
     heard,
     Array.from({ length: 16 }, (_, i) => `-1 ${i}`),
+  );
+});
+
+test("an introduction that says not yet lets the datagram pass and is asked for again", async () => {
+  const { secured, joined, heard } = aJoined();
+  const seen: string[] = [];
+  joined.onFirst((_peer, first) => {
+    seen.push(Buffer.from(first).toString());
+    return seen.length === 1 ? "not-yet" : undefined;
+  });
+  for (const text of ["a", "b", "c"]) secured.hear(text, securedPeer(-1));
+  assert.deepEqual(
+    [heard, seen],
+    [
+      ["-1 a", "-1 b", "-1 c"],
+      ["a", "b"],
+    ],
   );
 });
 

@@ -6,8 +6,11 @@ import type { DatagramSocket, SocketAddress } from "@lwm2m/protocol/ports/datagr
 
 type Receive = (bytes: Uint8Array, from: SocketAddress) => void;
 
-/** Whose connection this is: asked at the first datagram of each association, which waits for the answer; undefined when that is known. */
-export type Introduce = (peer: SocketAddress) => Promise<void> | undefined;
+/**
+ * Whose connection this is: asked at the first datagram of each association, which waits for the answer. Undefined when that is known;
+ * "not-yet" lets the datagram pass and asks again at the next.
+ */
+export type Introduce = (peer: SocketAddress, first: Uint8Array) => Promise<void> | "not-yet" | undefined;
 
 interface Held {
   readonly bytes: Uint8Array;
@@ -52,11 +55,6 @@ export class JoinedSocket implements DatagramSocket {
     this.#introduce = introduce;
   }
 
-  /** Introduces an association that may say nothing for a while. */
-  greet(peer: SocketAddress): void {
-    if (peer.association !== undefined) this.#begin(peer.association.key, peer);
-  }
-
   /** The association is gone: its number does not come again. */
   forget(association: number): void {
     this.#introduced.delete(association);
@@ -69,7 +67,7 @@ export class JoinedSocket implements DatagramSocket {
   #onSecured(bytes: Uint8Array, from: SocketAddress): void {
     const key = from.association?.key;
     if (key === undefined) throw new Error("a datagram came out of DTLS without its association");
-    if (!this.#introduced.has(key)) this.#begin(key, from);
+    if (!this.#introduced.has(key)) this.#begin(key, from, bytes);
     const waiting = this.#waiting.size === 0 ? undefined : this.#waiting.get(key);
     if (waiting === undefined) {
       this.#receive(bytes, from);
@@ -79,10 +77,10 @@ export class JoinedSocket implements DatagramSocket {
     }
   }
 
-  #begin(key: number, peer: SocketAddress): void {
-    if (this.#introduced.has(key)) return;
+  #begin(key: number, peer: SocketAddress, first: Uint8Array): void {
+    const done = this.#introduce(peer, first);
+    if (done === "not-yet") return;
     this.#introduced.add(key);
-    const done = this.#introduce(peer);
     if (done === undefined) return;
     this.#waiting.set(key, []);
     const release = (): void => this.#release(key);

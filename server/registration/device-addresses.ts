@@ -5,12 +5,14 @@ export class DeviceAddresses {
   readonly #endpoints = new Map<string, string>();
   readonly #keys = new Map<string, string>();
 
-  /** `owns` false: another device has registered from there since. */
-  remember(endpoint: string, address: SocketAddress, owns = true): void {
+  /** `owns` false: another device has registered from there since. Returns the association that was the device's before. */
+  remember(endpoint: string, address: SocketAddress, owns = true): number | undefined {
+    const before = this.associationOf(endpoint);
     this.forget(endpoint);
     const key = placeOf(address);
     if (owns) this.#endpoints.set(key, endpoint);
     this.#keys.set(endpoint, key);
+    return before === address.association?.key ? undefined : before;
   }
 
   forget(endpoint: string): void {

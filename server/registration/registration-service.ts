@@ -30,7 +30,7 @@ export interface RegistrationServiceDeps {
   /** The links devices hang on; without it all on the same, with a window of MAX_TRANSMIT_WAIT, 93 s (LwM2M Core 1.1 §6.5). */
   readonly links?: DeviceLinks;
   /** Where secured connections are; without it there are none. */
-  readonly secured?: Pick<SecuredPeers, "find">;
+  readonly secured?: Pick<SecuredPeers, "find" | "drop">;
 }
 
 /** Reads what was registered before; a queue-mode device counts as asleep until it says something. */
@@ -52,7 +52,7 @@ export class RegistrationService implements Registrations {
   readonly #store: RegistrationStore;
   readonly #windows: AwakeWindows;
   readonly #addresses = new DeviceAddresses();
-  readonly #secured: Pick<SecuredPeers, "find">;
+  readonly #secured: Pick<SecuredPeers, "find" | "drop">;
   readonly #signListeners: SignListener[] = [];
   readonly #moveListeners: MoveListener[] = [];
   readonly #disconnectListeners: DisconnectListener[] = [];
@@ -63,8 +63,7 @@ export class RegistrationService implements Registrations {
     this.#deps = deps;
     this.#secured = deps.secured ?? noSecuredPeers;
     this.#store = new RegistrationStore(deps.store, this.#secured);
-    const usualMs = maxTransmitWaitMs(defaultParameters);
-    const windowMsOf = (endpoint: string): number => deps.links?.awakeWindowMs(endpoint) ?? usualMs;
+    const windowMsOf = (endpoint: string): number => deps.links?.awakeWindowMs(endpoint) ?? maxTransmitWaitMs(defaultParameters);
     this.#windows = new AwakeWindows(deps.clock, windowMsOf, (endpoint, awake) => this.#tellPresence(endpoint, awake));
   }
 
@@ -279,7 +278,8 @@ export class RegistrationService implements Registrations {
 
   #remember({ _id, queueMode, address }: Pick<Registration, "_id" | "queueMode" | "address">, ownsAddress = true): void {
     this.#windows.add(_id, queueMode);
-    this.#addresses.remember(_id, address, ownsAddress);
+    const left = this.#addresses.remember(_id, address, ownsAddress);
+    if (left !== undefined) this.#secured.drop(left);
     if (ownsAddress) this.#deps.links?.place(_id, address);
   }
 
