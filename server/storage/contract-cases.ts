@@ -15,7 +15,28 @@ export const filterDocuments: readonly Thing[] = [
   { _id: "f", n: -0.5, s: "", tags: [["red"], null], nested: { k: { deep: 1 }.deep } },
 ];
 
-export const filterCases: readonly { readonly title: string; readonly filter: Filter; readonly ids: string }[] = [
+/** What an engine may lack, named where its contract is run; cases that need it are skipped there. */
+export type Lack = "nested-arrays";
+
+/** The same documents for an engine that takes no array in an array. */
+export function withoutNestedArrays(documents: readonly Thing[]): readonly Thing[] {
+  return documents.map((document) => {
+    const fields = Object.entries(document).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.filter((e) => !Array.isArray(e)) : value,
+    ]);
+    return { ...Object.fromEntries(fields), _id: document._id };
+  });
+}
+
+interface FilterCase {
+  readonly title: string;
+  readonly filter: Filter;
+  readonly ids: string;
+  readonly needs?: Lack;
+}
+
+export const filterCases: readonly FilterCase[] = [
   { title: "everything", filter: {}, ids: "a b c d e f" },
   { title: "_id", filter: { _id: "b" }, ids: "b" },
   { title: "_id $in", filter: { _id: { $in: ["f", "zz", "a"] } }, ids: "a f" },
@@ -54,7 +75,7 @@ export const filterCases: readonly { readonly title: string; readonly filter: Fi
   { title: "array as a whole", filter: { tags: ["red", "green"] }, ids: "a" },
   { title: "array in another order is another array", filter: { tags: ["green", "red"] }, ids: "" },
   { title: "the empty array", filter: { tags: [] }, ids: "b" },
-  { title: "an array in an array", filter: { tags: ["red"] }, ids: "f" },
+  { title: "an array in an array", filter: { tags: ["red"] }, ids: "f", needs: "nested-arrays" },
   { title: "null among the elements", filter: { tags: null }, ids: "c d f" },
   { title: "$in over elements", filter: { tags: { $in: ["green", "blue"] } }, ids: "a" },
   { title: "$ne is true only when no element is equal", filter: { tags: { $ne: "red" } }, ids: "b c d f" },
@@ -79,79 +100,92 @@ export const filterCases: readonly { readonly title: string; readonly filter: Fi
 
 type Fields = { readonly [field: string]: Json };
 
-export const updateCases: readonly { readonly title: string; readonly before: Fields; readonly update: Update; readonly after: Fields }[] =
-  [
-    { title: "$set replaces and adds", before: { a: 1 }, update: { $set: { a: "x", b: null } }, after: { a: "x", b: null } },
-    { title: "$set makes documents on the way", before: {}, update: { $set: { "a.b.c": 1 } }, after: { a: { b: { c: 1 } } } },
-    { title: "$set beside what is there", before: { a: { x: 1 } }, update: { $set: { "a.y": 2 } }, after: { a: { x: 1, y: 2 } } },
-    { title: "$set of an array element", before: { a: [1, 2] }, update: { $set: { "a.1": 9 } }, after: { a: [1, 9] } },
-    { title: "$set in a document of an array", before: { a: [{ b: 1 }] }, update: { $set: { "a.0.b": 2 } }, after: { a: [{ b: 2 }] } },
-    { title: "$set behind the last element", before: { a: [1] }, update: { $set: { "a.1": 2 } }, after: { a: [1, 2] } },
-    {
-      title: "$set of a name every object has",
-      before: {},
-      update: { $set: { "constructor.name": 1 } },
-      after: { constructor: { name: 1 } },
-    },
-    { title: "$set of the same value", before: { a: { b: 1 } }, update: { $set: { a: { b: 1 } } }, after: { a: { b: 1 } } },
-    { title: "$unset", before: { a: 1, b: { c: 1, d: 2 } }, update: { $unset: { a: true, "b.c": true } }, after: { b: { d: 2 } } },
-    { title: "$unset of what is not there", before: { a: 1 }, update: { $unset: { b: true, "c.d": true, "a.x": true } }, after: { a: 1 } },
-    {
-      title: "$unset of an array element leaves null",
-      before: { a: [1, 2, 3] },
-      update: { $unset: { "a.1": true } },
-      after: { a: [1, null, 3] },
-    },
-    { title: "$inc", before: { n: 5 }, update: { $inc: { n: -2, m: 3, "a.b": 0.5 } }, after: { n: 3, m: 3, a: { b: 0.5 } } },
-    {
-      title: "$setOnInsert does nothing to a document that is there",
-      before: { a: 1 },
-      update: { $setOnInsert: { a: 2 } },
-      after: { a: 1 },
-    },
-    { title: "$push", before: { a: [1] }, update: { $push: { a: 2, b: "x" } }, after: { a: [1, 2], b: ["x"] } },
-    { title: "$push of an array is one element", before: { a: [] }, update: { $push: { a: [1, 2] } }, after: { a: [[1, 2]] } },
-    { title: "$push of a document", before: {}, update: { $push: { "h.log": { at: 1 } } }, after: { h: { log: [{ at: 1 }] } } },
-    { title: "$push $each", before: { a: [1] }, update: { $push: { a: { $each: [2, 3] } } }, after: { a: [1, 2, 3] } },
-    { title: "$push $each of nothing", before: {}, update: { $push: { a: { $each: [] } } }, after: { a: [] } },
-    {
-      title: "$push keeps the last",
-      before: { a: [1, 2] },
-      update: { $push: { a: { $each: [3, 4], $slice: -3 } } },
-      after: { a: [2, 3, 4] },
-    },
-    {
-      title: "$push keeps the last of a new array",
-      before: {},
-      update: { $push: { a: { $each: [1, 2, 3], $slice: -2 } } },
-      after: { a: [2, 3] },
-    },
-    { title: "$push keeps the first", before: { a: [1, 2] }, update: { $push: { a: { $each: [3], $slice: 2 } } }, after: { a: [1, 2] } },
-    { title: "$push keeps none", before: { a: [1, 2] }, update: { $push: { a: { $each: [3], $slice: 0 } } }, after: { a: [] } },
-    { title: "$addToSet", before: { a: [1, { b: 1 }] }, update: { $addToSet: { a: { b: 1 } } }, after: { a: [1, { b: 1 }] } },
-    {
-      title: "$addToSet $each",
-      before: { a: [1] },
-      update: { $addToSet: { a: { $each: [1, 2, 2] }, b: 1 } },
-      after: { a: [1, 2], b: [1] },
-    },
-    { title: "$pull of a value", before: { a: [1, 2, 1, "1"] }, update: { $pull: { a: 1 } }, after: { a: [2, "1"] } },
-    { title: "$pull by range", before: { a: [1, 5, 9] }, update: { $pull: { a: { $gte: 5 } } }, after: { a: [1] } },
-    { title: "$pull by $in", before: { a: ["x", "y", "z"] }, update: { $pull: { a: { $in: ["x", "z", "q"] } } }, after: { a: ["y"] } },
-    {
-      title: "$pull of documents by their fields",
-      before: { a: [{ key: "k1", v: 1 }, { key: "k2" }, { key: "k3" }] },
-      update: { $pull: { a: { key: { $in: ["k1", "k3"] } } } },
-      after: { a: [{ key: "k2" }] },
-    },
-    { title: "$pull from what is not there", before: { b: 1 }, update: { $pull: { a: 1, "c.d": 1 } }, after: { b: 1 } },
-    { title: "$max raises only", before: { a: 5, b: 5 }, update: { $max: { a: 7, b: 3, c: 1 } }, after: { a: 7, b: 5, c: 1 } },
-    { title: "$min lowers only", before: { a: 5, b: 5 }, update: { $min: { a: 7, b: 3, c: 1 } }, after: { a: 5, b: 3, c: 1 } },
-    { title: "$max of texts", before: { a: "b" }, update: { $max: { a: "a" } }, after: { a: "b" } },
-    {
-      title: "several operators at once",
-      before: { rev: 1, log: [], state: "new" },
-      update: { $inc: { rev: 1 }, $push: { log: "started" }, $set: { state: "run" }, $unset: { none: true } },
-      after: { rev: 2, log: ["started"], state: "run" },
-    },
-  ];
+interface UpdateCase {
+  readonly title: string;
+  readonly before: Fields;
+  readonly update: Update;
+  readonly after: Fields;
+  readonly needs?: Lack;
+}
+
+export const updateCases: readonly UpdateCase[] = [
+  { title: "$set replaces and adds", before: { a: 1 }, update: { $set: { a: "x", b: null } }, after: { a: "x", b: null } },
+  { title: "$set makes documents on the way", before: {}, update: { $set: { "a.b.c": 1 } }, after: { a: { b: { c: 1 } } } },
+  { title: "$set beside what is there", before: { a: { x: 1 } }, update: { $set: { "a.y": 2 } }, after: { a: { x: 1, y: 2 } } },
+  { title: "$set of an array element", before: { a: [1, 2] }, update: { $set: { "a.1": 9 } }, after: { a: [1, 9] } },
+  { title: "$set in a document of an array", before: { a: [{ b: 1 }] }, update: { $set: { "a.0.b": 2 } }, after: { a: [{ b: 2 }] } },
+  { title: "$set behind the last element", before: { a: [1] }, update: { $set: { "a.1": 2 } }, after: { a: [1, 2] } },
+  {
+    title: "$set of a name every object has",
+    before: {},
+    update: { $set: { "constructor.name": 1 } },
+    after: { constructor: { name: 1 } },
+  },
+  { title: "$set of the same value", before: { a: { b: 1 } }, update: { $set: { a: { b: 1 } } }, after: { a: { b: 1 } } },
+  { title: "$unset", before: { a: 1, b: { c: 1, d: 2 } }, update: { $unset: { a: true, "b.c": true } }, after: { b: { d: 2 } } },
+  { title: "$unset of what is not there", before: { a: 1 }, update: { $unset: { b: true, "c.d": true, "a.x": true } }, after: { a: 1 } },
+  {
+    title: "$unset of an array element leaves null",
+    before: { a: [1, 2, 3] },
+    update: { $unset: { "a.1": true } },
+    after: { a: [1, null, 3] },
+  },
+  { title: "$inc", before: { n: 5 }, update: { $inc: { n: -2, m: 3, "a.b": 0.5 } }, after: { n: 3, m: 3, a: { b: 0.5 } } },
+  {
+    title: "$setOnInsert does nothing to a document that is there",
+    before: { a: 1 },
+    update: { $setOnInsert: { a: 2 } },
+    after: { a: 1 },
+  },
+  { title: "$push", before: { a: [1] }, update: { $push: { a: 2, b: "x" } }, after: { a: [1, 2], b: ["x"] } },
+  {
+    title: "$push of an array is one element",
+    before: { a: [] },
+    update: { $push: { a: [1, 2] } },
+    after: { a: [[1, 2]] },
+    needs: "nested-arrays",
+  },
+  { title: "$push of a document", before: {}, update: { $push: { "h.log": { at: 1 } } }, after: { h: { log: [{ at: 1 }] } } },
+  { title: "$push $each", before: { a: [1] }, update: { $push: { a: { $each: [2, 3] } } }, after: { a: [1, 2, 3] } },
+  { title: "$push $each of nothing", before: {}, update: { $push: { a: { $each: [] } } }, after: { a: [] } },
+  {
+    title: "$push keeps the last",
+    before: { a: [1, 2] },
+    update: { $push: { a: { $each: [3, 4], $slice: -3 } } },
+    after: { a: [2, 3, 4] },
+  },
+  {
+    title: "$push keeps the last of a new array",
+    before: {},
+    update: { $push: { a: { $each: [1, 2, 3], $slice: -2 } } },
+    after: { a: [2, 3] },
+  },
+  { title: "$push keeps the first", before: { a: [1, 2] }, update: { $push: { a: { $each: [3], $slice: 2 } } }, after: { a: [1, 2] } },
+  { title: "$push keeps none", before: { a: [1, 2] }, update: { $push: { a: { $each: [3], $slice: 0 } } }, after: { a: [] } },
+  { title: "$addToSet", before: { a: [1, { b: 1 }] }, update: { $addToSet: { a: { b: 1 } } }, after: { a: [1, { b: 1 }] } },
+  {
+    title: "$addToSet $each",
+    before: { a: [1] },
+    update: { $addToSet: { a: { $each: [1, 2, 2] }, b: 1 } },
+    after: { a: [1, 2], b: [1] },
+  },
+  { title: "$pull of a value", before: { a: [1, 2, 1, "1"] }, update: { $pull: { a: 1 } }, after: { a: [2, "1"] } },
+  { title: "$pull by range", before: { a: [1, 5, 9] }, update: { $pull: { a: { $gte: 5 } } }, after: { a: [1] } },
+  { title: "$pull by $in", before: { a: ["x", "y", "z"] }, update: { $pull: { a: { $in: ["x", "z", "q"] } } }, after: { a: ["y"] } },
+  {
+    title: "$pull of documents by their fields",
+    before: { a: [{ key: "k1", v: 1 }, { key: "k2" }, { key: "k3" }] },
+    update: { $pull: { a: { key: { $in: ["k1", "k3"] } } } },
+    after: { a: [{ key: "k2" }] },
+  },
+  { title: "$pull from what is not there", before: { b: 1 }, update: { $pull: { a: 1, "c.d": 1 } }, after: { b: 1 } },
+  { title: "$max raises only", before: { a: 5, b: 5 }, update: { $max: { a: 7, b: 3, c: 1 } }, after: { a: 7, b: 5, c: 1 } },
+  { title: "$min lowers only", before: { a: 5, b: 5 }, update: { $min: { a: 7, b: 3, c: 1 } }, after: { a: 5, b: 3, c: 1 } },
+  { title: "$max of texts", before: { a: "b" }, update: { $max: { a: "a" } }, after: { a: "b" } },
+  {
+    title: "several operators at once",
+    before: { rev: 1, log: [], state: "new" },
+    update: { $inc: { rev: 1 }, $push: { log: "started" }, $set: { state: "run" }, $unset: { none: true } },
+    after: { rev: 2, log: ["started"], state: "run" },
+  },
+];

@@ -1,7 +1,9 @@
 /**
  * A collection on a server that falls short of MongoDB: where updates may overlap, writes go one at a time; unique keys it
- * does not guard are looked up before each write. Right for one server process on the database, not for several.
+ * does not guard are looked up before each write; updates it would misread are worked out here and written as plain fields.
+ * Right for one server process on the database, not for several.
  */
+import { isDeepStrictEqual } from "node:util";
 import type {
   BulkOutcome,
   BulkWrite,
@@ -15,9 +17,13 @@ import type {
   UpdateOutcome,
 } from "../collection.ts";
 import { DuplicateKeyError } from "../collection.ts";
+import { isRecord } from "../document-path.ts";
 import { applyUpdate, seedOfUpsert } from "../updater.ts";
 import type { OneAtATime } from "./one-at-a-time.ts";
 import { type FindOther, findCollision } from "./unique-keys.ts";
+
+/** No field has this name. */
+const nowhere = "nothing-to-change";
 
 interface UpsertSetting {
   readonly upsert?: boolean;
@@ -59,12 +65,12 @@ export class CarefulCollection<T extends StoredDocument> implements Collection<T
   }
 
   findOneAndUpdate(filter: Filter, update: Update, settings: UpsertSetting = {}): Promise<T | undefined> {
-    return this.#turns.run(async () => this.#inner.findOneAndUpdate(await this.#cleared(filter, update, settings), update, settings));
+    return this.#turns.run(async () => this.#inner.findOneAndUpdate(...(await this.#prepared(filter, update, settings)), settings));
   }
 
   bulkWrite(writes: readonly BulkWrite<T>[]): Promise<BulkOutcome> {
-    if (this.#unguarded.length === 0) return this.#turns.run(() => this.#inner.bulkWrite(writes));
-    return this.#turns.run(() => this.#bulk(writes));
+    const isPlain = this.#unguarded.length === 0 && !writes.some((write) => "updateOne" in write && isMisread(write.updateOne.update));
+    return this.#turns.run(() => (isPlain ? this.#inner.bulkWrite(writes) : this.#bulk(writes)));
   }
 
   deleteOne(filter: Filter): Promise<{ readonly deleted: number }> {
@@ -83,22 +89,24 @@ export class CarefulCollection<T extends StoredDocument> implements Collection<T
   }
 
   async #update(filter: Filter, update: Update, settings: UpsertSetting): Promise<UpdateOutcome> {
-    return this.#inner.updateOne(await this.#cleared(filter, update, settings), update, settings);
+    return this.#inner.updateOne(...(await this.#prepared(filter, update, settings)), settings);
   }
 
-  /** The filter of the one document the update will meet, once its keys are known to be free. */
-  async #cleared(filter: Filter, update: Update, { upsert = false }: UpsertSetting): Promise<Filter> {
-    if (this.#unguarded.length === 0) return filter;
+  /** The filter of the one document the update will meet, once its keys are known to be free, and the update as the server reads it. */
+  async #prepared(filter: Filter, update: Update, { upsert = false }: UpsertSetting): Promise<readonly [Filter, Update]> {
+    const misread = isMisread(update);
+    if (this.#unguarded.length === 0 && !misread) return [filter, update];
     const found = await this.#inner.findOne(filter);
-    if (found === undefined && !upsert) return filter;
-    const changed = found === undefined ? seedOfUpsert(filter) : Object.assign(seedOfUpsert({}), structuredClone(found));
+    if (found === undefined && !upsert) return [filter, update];
+    const before: Fields = Object.assign(seedOfUpsert(found === undefined ? filter : {}), found);
+    const after = structuredClone(before);
     // It uses up the update it is given.
-    applyUpdate(changed, structuredClone(update), found === undefined);
-    const id = String(changed["_id"]);
-    const index = await findCollision({ ...changed, _id: id }, this.#unguarded, this.#findOther);
+    applyUpdate(after, structuredClone(update), found === undefined);
+    const id = String(after["_id"]);
+    const index = await findCollision({ ...after, _id: id }, this.#unguarded, this.#findOther);
     if (index !== undefined && !(found === undefined && (await this.#findOther({ _id: id }))))
       throw new DuplicateKeyError(this.name, index);
-    return found === undefined ? filter : { ...filter, _id: id };
+    return [found === undefined ? filter : { ...filter, _id: id }, misread ? difference(before, after) : update];
   }
 
   async #bulk(writes: readonly BulkWrite<T>[]): Promise<BulkOutcome> {
@@ -130,4 +138,30 @@ export class CarefulCollection<T extends StoredDocument> implements Collection<T
       throw error;
     }
   }
+}
+
+type Fields = { [field: string]: unknown };
+
+/** FerretDB 1.24 takes these and does something else, without a word: `$slice`, `$each` of nothing, `$pull` by condition, `$unset` of an element. */
+function isMisread({ $push = {}, $pull = {}, $unset = {} }: Update): boolean {
+  return (
+    Object.values($push).some((value) => isRecord(value) && ("$slice" in value || isEmptyList(value["$each"]))) ||
+    Object.values($pull).some(isRecord) ||
+    Object.keys($unset).some((path) => /\.\d+$/.test(path))
+  );
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
+}
+
+/** The update that makes one document of the other; where nothing differs, a name is taken away that no document has. */
+function difference(before: Fields, after: Fields): Update {
+  const changed = Object.entries(after).filter(([name, value]) => name !== "_id" && !isDeepStrictEqual(value, before[name]));
+  const gone = Object.keys(before).filter((name) => !Object.hasOwn(after, name));
+  if (changed.length === 0 && gone.length === 0) return { $unset: { [nowhere]: true } };
+  return {
+    ...(changed.length === 0 ? {} : { $set: Object.fromEntries(changed) }),
+    ...(gone.length === 0 ? {} : { $unset: Object.fromEntries(gone.map((name) => [name, true])) }),
+  };
 }
