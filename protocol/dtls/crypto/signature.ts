@@ -1,6 +1,7 @@
 /** Signatures of ServerKeyExchange and CertificateVerify (RFC 5246 §4.7, §7.4.1.4.1; RFC 8422 §5.10; RFC 8446 §4.2.3 for the names). */
-import { constants, createPublicKey, sign as cryptoSign, verify as cryptoVerify, KeyObject } from "node:crypto";
+import { constants, sign as cryptoSign, verify as cryptoVerify, KeyObject } from "node:crypto";
 import { SignatureScheme } from "../constants.ts";
+import { importSpki } from "./spki-import.ts";
 
 interface Scheme {
   readonly keyType: "ec" | "rsa" | "ed25519";
@@ -62,7 +63,7 @@ export function verify(scheme: number, publicKey: KeyObject | Uint8Array, bytes:
 /** SubjectPublicKeyInfo, DER; undefined for bytes that are none. */
 export function importPublicKey(spki: Uint8Array): KeyObject | undefined {
   try {
-    return createPublicKey({ key: Buffer.from(spki), format: "der", type: "spki" });
+    return importSpki(spki);
   } catch {
     return undefined;
   }

@@ -1,5 +1,6 @@
 /** Who signed a certificate (RFC 5280 §4.1.1.3): SHA-2 with ECDSA, RSA (PKCS #1 and PSS) and Ed25519; nothing weaker. */
-import { constants, createPublicKey, type KeyObject, type VerifyKeyObjectInput, verify } from "node:crypto";
+import { constants, type KeyObject, type VerifyKeyObjectInput, verify } from "node:crypto";
+import { importSpki } from "../crypto/spki-import.ts";
 import type { AlgorithmIdentifier, Certificate } from "./certificate.ts";
 import { readAlgorithm } from "./certificate.ts";
 import { DerReader, readSmallInteger, Tag } from "./der.ts";
@@ -29,7 +30,7 @@ const namedCurves: readonly (string | undefined)[] = ["prime256v1", "secp384r1"]
 export function importPublicKey(spki: Uint8Array): KeyObject {
   let key: KeyObject;
   try {
-    key = createPublicKey({ key: Buffer.from(spki), format: "der", type: "spki" });
+    key = importSpki(spki);
   } catch {
     throw new X509Error("malformed", "a public key that is none");
   }
