@@ -76,6 +76,17 @@ async function sendBlocks(
   extras: readonly CoapOption[],
   firstSize: number,
 ): Promise<ExchangeEnd> {
+  const others = flow.takeUpload();
+  if (others !== undefined) await others;
+  return sendInTurn(flow, variant, extras, firstSize).finally(() => flow.leaveUpload());
+}
+
+async function sendInTurn(
+  flow: RequestFlow,
+  variant: TransferVariant,
+  extras: readonly CoapOption[],
+  firstSize: number,
+): Promise<ExchangeEnd> {
   const payload = flow.request.payload ?? nothing;
   let sizeBytes = firstSize;
   let offset = flow.resumeAtByte < payload.length ? Math.floor(flow.resumeAtByte / sizeBytes) * sizeBytes : 0;

@@ -71,7 +71,7 @@ class Endpoint implements MeasuredEndpoint {
       onBug: settings.onBug ?? (() => {}),
     });
     const tokens = new TokenTable(this.#layer);
-    this.#context = { layer: this.#layer, tokens, open: new Set() };
+    this.#context = { layer: this.#layer, tokens, open: new Set(), uploads: new Map() };
     this.#served = new ServedRequests(this.#layer, settings.challenge);
     this.#layer.start({
       onRequest: (record, view, receipt) => this.#served.onRequest(record, view, receipt),

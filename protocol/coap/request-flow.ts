@@ -19,6 +19,8 @@ export interface FlowContext {
   readonly tokens: TokenTable;
   /** Flows that have not ended: what `close` cancels. */
   readonly open: Set<RequestFlow>;
+  /** Bodies on their way in blocks and those that wait for them, by peer and path. */
+  readonly uploads: Map<string, SendTurn>;
 }
 
 export interface FlowMessage {
@@ -48,6 +50,7 @@ export class RequestFlow {
   #deadline: Timer | undefined;
   /** Runs while a message must not leave yet. */
   #pause: Timer | undefined;
+  #upload: { readonly key: string; readonly turn: SendTurn; readonly proceed: () => void } | undefined;
   #datagramsSent = 0;
   #bytesSent = 0;
   #bytesReceived = 0;
@@ -127,6 +130,38 @@ export class RequestFlow {
     });
   }
 
+  /**
+   * Before the first block of a body: Block1 cannot tell two bodies to one resource apart (RFC 7959 §2.5), and where a device answers a block
+   * separately, another request may leave in between. Undefined when no other body is on its way there; else resolves when none is any more,
+   * or when the flow has ended.
+   */
+  takeUpload(): Promise<void> | undefined {
+    const { layer, uploads } = this.#context;
+    const key = JSON.stringify([this.record.key, this.request.path]);
+    const turn = uploads.get(key) ?? new SendTurn();
+    uploads.set(key, turn);
+    const upload = { key, turn, proceed: () => {} };
+    this.#upload = upload;
+    if (turn.idle) {
+      turn.take(this, upload.proceed);
+      return undefined;
+    }
+    if (turn.waiting >= layer.limits.waitingRequestsPerPeer) this.fail("queue-full");
+    if (this.#failure !== undefined) return undefined;
+    return new Promise((resolve) => {
+      upload.proceed = resolve;
+      turn.take(this, resolve);
+    });
+  }
+
+  leaveUpload(): void {
+    const upload = this.#upload;
+    if (upload === undefined) return;
+    this.#upload = undefined;
+    upload.turn.leave(this);
+    if (upload.turn.idle && this.#context.uploads.get(upload.key) === upload.turn) this.#context.uploads.delete(upload.key);
+  }
+
   /** Ends the flow: what is under way stops, what would follow fails the same way. */
   fail(reason: RequestFailure, detail?: string): void {
     if (this.#failure !== undefined) return;
@@ -135,6 +170,7 @@ export class RequestFlow {
     const exchange = this.#exchange;
     if (exchange !== undefined) exchange.stop(this.#failure);
     else this.#endWaiting?.(this.#failure);
+    this.#upload?.proceed();
     this.#turn.leave(this);
   }
 
@@ -143,6 +179,7 @@ export class RequestFlow {
     this.#deadline?.cancel();
     this.#control.signal?.removeEventListener("abort", this.#onAbort);
     this.#context.open.delete(this);
+    this.leaveUpload();
     this.#turn.leave(this);
   }
 

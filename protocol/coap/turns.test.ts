@@ -29,6 +29,37 @@ test("RFC 7252 §4.7: a transfer that goes on after a separate response goes ahe
   await world.end();
 });
 
+test("RFC 7959 §2.5: bodies to one resource go one after the other, also where a block is answered separately; other paths do not wait", async () => {
+  const world = openWorld();
+  const endpoint = world.endpoint(serverAddress, { parameters: { ...defaultParameters, blockSizeBytes: 16 } });
+  const peer = world.scripted();
+  const to = endpoint.peerAt(deviceAddress);
+  const put = (path: string, letter: string, control = {}) =>
+    watch(endpoint.request(to, { method: Method.put, path: [path], payload: Buffer.from(letter.repeat(20)) }, control));
+  const abort = new AbortController();
+  const [first, second, third, aborted] = [put("u", "a"), put("u", "b"), put("v", "c"), put("u", "d", { signal: abort.signal })];
+  const [block = ""] = await peer.listen();
+  assert.match(block, /b175d10308.*ff(61){16}$/);
+  const [other = "", ...none] = await peer.ask(`6000${messageIdOf(block)}`);
+  assert.match(other, /b176d10308.*ff(63){16}$/);
+  assert.deepEqual(none, [], "the second body to /u waits");
+  abort.abort();
+  await world.clock.advance(10);
+  assert.deepEqual(aborted()?.ok, false);
+  assert.deepEqual(await peer.ask(`585f0001${tokenOf(block)}d10e08`), [], "its turn is taken");
+  // What is left: a block of /v, one of /u, then the second body.
+  let message = (await peer.ask(`685f${messageIdOf(other)}${tokenOf(other)}d10e08`))[0] ?? "";
+  const payloads: string[] = [];
+  while (message !== "") {
+    payloads.push(Buffer.from(message.slice(message.lastIndexOf("ff") + 2), "hex").toString());
+    const [code, block1] = message.includes("d10310") ? ["44", "10"] : ["5f", "08"];
+    message = (await peer.ask(`68${code}${messageIdOf(message)}${tokenOf(message)}d10e${block1}`))[0] ?? "";
+  }
+  assert.deepEqual(payloads, ["cccc", "aaaa", "b".repeat(16), "bbbb"]);
+  for (const outcome of [first, second, third]) assert.equal(outcome()?.ok, true);
+  await world.end();
+});
+
 test("bound: a peer whose body is complete holds no place any more, one in the middle of a body keeps it", async () => {
   const world = openWorld();
   const endpoint = world.endpoint(serverAddress, { limits: { peers: 2 } });
