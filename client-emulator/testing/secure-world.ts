@@ -91,8 +91,8 @@ export async function openSecureWorld(realm: ServerRealm, conditions: Partial<Li
     secure: first,
     add: (port, own) => openAt({ ...secureAddress, port }, own),
     async restart() {
-      const socketless = opened.find(({ dtls }) => dtls.plaintext.local.port === secureAddress.port);
-      await socketless?.scripted.endpoint.close();
+      const running = opened.findLast(({ dtls }) => dtls.plaintext.local.port === secureAddress.port);
+      await running?.scripted.endpoint.close();
       return openAt(secureAddress, realm);
     },
     async close() {
