@@ -29,6 +29,20 @@ export function leshanStamp(name: LeshanName): string {
   return join(peersDirectory, name, "stamp");
 }
 
+/** Of `interop/peers/dtls/install.sh`. */
+export const mbedtlsProgram = (name: "ssl_client2" | "ssl_server2" | "udp_proxy"): string => join(peersDirectory, "mbedtls", name);
+export const pionProgram = join(peersDirectory, "pion/pion-peer");
+export const scandiumClassPath = `${join(peersDirectory, "scandium/classes")}:${join(peersDirectory, "scandium/lib")}/*`;
+/** aiocoap over tinydtls, in a virtual environment. */
+export const tinydtlsDirectory = join(peersDirectory, "tinydtls");
+export const nodeDtlsClientEntry = join(peersDirectory, "node-dtls-client/node_modules/node-dtls-client/build/dtls.js");
+
+export type DtlsPeerName = "mbedtls" | "pion" | "scandium" | "tinydtls" | "node-dtls-client";
+
+export function dtlsStamp(name: DtlsPeerName): string {
+  return join(peersDirectory, name, "stamp");
+}
+
 /** A directory of the test's own; remove it with `removeDirectory`. */
 export function temporaryDirectory(): Promise<string> {
   return mkdtemp(join(tmpdir(), "lwm2m-interop-"));

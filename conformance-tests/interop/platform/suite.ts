@@ -2,10 +2,19 @@
 import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { describe, test } from "node:test";
-import { type LeshanName, leshanStamp, pythonStamp } from "./locations.ts";
+import { type DtlsPeerName, dtlsStamp, type LeshanName, leshanStamp, pythonStamp } from "./locations.ts";
 
 /** `python`: aiocoap and cbor2. */
-export type PeerName = "libcoap" | "python" | LeshanName;
+export type PeerName =
+  | "libcoap"
+  | "python"
+  | LeshanName
+  | DtlsPeerName
+  | "openssl"
+  | "gnutls"
+  | "libcoap-openssl"
+  | "libcoap-gnutls"
+  | "tshark";
 
 const installer = "conformance-tests/interop/peers/install.sh";
 
@@ -32,6 +41,22 @@ function isInstalled(peer: PeerName): boolean {
       return onPath("coap-client-notls");
     case "python":
       return existsSync(pythonStamp);
+    case "openssl":
+    case "tshark":
+      return onPath(peer);
+    case "gnutls":
+      return onPath("gnutls-cli") && onPath("gnutls-serv");
+    case "libcoap-openssl":
+      return onPath("coap-client-openssl");
+    case "libcoap-gnutls":
+      return onPath("coap-client-gnutls");
+    case "mbedtls":
+    case "pion":
+    case "tinydtls":
+    case "node-dtls-client":
+      return existsSync(dtlsStamp(peer));
+    case "scandium":
+      return existsSync(dtlsStamp(peer)) && onPath("java");
     default:
       return existsSync(leshanStamp(peer)) && onPath("java");
   }

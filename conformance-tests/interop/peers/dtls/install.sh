@@ -1,11 +1,12 @@
 #!/bin/sh
 # Installs the DTLS stacks the interop suites run against. Does nothing for a part that is there and up to date.
 #
-#   OpenSSL, GnuTLS, libcoap   from the distribution
+#   OpenSSL, GnuTLS, libcoap   from the distribution; tshark too, which reads what we send
 #   Mbed TLS 3.6               source package of Debian trixie, built with connection ids: .peers/mbedtls/
 #   pion/dtls                  Go module (pinned in pion/go.mod and go.sum): .peers/pion/
 #   Scandium                   fetched by Maven (pinned in scandium/pom.xml): .peers/scandium/
 #   tinydtls                   under aiocoap (pinned in requirements.txt) in a virtual environment: .peers/tinydtls/
+#   node-dtls-client           npm (pinned in node-dtls-client/package-lock.json): .peers/node-dtls-client/
 #
 # Needs Debian with root (or sudo) for what apt has to add, and Go 1.24 or later; everything else is written to .peers/.
 set -eu
@@ -25,6 +26,7 @@ install_packages() {
   need openssl openssl
   need gnutls-cli gnutls-bin
   need coap-client-openssl libcoap3-bin
+  need tshark tshark
   need gcc gcc
   need make make
   need bzip2 bzip2
@@ -119,10 +121,19 @@ build_tinydtls() {
   echo "$stamp" >"$target/stamp"
 }
 
+build_node_dtls_client() {
+  if is_current node-dtls-client "$here"/node-dtls-client/package.json "$here"/node-dtls-client/package-lock.json; then return; fi
+  cp "$here"/node-dtls-client/package.json "$here"/node-dtls-client/package-lock.json "$target/"
+  # Its native part is for versions of Node without CCM.
+  quietly "$target/npm.log" npm install --no-save --omit=optional --no-audit --no-fund --prefix "$target"
+  echo "$stamp" >"$target/stamp"
+}
+
 install_packages
 mkdir -p "$peers"
 build_mbedtls
 build_pion
 build_scandium
 build_tinydtls
+build_node_dtls_client
 say "ready in $peers"

@@ -27,7 +27,7 @@ import (
 type settings struct {
 	psk, cert, key, ca, suites, name string
 	cid, times                       int
-	resume                           bool
+	resume, noEMS                    bool
 	wait                             time.Duration
 }
 
@@ -45,6 +45,7 @@ func main() {
 	flags.StringVar(&s.name, "name", "", "server name")
 	flags.IntVar(&s.cid, "cid", -1, "length of the connection id to receive; -1 for none")
 	flags.BoolVar(&s.resume, "resume", false, "keep sessions and resume them")
+	flags.BoolVar(&s.noEMS, "no-ems", false, "without extended master secret")
 	flags.IntVar(&s.times, "times", 1, "connections a client makes, one after the other")
 	flags.DurationVar(&s.wait, "wait", 10*time.Second, "how long an answer may take")
 	if err := flags.Parse(os.Args[3:]); err != nil {
@@ -105,6 +106,9 @@ func shared(s settings) []dtls.Option {
 			_, _ = rand.Read(id)
 			return id
 		}))
+	}
+	if s.noEMS {
+		options = append(options, dtls.WithExtendedMasterSecret(dtls.DisableExtendedMasterSecret))
 	}
 	if s.resume {
 		options = append(options, dtls.WithSessionStore(&memory{}))

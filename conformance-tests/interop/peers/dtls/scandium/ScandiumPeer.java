@@ -26,11 +26,14 @@ import org.eclipse.californium.elements.EndpointContext;
 import org.eclipse.californium.elements.MessageCallback;
 import org.eclipse.californium.elements.RawData;
 import org.eclipse.californium.elements.auth.RawPublicKeyIdentity;
+import org.eclipse.californium.elements.config.CertificateAuthenticationMode;
 import org.eclipse.californium.elements.config.Configuration;
 import org.eclipse.californium.scandium.DTLSConnector;
 import org.eclipse.californium.scandium.config.DtlsConfig;
 import org.eclipse.californium.scandium.config.DtlsConnectorConfig;
 import org.eclipse.californium.scandium.dtls.CertificateType;
+import org.eclipse.californium.scandium.dtls.ExtendedMasterSecretMode;
+import org.eclipse.californium.scandium.dtls.MaxFragmentLengthExtension.Length;
 import org.eclipse.californium.scandium.dtls.pskstore.AdvancedSinglePskStore;
 import org.eclipse.californium.scandium.dtls.x509.SingleCertificateProvider;
 import org.eclipse.californium.scandium.dtls.x509.StaticNewAdvancedCertificateVerifier;
@@ -44,7 +47,8 @@ import org.eclipse.californium.scandium.dtls.x509.StaticNewAdvancedCertificateVe
  * </pre>
  *
  * Names: psk identity:hex, key PKCS#8 DER file, public SPKI DER file (a raw key is offered), cert PEM chain, ca PEM authorities,
- * peer SPKI DER file (a raw key is trusted), cid length, suites names with commas, times connections of a client.
+ * peer SPKI DER file (a raw key is trusted), cid length, suites names with commas, times connections of a client, mfl bytes, sni name,
+ * no-ems yes, anonymous yes (a server asks for no certificate).
  */
 public final class ScandiumPeer {
   private static final Map<String, String> OPTIONS = new HashMap<>();
@@ -69,6 +73,10 @@ public final class ScandiumPeer {
       configuration.set(DtlsConfig.DTLS_CONNECTOR_THREAD_COUNT, Integer.parseInt(OPTIONS.get("threads")));
       configuration.set(DtlsConfig.DTLS_RECEIVER_THREAD_COUNT, 1);
     }
+    if (OPTIONS.containsKey("no-ems")) configuration.set(DtlsConfig.DTLS_EXTENDED_MASTER_SECRET_MODE, ExtendedMasterSecretMode.NONE);
+    if (OPTIONS.containsKey("mfl")) configuration.set(DtlsConfig.DTLS_MAX_FRAGMENT_LENGTH, Length.valueOf("BYTES_" + OPTIONS.get("mfl")));
+    if (OPTIONS.containsKey("sni")) configuration.set(DtlsConfig.DTLS_USE_SERVER_NAME_INDICATION, true);
+    if (OPTIONS.containsKey("anonymous")) configuration.set(DtlsConfig.DTLS_CLIENT_AUTHENTICATION_MODE, CertificateAuthenticationMode.NONE);
     if (OPTIONS.containsKey("cid")) configuration.set(DtlsConfig.DTLS_CONNECTION_ID_LENGTH, Integer.parseInt(OPTIONS.get("cid")));
     DtlsConnectorConfig.Builder builder = DtlsConnectorConfig.builder(configuration).setAddress(bind);
     if (OPTIONS.containsKey("suites")) builder.setAsListFromText(DtlsConfig.DTLS_CIPHER_SUITES, OPTIONS.get("suites").split(","));
@@ -135,6 +143,9 @@ public final class ScandiumPeer {
       if (i > 0) connector.forceResumeAllSessions();
       exchange(connector, server, lines, received);
     }
+    connector.close(server);
+    // The alert leaves on the connector's own thread; stop waits for what is under way.
+    connector.stop();
     connector.destroy();
     System.exit(0);
   }
@@ -142,7 +153,7 @@ public final class ScandiumPeer {
   private static void exchange(DTLSConnector connector, InetSocketAddress server, List<String> lines, BlockingQueue<RawData> received) throws Exception {
     boolean reported = false;
     for (String line : lines) {
-      connector.send(RawData.outbound(line.getBytes(StandardCharsets.UTF_8), new AddressEndpointContext(server), callback(), false));
+      connector.send(RawData.outbound(line.getBytes(StandardCharsets.UTF_8), new AddressEndpointContext(server, OPTIONS.get("sni"), null), callback(), false));
       RawData answer = received.poll(15, TimeUnit.SECONDS);
       if (answer == null) {
         System.out.println("FAILED no answer");
