@@ -5,16 +5,22 @@ import { fileURLToPath } from "node:url";
 import { onCoresOf } from "./cores.ts";
 import type { LoadOrder, LoadReport } from "./load-contract.ts";
 
-export interface Load {
-  run(order: LoadOrder): Promise<LoadReport>;
+/** `Order`: what its process is told. */
+export interface Load<Order = LoadOrder> {
+  run(order: Order): Promise<LoadReport>;
   stop(): void;
 }
 
 const file = new URL("./load-process.js", import.meta.url);
 
-export async function startLoad(): Promise<Load> {
+export function startLoad(): Promise<Load> {
+  return startLoadProcess<LoadOrder>(file);
+}
+
+/** `file`: a module that says when it is ready and answers each order with a `LoadReport`. */
+export async function startLoadProcess<Order extends object>(file: URL, options: readonly string[] = []): Promise<Load<Order>> {
   const { program, args } = onCoresOf("load", { program: process.execPath, args: process.execArgv });
-  const child = fork(fileURLToPath(file), [], { execPath: program, execArgv: [...args] });
+  const child = fork(fileURLToPath(file), options, { execPath: program, execArgv: [...args] });
   await next(child);
   return {
     async run(order) {
