@@ -26,7 +26,8 @@ if (setup) {
   const peer = (name) => import(pathToFileURL(join(root, "protocol", "dist", "bench", `${name}.js`)));
   const { isLibcoapInstalled } = await peer("libcoap-server");
   const { isCaliforniumReady } = await peer("californium-server");
-  const ready = [isLibcoapInstalled("coap-get"), isCaliforniumReady("coap-get")];
+  const { isScandiumReady } = await peer("scandium-server");
+  const ready = [isLibcoapInstalled("coap-get"), isCaliforniumReady("coap-get"), isScandiumReady("dtls-echo")];
   process.exit(ready.includes(false) ? 1 : 0);
 }
 /** What one package measures of a name, another may go on with: benches of one name run in the order of the packages. */
