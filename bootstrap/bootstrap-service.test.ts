@@ -24,8 +24,10 @@ async function inWorld(
     notices: SessionNotice[];
     device: (script: DeviceScript) => ScriptedDevice;
     stop: () => Promise<void>;
+    /** Its connection is gone. */
+    lose: (device: ScriptedDevice) => void;
   }) => Promise<void>,
-  settings: Pick<BootstrapServiceDeps, "linkOf" | "maxSessions" | "strict" | "onTolerated"> = {},
+  settings: Pick<BootstrapServiceDeps, "linkOf" | "maxSessions" | "strict" | "onTolerated" | "admit"> = {},
 ): Promise<void> {
   const clock = new VirtualClock();
   const network = new MemoryNetwork(clock, seededRandom(1));
@@ -50,7 +52,7 @@ async function inWorld(
     return made;
   };
   try {
-    await run({ clock, notices, device, stop: () => service.close() });
+    await run({ clock, notices, device, stop: () => service.close(), lose: ({ local }) => service.noteLost(endpoint.peerAt(local).key) });
   } finally {
     await clock.until(Promise.all([service.close(), endpoint.close(), ...devices.map((made) => made.close())]).then(() => {}));
     network.close();
@@ -327,3 +329,42 @@ test("RFC 7252 §4.8, LwM2M Core 1.1 §6.1.7.1: a device with a link of its own 
     },
     { linkOf: (endpointName) => (endpointName === "dev1" ? linkProfiles.nbiot : undefined) },
   ));
+
+test("LwM2M Core 1.1 §6.1.7.1: who asks is told by whoever knows credentials: its name counts, anybody else gets 4.00 and no configuration", async () => {
+  const asked: (string | undefined)[] = [];
+  const admit: NonNullable<BootstrapServiceDeps["admit"]> = async (_peer, endpointName) => {
+    asked.push(endpointName);
+    return endpointName === "dev1" ? { ok: true, endpoint: "dev2" } : { ok: false, detail: "not this one" };
+  };
+  await inWorld(
+    async ({ clock, notices, device }) => {
+      const made = device(() => ({ code: "2.04" }));
+      made.post("bs", ["ep=dev3"]);
+      await clock.advance(1_000);
+      assert.deepEqual([made.seen.at(-1), made.lastReply], ["-> 4.00", "not this one"]);
+      made.post("bs", ["ep=dev1"]);
+      await clock.advance(5_000);
+      assert.deepEqual(asked, ["dev3", "dev1"]);
+      assert.deepEqual(
+        notices.filter(({ kind }) => kind !== "answered").map(({ kind, endpointName }) => `${kind} ${endpointName}`),
+        ["refused dev3", "started dev2", "finished dev2"],
+      );
+    },
+    { admit },
+  );
+});
+
+test("a session whose secured connection is gone is over at once", async () => {
+  await inWorld(async ({ clock, notices, device, lose }) => {
+    const made = device(() => undefined);
+    made.post("bs", ["ep=dev1"]);
+    await clock.advance(1_000);
+    lose(made);
+    const last = notices.at(-1);
+    assert.equal(last?.kind === "failed" ? `${last.reason}: ${last.detail}` : last?.kind, "no-answer: the secured connection is gone");
+    const count = notices.length;
+    lose(made);
+    await clock.advance(300_000);
+    assert.equal(notices.length, count);
+  });
+});

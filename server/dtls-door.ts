@@ -70,6 +70,8 @@ export async function openDtlsDoor(parts: DtlsDoorSettings): Promise<DtlsDoor> {
     ...(parts.logKey === undefined ? {} : { logKey: parts.logKey }),
     onBug: (error) => log.error("DTLS failed", { door, error }),
   });
+  const restored = dtls.counters["restored"] ?? 0;
+  if (restored > 0) log.info("connections restored", { door, connections: restored });
   dtls.onNews(dtlsNewsLog(log, clock, door));
   credentials.onRemoved((where, matches) => {
     if (where !== realm) return;

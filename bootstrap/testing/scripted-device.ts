@@ -51,6 +51,10 @@ export class ScriptedDevice {
     socket.onDatagram((bytes) => this.#onDatagram(bytes.slice()));
   }
 
+  get local(): SocketAddress {
+    return this.#socket.local;
+  }
+
   /** `POST /<path>?<query>`; with `messageId` an earlier one is repeated. */
   post(path: string, query: readonly string[], how: { readonly confirmable?: boolean; readonly messageId?: number } = {}): void {
     const options = [
