@@ -19,6 +19,7 @@ import { noSecurity, type SecurityCredential } from "./security/security-credent
 const usage = `An emulated LwM2M device.
 
   npm run device -- --server coap://127.0.0.1:5683 --endpoint NAME [flags]
+  npm run device -- --server coaps://127.0.0.1:5684 --endpoint NAME --psk IDENTITY:HEX [flags]
   npm run device -- --bootstrap coap://127.0.0.1:5783 --endpoint NAME [flags]
   npm run device -- make-package --name NAME --version VERSION --out FILE [--size BYTES]
 
@@ -37,7 +38,7 @@ const usage = `An emulated LwM2M device.
   --flash BYTES             largest firmware package it can hold (4194304)
   --fail-download RESULT    ends every download with this update result (2 to 11)
   --fail-update RESULT      ends every update with this update result (2 to 11)
-  --state FILE              keeps the firmware version over restarts
+  --state FILE              keeps the firmware version, and what a bootstrap server wrote, over restarts
   --verbose                 says every request it serves
 
 Over DTLS, to a URI of coaps://HOST[:PORT] (5684), with one of
