@@ -79,6 +79,8 @@ test("REST values: what is no value of the type is refused with what was expecte
     expected: "an integer from -9223372036854775808 to 9223372036854775807",
     got: '"abc"',
   });
+  const rounded = fromJsonValue("unsigned", 18446744073709552000);
+  assert.ok(!rounded.ok && rounded.expected.endsWith("to 18446744073709551615, beyond 2^53 as text"), JSON.stringify(rounded));
   const long = fromJsonValue("boolean", "x".repeat(1000));
   assert.ok(!long.ok && long.got.length < 100);
 });

@@ -48,7 +48,10 @@ export function fromJsonValue(type: ResourceType, json: unknown): JsonReading {
     case "unsigned": {
       const value = findInteger(json, type);
       const { least, greatest } = boundsOf(type);
-      return value === undefined ? refused(`an integer from ${least} to ${greatest}`, json) : { ok: true, value: { type, value } };
+      if (value !== undefined) return { ok: true, value: { type, value } };
+      // The parser of the caller's JSON has rounded it by now.
+      const hint = typeof json === "number" && Math.abs(json) > Number.MAX_SAFE_INTEGER ? ", beyond 2^53 as text" : "";
+      return refused(`an integer from ${least} to ${greatest}${hint}`, json);
     }
     case "float":
       if (typeof json !== "number" || !Number.isFinite(json)) return refused("a finite number", json);
