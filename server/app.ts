@@ -4,6 +4,7 @@ import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Random } from "@lwm2m/protocol/ports/random";
 import type { CoapDoor } from "./coap-door.ts";
 import type { Settings } from "./config.ts";
+import { openConfiguredStore } from "./configured-store.ts";
 import { openSecurityStore } from "./credentials/security-store.ts";
 import { bindDoors } from "./doors.ts";
 import type { EventType } from "./events/event.ts";
@@ -18,7 +19,7 @@ import type { Log } from "./log.ts";
 import { type Authenticate, bearerCheck, openAdministratorKey } from "./security/api-key.ts";
 import { openSecretBox, sealAnew } from "./security/sealed-documents.ts";
 import { StartError } from "./start-error.ts";
-import { openEmbeddedStore } from "./storage/embedded-store.ts";
+import { StorageUnavailableError } from "./storage/collection.ts";
 import { type Store, StoreOpenError } from "./storage/store.ts";
 import { openSupervisor } from "./supervisor.ts";
 import { serverVersion } from "./version.ts";
@@ -30,6 +31,8 @@ export interface AppDeps {
   readonly random: Random;
   /** In tests: filters without an index and replies that do not fit their schema are errors. */
   readonly strict?: boolean;
+  /** Resolves when the server is to stop: a start that waits for its store is given up then. */
+  readonly stopAsked?: Promise<unknown>;
 }
 
 export interface App {
@@ -49,7 +52,7 @@ const loggedEvents: readonly EventType[] = ["device.registered", "device.deregis
 /** A store that needs longer for one small write is not ready for devices. */
 const probeTimeoutMs = 2_000;
 
-/** Rejects with `StartError` for what the person who started it can mend; whatever was opened is closed again. */
+/** Rejects with `StartError` for what the person who started it can mend, with `StartAbandoned` when told to stop; whatever was opened is closed again. */
 export async function openApp(deps: AppDeps): Promise<App> {
   const closers = new Closers(deps.log);
   try {
@@ -57,6 +60,7 @@ export async function openApp(deps: AppDeps): Promise<App> {
   } catch (error) {
     await closers.close();
     if (error instanceof StoreOpenError) throw new StartError(error.message);
+    if (error instanceof StorageUnavailableError) throw new StartError(`the store went away while the server started: ${error.message}`);
     throw error;
   }
 }
@@ -105,14 +109,10 @@ async function open(deps: AppDeps, closers: Closers): Promise<App> {
   };
 }
 
-async function openStorage({ settings, log, clock, random, strict = false }: AppDeps, closers: Closers) {
+async function openStorage(deps: AppDeps, closers: Closers) {
+  const { settings, log, clock, random } = deps;
   const supervisor = openSupervisor(log);
-  const store = await openEmbeddedStore({
-    directory: settings.dataDir,
-    collections,
-    strictFilters: strict,
-    onWarning: (message) => log.warn("store", { detail: message }),
-  });
+  const store = await openConfiguredStore({ ...deps, collections, openWaitingDoor: (reason) => openWaitingDoor(deps, reason) });
   closers.add("store", () => store.close());
   closers.add("background work", () => supervisor.settled());
   const secrets = await openSecretBox({ store, clock, random, keyFile: { file: settings.secretKeyFile, dataDir: settings.dataDir } });
@@ -170,6 +170,19 @@ async function openHttp({ settings, log, clock, random, strict }: AppDeps, parts
     };
     throw new StartError(`cannot listen on tcp ${host} port ${port}: ${reasons[code] ?? code}`);
   }
+}
+
+/** While there is no store yet: alive, not ready, and everything else is 503. */
+async function openWaitingDoor(deps: AppDeps, reason: string): Promise<{ close(): Promise<void> }> {
+  const door = await openHttp(deps, {
+    routes: [],
+    openRoutes: healthRoutes({ findFaults: async () => [reason] }),
+    authenticate: () => {
+      throw new StorageUnavailableError(reason);
+    },
+  });
+  deps.log.info("waiting", { door: "http", address: door.address, port: door.port });
+  return { close: () => door.close(0) };
 }
 
 function doorFaults(isOpen: boolean, doors: readonly CoapDoor[]): readonly string[] {

@@ -63,7 +63,7 @@ const mistakes: readonly (readonly [{ readonly [name: string]: string }, readonl
   [{ COAPS_PORT: "5784" }, [], /^BOOTSTRAP_COAPS_PORT: 5784 is COAPS_PORT's too/],
   [{ COAP_PORT: "0", COAPS_PORT: "5783" }, [], /^BOOTSTRAP_COAP_PORT: 5783 is COAPS_PORT's too/],
   [{ DTLS_CID_BYTES: "17" }, [], /^DTLS_CID_BYTES: got "17", expected a whole number from 0 to 16/],
-  [{ MONGO_URL: "mongodb://db" }, [], /^MONGO_URL: .* not offered/],
+  [{ MONGO_POOL_SIZE: "0" }, [], /^MONGO_POOL_SIZE: got "0", expected a whole number from 1 to 1000/],
 ];
 
 for (const [env, argv, line] of mistakes) {

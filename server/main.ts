@@ -5,7 +5,7 @@ import { openApp } from "./app.ts";
 import { parseSettings, type Settings } from "./config.ts";
 import { type Log, openLog } from "./log.ts";
 import { exitAfter } from "./platform/last-resort.ts";
-import { StartError } from "./start-error.ts";
+import { StartAbandoned, StartError } from "./start-error.ts";
 
 /** Doors close within two seconds, the store right after; a process still there then has a bug. */
 const shutdownLimitMs = 8_000;
@@ -32,7 +32,7 @@ async function run(settings: Settings, warnings: readonly string[]): Promise<voi
     level: settings.logLevel,
     pretty: process.stdout.isTTY === true,
     sink: process.stdout,
-    secrets: settings.apiKey === undefined ? [] : [settings.apiKey],
+    secrets: [settings.apiKey, passwordIn(settings.mongoUrl)].filter((secret) => secret !== undefined),
   });
   for (const warning of warnings) log.warn(warning);
   process.on("uncaughtException", (error) => {
@@ -42,18 +42,28 @@ async function run(settings: Settings, warnings: readonly string[]): Promise<voi
   });
   const stopAsked = stopSignal(log);
   try {
-    const app = await openApp({ settings, log, clock: systemClock, random: systemRandom });
+    const app = await openApp({ settings, log, clock: systemClock, random: systemRandom, stopAsked });
     if (app.newKey !== undefined) process.stderr.write(firstStartNotice(app.newKey, settings.dataDir, app.httpOrigin));
     await stopAsked;
     exitAfter(shutdownLimitMs, 1, () => log.error("something did not close in time"));
     await app.close();
     log.info("stopped");
   } catch (error) {
+    if (error instanceof StartAbandoned) {
+      log.info("stopped");
+      process.removeAllListeners("SIGINT").removeAllListeners("SIGTERM");
+      return;
+    }
     if (!(error instanceof StartError)) throw error;
     process.stderr.write(`cannot start: ${error.message}\n`);
     process.exitCode = 1;
     process.removeAllListeners("SIGINT").removeAllListeners("SIGTERM");
   }
+}
+
+/** Of `mongodb://user:password@host`. */
+function passwordIn(url: string | undefined): string | undefined {
+  return /\/\/[^/@:]*:([^/@]+)@/.exec(url ?? "")?.[1];
 }
 
 /** Resolves at the first signal; a second one ends the process at once. */

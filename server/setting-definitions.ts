@@ -1,6 +1,7 @@
 /** Every setting of the server as one row: its name, default, unit, bounds and the reason for them. Environment variables and flags derive from it (`config.ts`). */
 import { coapSettingDefinitions } from "./coap-setting-definitions.ts";
 import { dtlsSettingDefinitions } from "./dtls-setting-definitions.ts";
+import { mongoSettingDefinitions } from "./mongo-setting-definitions.ts";
 
 export interface SettingDefinition {
   /** The environment variable; the flag is the same name in lower case with dashes. */
@@ -182,7 +183,7 @@ export const settingDefinitions = {
     purpose: "events kept for replay",
     reason: "days of a small fleet in well under a gigabyte",
   },
-  mongoUrl: { env: "MONGO_URL", kind: "later", purpose: "MongoDB in place of the embedded store", reason: "the MongoDB store" },
+  ...mongoSettingDefinitions,
   redisUrl: {
     env: "REDIS_URL",
     kind: "later",

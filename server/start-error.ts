@@ -5,3 +5,11 @@ export class StartError extends Error {
     this.name = "StartError";
   }
 }
+
+/** The server was told to stop before it had started: nothing is wrong. */
+export class StartAbandoned extends Error {
+  constructor(message: string) {
+    super(message);
+    this.name = "StartAbandoned";
+  }
+}

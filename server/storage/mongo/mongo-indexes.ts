@@ -50,25 +50,34 @@ class IndexMaker {
       const same = wanted.some((index) => index.name === name && [shapeOf(index), shapeOf(withoutPart(index))].includes(text));
       if (!same) await collection.dropIndex(name);
     }
-    for (const index of definition.indexes) await this.#makeOne(collection, definition, index);
+    // Indexes that differed by their part only are one where there are no parts.
+    const keys = new Set<string>();
+    for (const index of definition.indexes) await this.#makeOne(collection, definition, index, keys);
   }
 
-  async #makeOne(collection: Collection, definition: CollectionDefinition, index: IndexDefinition): Promise<void> {
+  async #makeOne(collection: Collection, definition: CollectionDefinition, index: IndexDefinition, keys: Set<string>): Promise<void> {
     const wanted = wantedIndex(index, this.#hasPartial);
-    try {
-      await create(collection, wanted);
-    } catch (error) {
-      if (wanted.where === undefined || !refuses(error, "partialFilterExpression")) throw error;
-      this.#hasPartial = false;
-      this.#onWarning(
-        "this MongoDB server has no partial indexes: whole ones take their place, and unique keys of a part are checked here",
-      );
-      await create(collection, withoutPart(wanted));
+    if (this.#hasPartial || !keys.has(keyOf(wanted))) {
+      try {
+        await create(collection, wanted);
+      } catch (error) {
+        if (wanted.where === undefined || !refuses(error, "partialFilterExpression")) throw error;
+        this.#hasPartial = false;
+        this.#onWarning(
+          "this MongoDB server has no partial indexes: whole ones take their place, and unique keys of a part are checked here",
+        );
+        if (!keys.has(keyOf(withoutPart(wanted)))) await create(collection, withoutPart(wanted));
+      }
     }
+    keys.add(keyOf(wanted));
     if (index.unique === true && index.where !== undefined && !this.#hasPartial) {
       this.unguarded.set(definition.name, [...(this.unguarded.get(definition.name) ?? []), index]);
     }
   }
+}
+
+function keyOf({ key }: Wanted): string {
+  return JSON.stringify(key);
 }
 
 function wantedIndex(index: IndexDefinition, hasPartial: boolean): Wanted {

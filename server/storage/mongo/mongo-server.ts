@@ -25,9 +25,12 @@ export interface MongoServer {
 
 /** Where the address names no database. */
 const usualDatabase = "lwm2m";
-const oldestWireVersion = 9;
+/** MongoDB 5.0: several partial indexes of one key, time-series collections. */
+const oldestWireVersion = 13;
 /** Unauthorized, AuthenticationFailed, and what hosted services say instead. */
 const accessRefused: ReadonlySet<unknown> = new Set([13, 18, 8_000]);
+/** What is there does not fit what is to be made: CannotCreateIndex, InvalidOptions, IndexOptionsConflict, IndexKeySpecsConflict, a key that is there twice. */
+const contentsRefused: ReadonlySet<unknown> = new Set([67, 72, 85, 86, 11_000]);
 
 /** Rejects with `StoreOpenError` for what somebody has to mend, with `StorageUnavailableError` where trying again may help. */
 export async function connect(settings: MongoServerSettings): Promise<MongoServer> {
@@ -56,6 +59,9 @@ export function openFailure(error: unknown): Error {
   if (error instanceof StoreOpenError || error instanceof StorageUnavailableError) return error;
   if (error instanceof MongoServerError && accessRefused.has(error.code)) {
     return new StoreOpenError(`MONGO_URL: the user, its password or its rights do not fit: ${causeOf(error)}`);
+  }
+  if (error instanceof MongoServerError && contentsRefused.has(error.code)) {
+    return new StoreOpenError(`MONGO_URL: the collections there do not fit this server: ${causeOf(error)}`);
   }
   return new StorageUnavailableError(causeOf(error));
 }
