@@ -7,6 +7,7 @@ import { watch } from "../testing/watch.ts";
 import { encodeBlock, findBlock } from "./block-option.ts";
 import { Method, ResponseCode } from "./codes.ts";
 import type { BodySource, RequestOutcome } from "./message.ts";
+import { encodeUint, OptionNumber } from "./options.ts";
 import { defaultParameters } from "./parameters.ts";
 import { planSlice } from "./response-slice.ts";
 
@@ -145,6 +146,27 @@ test("RFC 7959 §2.4: any block of a response can be asked for alone; behind the
   assert.match((await peer.ask("4101000301b161c130"))[0] ?? "", /^6182000301ff/);
   // The first one tells the size as well: Size2 28.
   assert.match((await peer.ask("4101000401b161c100"))[0] ?? "", /^61450004014107d106085128ff/);
+  await world.end();
+});
+
+test("RFC 7959 §2.4: a caller that names a block gets that block alone, as it came", async () => {
+  const world = openWorld();
+  const server = world.endpoint();
+  const device = world.endpoint(deviceAddress);
+  const body = Uint8Array.from({ length: 100 }, (_, i) => i);
+  server.handle(() => ({ code: ResponseCode.content, payload: body }));
+  const blockOf = async (number: number): Promise<RequestOutcome> => {
+    const options = [{ number: OptionNumber.block2, value: encodeUint(encodeBlock({ number, more: false, sizeBytes: 32 })) }];
+    return world.clock.until(device.request(device.peerAt(serverAddress), { method: Method.get, path: ["fw"], options }));
+  };
+  for (const number of [2, 0, 3, 1]) {
+    const outcome = await blockOf(number);
+    assert.ok(outcome.ok);
+    assert.deepEqual(Buffer.from(outcome.response.payload), Buffer.from(body.subarray(number * 32, (number + 1) * 32)));
+    assert.equal(outcome.facts.datagramsSent, 1);
+  }
+  const behind = await blockOf(4);
+  assert.ok(behind.ok && behind.response.code === ResponseCode.badOption);
   await world.end();
 });
 

@@ -158,7 +158,7 @@ describe("LwM2M Core 1.1 §7.1: what does not fit the registered model never lea
     ["the Security object", { kind: "read", path: "/0/0" }, "operation-not-allowed"],
     ["a path that is none", { kind: "read", path: "/3/0/x" }, "path-not-in-model"],
     ["Execute arguments that are none", { kind: "execute", path: "/3/0/4", arguments: "0=now" }, "value-type-mismatch"],
-    ["attributes that contradict", { kind: "writeAttributes", path: "/3/0/9", attributes: { pmin: 9, pmax: 3 } }, "value-type-mismatch"],
+    ["attributes that contradict", { kind: "writeAttributes", path: "/3/0/9", attributes: { gt: 3, lt: 9 } }, "value-type-mismatch"],
     ["attributes nobody knows", { kind: "writeAttributes", path: "/3/0/9", attributes: { often: 1 } }, "value-type-mismatch"],
     ["a write to an object", { kind: "write", path: "/3", value: {} }, "operation-not-allowed"],
   ];
