@@ -16,6 +16,8 @@ export interface Wish {
   /** Most plaintext bytes a record: max_fragment_length or record_size_limit, whichever the client can ask for. */
   readonly recordSize: 512 | undefined;
   readonly serverName: string | undefined;
+  /** Largest datagram the peer sends, bytes; undefined leaves it to the peer. */
+  readonly peerMtu?: number;
   /** Connections made one after the other, the later ones resumed. */
   readonly connections: number;
   /** What the client says; the server answers each. */

@@ -79,6 +79,7 @@ function shared(port: number, wish: Wish, files: KeyFiles, role: "client" | "ser
     ...["dtls=1", `server_addr=${loopback}`, `server_port=${port}`, `force_ciphersuite=${suites.get(wish.suite)}`, ...keys],
     ...["read_timeout=8000", `extended_ms=${wish.peerHasEms ? 1 : 0}`],
     ...(wish.peerId === undefined ? [] : ["cid=1", `cid_val=${"c1".repeat(wish.peerId)}`]),
+    ...(wish.peerMtu === undefined ? [] : [`mtu=${wish.peerMtu}`]),
     ...(wish.recordSize === undefined ? [] : [`max_frag_len=${wish.recordSize}`]),
   ];
 }

@@ -28,6 +28,7 @@ export const openssl: DtlsPeer = {
   serve: async (wish, files) => {
     const port = await stablePort("udp");
     const args = ["s_server", "-dtls1_2", "-accept", `${loopback}:${port}`, "-no_ticket", ...cipher(wish), ...serverKeys(wish, files)];
+    if (wish.peerMtu !== undefined) args.push("-mtu", String(wish.peerMtu));
     return startServerProgram({
       name: "openssl s_server",
       command: "openssl",
@@ -77,6 +78,7 @@ function clientProgram(port: number, wish: Wish, files: KeyFiles, session: reado
     ...session,
   ];
   if (wish.recordSize !== undefined) args.push("-maxfraglen", String(wish.recordSize));
+  if (wish.peerMtu !== undefined) args.push("-mtu", String(wish.peerMtu));
   if (wish.serverName === undefined) args.push("-noservername");
   else args.push("-servername", wish.serverName);
   return { command: "openssl", args, options: environment(wish, files), lines: wish.lines };
