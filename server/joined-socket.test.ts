@@ -88,15 +88,22 @@ test("datagrams of an association wait in order until it is known whose it is; t
   assert.deepEqual(introduced, [-1, -2]);
 });
 
-test("an introduction that fails lets its datagrams through; what waits is bounded", async () => {
+test("an introduction that fails lets its datagrams through and is tried again; what waits is bounded", async () => {
   const { secured, joined, heard } = aJoined();
-  joined.onFirst(() => Promise.reject(new Error("the store is away")));
+  let asked = 0;
+  joined.onFirst(() => {
+    asked += 1;
+    return Promise.reject(new Error("the store is away"));
+  });
   for (let i = 0; i < 100; i += 1) secured.hear(`${i}`, securedPeer(-1));
   await settled();
   assert.deepEqual(
     heard,
     Array.from({ length: 16 }, (_, i) => `-1 ${i}`),
   );
+  assert.equal(asked, 1);
+  secured.hear("later", securedPeer(-1));
+  assert.equal(asked, 2);
 });
 
 test("an introduction that says not yet lets the datagram pass and is asked for again", async () => {

@@ -83,8 +83,12 @@ export class JoinedSocket implements DatagramSocket {
     this.#introduced.add(key);
     if (done === undefined) return;
     this.#waiting.set(key, []);
-    const release = (): void => this.#release(key);
-    done.then(release, release);
+    const failed = (): void => {
+      // Whoever was asked could not tell: the next datagram asks again.
+      this.#introduced.delete(key);
+      this.#release(key);
+    };
+    done.then(() => this.#release(key), failed);
   }
 
   #release(key: number): void {
