@@ -4,8 +4,8 @@ import { apply, resultSeen, verify } from "./update-install.ts";
 import { UpdateResult } from "./update-result.ts";
 import { end, fail, look, type Moment, quietMs, retryOrFail, type UpdateEvent, type UpdateStep, wait } from "./update-step.ts";
 
-/** /5/0/8 */
-const coapProtocol = 0;
+/** /5/0/8: CoAP, and CoAP over DTLS; which of them is offered follows from how the device registered. */
+const coapProtocols: readonly number[] = [0, 1];
 /** /5/0/9 */
 const pushOnly = 1;
 
@@ -15,8 +15,12 @@ export function prepare(moment: Moment, seen: DeviceFirmware): UpdateStep {
     return end(moment, "alreadyCurrent", `the device already reports ${update.targetVersion}`);
   }
   if (seen.delivery === pushOnly) return fail(moment, "pullNotSupported", "the device takes pushed packages only (/5/0/9 = 1)");
-  if (seen.protocols.length > 0 && !seen.protocols.includes(coapProtocol)) {
-    return fail(moment, "protocolNotSupported", `the device fetches by ${seen.protocols.join(", ")} (/5/0/8), not by CoAP (0)`);
+  if (seen.protocols.length > 0 && !seen.protocols.some((protocol) => coapProtocols.includes(protocol))) {
+    return fail(
+      moment,
+      "protocolNotSupported",
+      `the device fetches by ${seen.protocols.join(", ")} (/5/0/8), not by CoAP (0) or CoAPS (1)`,
+    );
   }
   if (seen.state === 3) return wait(moment, "preparing", "the device is installing something else");
   if (update.state !== "resetting") return seen.state === 0 && seen.result === 0 ? offer(moment, null) : reset(moment, seen);
