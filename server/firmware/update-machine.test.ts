@@ -91,6 +91,12 @@ const rows: readonly Row[] = [
     expected: { state: "failed", failure: "protocolNotSupported" },
   },
   {
+    title: "CoAPS alone among the protocols is enough",
+    update: { state: "preparing" },
+    event: aLook({ protocols: [1] }),
+    expected: { state: "offering", effect: "offer" },
+  },
+  {
     title: "a stale Result is reset first",
     update: { state: "preparing" },
     event: aLook({ result: 1 }),
