@@ -237,7 +237,7 @@ class FuzzWorld {
       random: seededRandom(this.#seed * 64 + number),
       server: {
         credentials: { realmOf: () => this.#realm() },
-        sessions: new SessionMemory({ most: 50, lifetimeMs: quietMs }, this.#clock),
+        sessions: new SessionMemory({ most: 8, lifetimeMs: quietMs }, this.#clock),
       },
       settings: { connectionIdBytes },
       limits: { handshakesPerSecond: 100_000, handshakeBurst: 100_000, cookiesPerPrefixPerSecond: 1_000_000 },

@@ -37,6 +37,16 @@ export class HandshakeAdmission {
     return this.#heldBytes;
   }
 
+  /** No handshake at all can begin; a place has to become free. */
+  get isFull(): boolean {
+    return this.#underWay >= this.#limits.handshakes || this.#heldBytes >= this.#limits.handshakeBytes;
+  }
+
+  /** Handshakes under way from the prefix of an address. */
+  around(address: SocketAddress): number {
+    return this.#perPrefix.get(this.#prefixOf(address)) ?? 0;
+  }
+
   mayAnswerHello(from: SocketAddress, now: number): boolean {
     const bucket = this.#prefixOf(from) % cookieBuckets;
     const paidUntil = this.#cookiesPaidUntil[bucket] ?? 0;
@@ -52,8 +62,7 @@ export class HandshakeAdmission {
     const prefix = this.#prefixOf(from);
     const here = this.#perAddress.get(from.address) ?? 0;
     const around = this.#perPrefix.get(prefix) ?? 0;
-    const full = this.#underWay >= limits.handshakes || this.#heldBytes >= limits.handshakeBytes;
-    if (full || here >= limits.handshakesPerAddress || around >= limits.handshakesPerPrefix) return "busy";
+    if (this.isFull || here >= limits.handshakesPerAddress || around >= limits.handshakesPerPrefix) return "busy";
     const priceMs = second / limits.handshakesPerSecond;
     if (this.#handshakesPaidUntil - now >= priceMs * limits.handshakeBurst) return "rate";
     this.#handshakesPaidUntil = Math.max(this.#handshakesPaidUntil, now) + priceMs;

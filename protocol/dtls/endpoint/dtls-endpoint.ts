@@ -146,6 +146,7 @@ function acceptHello(
   if (server === undefined) return;
   const { counters, admission, clock, settings, random, table, turns } = site;
   const begin = (): void => {
+    if (admission.isFull) handshakes.makeRoomFor(from);
     const verdict = admission.begin(from, clock.now());
     if (verdict !== "ok") {
       counters[verdict === "rate" ? "handshakesRefusedRate" : "handshakesRefusedBusy"] += 1;

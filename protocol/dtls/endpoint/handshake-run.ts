@@ -4,6 +4,8 @@ import type { SocketAddress } from "../../ports/datagram-socket.ts";
 import type { ClientCredentials, ResumableSession } from "../credentials-contract.ts";
 import type { HandshakeMachine } from "../handshake-contract.ts";
 
+const none = -1;
+
 export interface HandshakeRun {
   readonly role: "client" | "server";
   readonly address: SocketAddress;
@@ -23,8 +25,43 @@ export interface HandshakeRun {
   earlyBytes: number;
   /** What the bound over all handshakes counts for this one. */
   countedBytes: number;
+  /** Inputs that wait for their slice. */
+  waiting: number;
   connected: boolean;
   over: boolean;
+}
+
+export interface RunStart {
+  readonly role: "client" | "server";
+  readonly address: SocketAddress;
+  readonly machine: HandshakeMachine;
+  readonly hello: Uint8Array;
+  /** Of the first record of epoch 0. */
+  readonly firstSequence: number;
+  readonly credentials?: ClientCredentials;
+  readonly settle?: HandshakeRun["settle"];
+}
+
+/** Nothing has happened to it yet. */
+export function newRun({ role, address, machine, hello, firstSequence, credentials, settle }: RunStart): HandshakeRun {
+  return {
+    role,
+    address: { address: address.address, port: address.port },
+    machine,
+    hello,
+    credentials,
+    settle,
+    row: none,
+    writeSequence: firstSequence,
+    timer: undefined,
+    losses: 0,
+    early: [],
+    earlyBytes: 0,
+    countedBytes: 0,
+    waiting: 0,
+    connected: false,
+    over: false,
+  };
 }
 
 export class HandshakeRuns {

@@ -4,11 +4,11 @@
  * A machine never works on the path of a datagram of an established peer: its turns are those of `WorkTurns`.
  */
 import type { SocketAddress } from "../../ports/datagram-socket.ts";
-import type { ClientCredentials } from "../credentials-contract.ts";
 import { DtlsError } from "../endpoint-contract.ts";
-import type { HandshakeEffect, HandshakeFailure, HandshakeInput, HandshakeMachine, OutgoingRecord } from "../handshake-contract.ts";
+import type { ConnectionKeys, HandshakeEffect, HandshakeFailure, HandshakeInput, OutgoingRecord } from "../handshake-contract.ts";
 import type { Associations } from "./associations.ts";
-import { type HandshakeRun, HandshakeRuns } from "./handshake-run.ts";
+import { HalfOpen } from "./half-open.ts";
+import { type HandshakeRun, HandshakeRuns, newRun, type RunStart } from "./handshake-run.ts";
 import { answerTo } from "./questions.ts";
 import type { Sender } from "./sender.ts";
 import type { Site } from "./site.ts";
@@ -19,25 +19,16 @@ const lossesBeforeSmallDatagrams = 2;
 const smallDatagramExtraBytes = 64;
 const none = -1;
 
-export interface RunStart {
-  readonly role: "client" | "server";
-  readonly address: SocketAddress;
-  readonly machine: HandshakeMachine;
-  readonly hello: Uint8Array;
-  /** Of the first record of epoch 0. */
-  readonly firstSequence: number;
-  readonly credentials?: ClientCredentials;
-  readonly settle?: HandshakeRun["settle"];
-}
-
 export class Handshakes {
   readonly runs = new HandshakeRuns();
   readonly #site: Site;
   readonly #associations: Associations;
   readonly #sender: Sender;
+  readonly #halfOpen = new HalfOpen();
   /** Connected, oldest first. */
   readonly #lingering = new Set<HandshakeRun>();
   #openLookUps = 0;
+  #waitingBytes = 0;
   /** Takes up the records that came before their keys. */
   onKeys: (records: readonly Uint8Array[], from: SocketAddress) => void = () => {};
 
@@ -55,38 +46,29 @@ export class Handshakes {
   begin(start: RunStart): HandshakeRun {
     const before = this.runs.at(start.address);
     if (before !== undefined) this.cancel(before, "another handshake began at the same address");
-    const run: HandshakeRun = {
-      role: start.role,
-      address: { address: start.address.address, port: start.address.port },
-      machine: start.machine,
-      hello: start.hello,
-      credentials: start.credentials,
-      settle: start.settle,
-      row: none,
-      writeSequence: start.firstSequence,
-      timer: undefined,
-      losses: 0,
-      early: [],
-      earlyBytes: 0,
-      countedBytes: 0,
-      connected: false,
-      over: false,
-    };
+    const run = newRun(start);
     this.runs.add(run);
+    this.#halfOpen.add(run);
     this.#site.counters.handshakesStarted += 1;
     this.#guard(run, () => this.#apply(run, run.machine.start(this.#site.clock.now()), undefined));
     return run;
+  }
+
+  /** When all places are taken; the caller is going to ask for one. */
+  makeRoomFor(address: SocketAddress): void {
+    const run = this.#halfOpen.findFor(address, this.#site.admission);
+    if (run !== undefined) this.cancel(run, "its place was needed");
   }
 
   /** The fragment may be a view: it is copied when its turn comes later. */
   feed(run: HandshakeRun, type: number, epoch: 0 | 1, fragment: Uint8Array): void {
     // A copy in any case: machines keep fragments for reassembly. Not by `slice`, which for a Buffer is a view.
     const input: HandshakeInput = { kind: "record", type, epoch, fragment: new Uint8Array(fragment) };
-    this.#take(run, input);
+    this.#take(run, input, fragment.length);
   }
 
   heardData(run: HandshakeRun): void {
-    this.#take(run, { kind: "application-data" });
+    this.#take(run, { kind: "application-data" }, 0);
   }
 
   /** Keeps a whole record of epoch 1 until the keys are there. */
@@ -111,10 +93,27 @@ export class Handshakes {
     for (const run of this.runs.all()) this.cancel(run, "the endpoint was closed");
   }
 
-  #take(run: HandshakeRun, input: HandshakeInput): void {
-    const outcome = this.#site.turns.take(() => this.#step(run, input));
-    if (outcome === "waits") this.#site.counters.handshakeWorkDelayed += 1;
-    if (outcome === "dropped") this.#site.counters.handshakeWorkDropped += 1;
+  /** No handshake holds more of the queue than its share, and all of them no more bytes than their bound. */
+  #take(run: HandshakeRun, input: HandshakeInput, bytes: number): void {
+    const { limits, turns, counters } = this.#site;
+    const hasPlace = run.waiting < limits.waitingWorkPerHandshake && this.#waitingBytes + bytes <= limits.waitingWorkBytes;
+    if (!hasPlace) {
+      counters.handshakeWorkDropped += 1;
+      return;
+    }
+    const count = (by: 1 | -1): void => {
+      run.waiting += by;
+      this.#waitingBytes += by * bytes;
+    };
+    count(1);
+    const outcome = turns.take(() => {
+      count(-1);
+      this.#step(run, input);
+    });
+    if (outcome === "waits") counters.handshakeWorkDelayed += 1;
+    if (outcome !== "dropped") return;
+    count(-1);
+    counters.handshakeWorkDropped += 1;
   }
 
   #step(run: HandshakeRun, input: HandshakeInput): void {
@@ -153,6 +152,7 @@ export class Handshakes {
         return;
       case "keys":
         run.row = this.#associations.open(effect.keys, run.role, run.address);
+        wipe(effect.keys);
         if (run.row !== none) {
           this.runs.addRow(run);
           return;
@@ -168,6 +168,7 @@ export class Handshakes {
         return;
       case "connected": {
         run.connected = true;
+        this.#halfOpen.remove(run);
         this.#site.admission.ended(run.address);
         this.#linger(run);
         const peer = this.#associations.establish(run.row, effect.facts);
@@ -252,6 +253,7 @@ export class Handshakes {
     run.machine.close();
     this.runs.remove(run);
     this.#lingering.delete(run);
+    this.#halfOpen.remove(run);
     this.#site.admission.hold(-run.countedBytes);
     run.early = [];
     if (!run.connected) this.#site.admission.ended(run.address);
@@ -262,4 +264,9 @@ export class Handshakes {
     this.#site.admission.hold(bytes - run.countedBytes);
     run.countedBytes = bytes;
   }
+}
+
+/** They stand in the row now, where they are overwritten when it is freed. */
+function wipe({ clientKey, serverKey, clientIv, serverIv, clientMacKey, serverMacKey }: ConnectionKeys): void {
+  for (const secret of [clientKey, serverKey, clientIv, serverIv, clientMacKey, serverMacKey]) secret.fill(0);
 }

@@ -237,11 +237,12 @@ export class Inbound {
       return;
     }
     const now = clock.now();
-    if (!admission.mayAnswerHello(from, now)) {
+    const considered = this.#frontDoor.consider(record, from, now);
+    // The rate is for answers to whoever has proved nothing: nobody who forges addresses can use up the way in of a right cookie.
+    if (considered.kind === "reply" && !admission.mayAnswerHello(from, now)) {
       counters.hellosRefusedRate += 1;
       return;
     }
-    const considered = this.#frontDoor.consider(record, from, now);
     switch (considered.kind) {
       case "drop":
         counters.hellosDropped += 1;

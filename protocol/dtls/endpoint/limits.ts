@@ -32,6 +32,10 @@ export interface DtlsLimits {
   readonly workSliceMs: number;
   /** Messages that wait for their slice; the peers repeat what finds no place. */
   readonly waitingWork: number;
+  /** Those of one handshake: a flight in fragments and its repeat. */
+  readonly waitingWorkPerHandshake: number;
+  /** Those of all handshakes, bytes. */
+  readonly waitingWorkBytes: number;
   /** Bytes per datagram: 1,280 of IPv6 less its header and that of UDP. */
   readonly datagramBytes: number;
   /** Connections with an address that is not proved yet (RFC 9146 §6). */
@@ -63,6 +67,8 @@ export const defaultDtlsLimits: DtlsLimits = {
   earlyBytes: 2_048,
   workSliceMs: 2,
   waitingWork: 8_000,
+  waitingWorkPerHandshake: 64,
+  waitingWorkBytes: 16 * mebibyte,
   datagramBytes: 1_232,
   unprovedAddresses: 10_000,
   cachedAddresses: 4_096,

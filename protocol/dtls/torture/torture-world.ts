@@ -4,8 +4,9 @@ import type { SocketAddress } from "../../ports/datagram-socket.ts";
 import { seededRandom } from "../../testing/seeded-random.ts";
 import { VirtualClock } from "../../testing/virtual-clock.ts";
 import { openDtlsEndpoint } from "../endpoint/dtls-endpoint.ts";
+import type { MeasuredDtlsEndpoint } from "../endpoint/occupancy.ts";
 import type { DtlsEndpointParts } from "../endpoint/site.ts";
-import type { DtlsEndpoint, DtlsNews } from "../endpoint-contract.ts";
+import type { DtlsNews } from "../endpoint-contract.ts";
 import { pskServer, serverAt } from "../testing/dtls-world.ts";
 import { TortureClient, type TortureWish } from "./torture-client.ts";
 import { type SentDatagram, WireEnd } from "./wire-end.ts";
@@ -19,11 +20,11 @@ export class TortureWorld {
   readonly heard: { readonly text: string; readonly from: SocketAddress }[] = [];
   readonly news: DtlsNews[] = [];
   readonly bugs: unknown[];
-  readonly endpoint: DtlsEndpoint;
+  readonly endpoint: MeasuredDtlsEndpoint;
   readonly #clients = new Map<string, TortureClient>();
   #nextPort = 40_000;
 
-  private constructor(parts: { clock: VirtualClock; wire: WireEnd; endpoint: DtlsEndpoint; bugs: unknown[] }) {
+  private constructor(parts: { clock: VirtualClock; wire: WireEnd; endpoint: MeasuredDtlsEndpoint; bugs: unknown[] }) {
     this.clock = parts.clock;
     this.wire = parts.wire;
     this.endpoint = parts.endpoint;
