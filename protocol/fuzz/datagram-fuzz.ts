@@ -65,10 +65,7 @@ const longestPauseMs = 4_000;
 /** Every exchange, body and back-off is over after that, milliseconds. */
 const quietMs = 3_600_000;
 
-/**
- * Answers to our own requests: code, then options and payload. A whole 2.05, blocks of both kinds, an observation that goes on, an Echo
- * challenge, refusals that negotiate, back-off, a Location.
- */
+/** Answers to our own requests: code, options, payload. Whole, in blocks, an observation, Echo, refusals that negotiate, a Location. */
 const answers = [
   "45 ff68656c6c6f",
   `45 61 01 d10a0e ff${"61".repeat(16)}`,
