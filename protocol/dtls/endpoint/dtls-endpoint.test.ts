@@ -230,3 +230,25 @@ test("scale-out: own connection ids begin with the owner's", async () => {
   assert.deepEqual(record?.subarray(11, 13), Uint8Array.of(0xab, 0xcd));
   await world.end();
 });
+
+test("RFC 5246 §7.3: data right behind the Finished of an abbreviated handshake is heard, also when the Finished has to wait for its turn", async () => {
+  for (const connectionIdBytes of [8, undefined]) {
+    const world = new DtlsWorld();
+    let elapsed = 0;
+    // Every piece of work takes longer than a slice, so that each waits for the next turn.
+    const elapsedMs = () => (elapsed += 3);
+    const sessions = new SessionMemory({ most: 10, lifetimeMs: 86_400_000 }, world.clock);
+    const settings = { connectionIdBytes };
+    const server = await world.server({ server: { credentials: pskServer(), sessions }, elapsedMs, settings });
+    const client = await world.client({ settings });
+    const credentials = pskOf("dev1");
+    const first = await world.clock.until(client.endpoint.connect(serverAt, credentials));
+    client.endpoint.disconnect(first.association?.key ?? 0);
+    await world.clock.advance(100);
+    client.say(await world.clock.until(client.endpoint.connect(serverAt, credentials)), "at once");
+    await world.clock.advance(1_000);
+    assert.deepEqual([server.endpoint.counters["resumed"], server.texts], [1, ["at once"]]);
+    assert.ok((server.endpoint.counters["handshakeWorkDelayed"] ?? 0) > 0);
+    await world.end();
+  }
+});

@@ -88,6 +88,7 @@ export class Inbound {
     const run = this.#handshakes.runs.at(from);
     if (this.#view.type === ContentType.connectionId) {
       const row = table.findByOwnId(datagram, this.#view.connectionIdAt);
+      if (row !== none && this.#keptForItsTurn(this.#handshakes.runs.ofRow(row), datagram, at, end)) return;
       if (row !== none) this.#open(row, datagram, end - at, from);
       else if (run !== undefined && run.row === none) this.#handshakes.keepEarly(run, datagram.subarray(at, end));
       else counters.unknownConnectionIds += 1;
@@ -96,6 +97,7 @@ export class Inbound {
     // The row of a handshake first; but what it does not open may still be the association it is going to replace (RFC 6347 §4.2.8).
     const underWay = run?.row ?? none;
     const established = table.findByAddress(from);
+    if (underWay !== none && underWay !== established && this.#keptForItsTurn(run, datagram, at, end)) return;
     if (underWay !== none && underWay !== established && fitsRow(table, underWay, this.#view.type)) {
       if (this.#open(underWay, datagram, end - at, from) || established === none) return;
     }
@@ -105,6 +107,16 @@ export class Inbound {
     if (mayBeOld && this.#open(established, datagram, end - at, from)) return;
     if (beforeKeys) this.#handshakes.keepEarly(run, datagram.subarray(at, end));
     else if (established === none) counters.unknownRecords += 1;
+  }
+
+  /**
+   * Data right behind a Finished that waits for its turn (an abbreviated handshake ends with the client's) is taken up after it: dropped,
+   * it would cost the device a retransmission of CoAP.
+   */
+  #keptForItsTurn(run: HandshakeRun | undefined, datagram: Uint8Array, at: number, end: number): boolean {
+    if (run === undefined || run.connected || run.waiting === 0) return false;
+    this.#handshakes.keepEarly(run, datagram.subarray(at, end));
+    return true;
   }
 
   /** True when the record belonged to that row. */
