@@ -76,6 +76,14 @@ export class TortureWorld {
     this.endpoint.plaintext.send(new TextEncoder().encode(words), last.from);
   }
 
+  /** What was sent, heard and told so far, and the clients of it. */
+  forget(): void {
+    this.sent.length = 0;
+    this.heard.length = 0;
+    this.news.length = 0;
+    this.#clients.clear();
+  }
+
   /** Fails for a broken invariant, or a timer that is left an hour later. */
   async end(): Promise<void> {
     await this.clock.advance(3_600_000);
