@@ -1,6 +1,6 @@
 /** From the premaster secret to the keys of a connection (RFC 5246 §5, §6.3, §7.4.9, §8.1; RFC 7627 §4; RFC 4279 §2; RFC 5489 §2). */
 import type { ConnectionKeys } from "../handshake-contract.ts";
-import { hashBytesOf, hmac } from "./hmac.ts";
+import { HmacKey, hashBytesOf, hmac } from "./hmac.ts";
 import type { PrfHash, Suite } from "./suites.ts";
 
 export const masterSecretBytes = 48;
@@ -13,16 +13,20 @@ export type KeyMaterial = Pick<ConnectionKeys, "clientMacKey" | "serverMacKey" |
 
 /** P_hash of RFC 5246 §5. */
 export function prf(hash: PrfHash, secret: Uint8Array, label: string, seed: Uint8Array, length: number): Uint8Array {
-  const labelled = Buffer.concat([Buffer.from(label, "latin1"), seed]);
+  const labelled = [Buffer.from(label, "latin1"), seed] as const;
   const out = new Uint8Array(length);
   const hashBytes = hashBytesOf(hash);
-  let chain = hmac(hash, secret, labelled);
+  const key = new HmacKey(hash, secret);
+  // A(i) of the RFC: without the secret nothing follows from it.
+  const chain = Buffer.allocUnsafe(hashBytes);
+  key.writeMac(labelled, chain);
   for (let at = 0; at < length; at += hashBytes) {
-    if (at > 0) chain = hmac(hash, secret, chain);
-    const block = hmac(hash, secret, chain, labelled);
+    if (at > 0) key.writeMac([chain], chain);
+    const block = key.mac([chain, ...labelled]);
     out.set(block.subarray(0, length - at), at);
     block.fill(0);
   }
+  key.wipe();
   return out;
 }
 
