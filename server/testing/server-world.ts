@@ -44,7 +44,6 @@ import { openRegistrationService, type RegistrationService } from "../registrati
 import { registrationCollection } from "../registration/registration-store.ts";
 import { watchSecuredDevices } from "../registration/secured-devices.ts";
 import { type SecuredPeers, securedPeers } from "../secured-peers.ts";
-import { openEmbeddedStore } from "../storage/embedded-store.ts";
 import { openSupervisor } from "../supervisor.ts";
 import { openTraceService, type TraceService, tracedDeviceCollection } from "../trace/trace-service.ts";
 import { sendCoapRoute } from "../twin/send-coap.ts";
@@ -53,6 +52,7 @@ import { twinCollection } from "../twin/twin-store.ts";
 import { MemoryCredentials } from "./memory-credentials.ts";
 import { quiet, usualSettings } from "./plain-parts.ts";
 import { type WatchedStore, watchStore } from "./watched-store.ts";
+import { openWorldStore } from "./world-store.ts";
 
 /** Bytes: small enough to reach in a test. */
 export const maxPackageBytes = 100_000;
@@ -143,7 +143,7 @@ export class ServerWorld {
       tracedDeviceCollection,
       toleranceCollection,
     ];
-    const store = watchStore(await openEmbeddedStore({ directory: this.directory, collections, strictFilters: true }));
+    const store = watchStore(await openWorldStore(this.directory, collections));
     this.#store = store;
     const failures: string[] = [];
     this.#failures = failures;

@@ -1,22 +1,16 @@
 /** Suites on MongoDB-wire servers: skipped by name where there is none, failed where STORES=required says there has to be. */
+
+import { basename } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { openMongoStore } from "../../storage/mongo/mongo-store.ts";
+import { standOn } from "../world-store.ts";
 import { FerretProcess } from "./ferretdb-process.ts";
 
 const installer = "conformance-tests/interop/peers/stores/install.sh";
 
 /** `ferret()` is there once the suite runs. */
 export function ferretSuite(name: string, body: (ferret: () => FerretProcess) => void): void {
-  const choice = process.env["STORES"];
-  if (choice === "off" || !FerretProcess.isInstalled()) {
-    const reason = choice === "off" ? "STORES=off" : `FerretDB is not installed (${installer} does it)`;
-    if (choice !== "required") test(name, { skip: reason }, () => undefined);
-    else {
-      test(name, () => {
-        throw new Error(`STORES=required, but ${reason}`);
-      });
-    }
-    return;
-  }
+  if (!isFerretWanted(name)) return;
   describe(name, () => {
     let running: FerretProcess | undefined;
     before(async () => {
@@ -28,6 +22,34 @@ export function ferretSuite(name: string, body: (ferret: () => FerretProcess) =>
       return running;
     });
   });
+}
+
+/** The server worlds of this file stand on FerretDB, a database each; `load` imports the suites that are to run there. */
+export async function worldsOnFerret(name: string, load: () => Promise<unknown>): Promise<void> {
+  if (!isFerretWanted(name)) return;
+  const ferret = await FerretProcess.open({ inMemory: true });
+  after(() => ferret.dispose());
+  standOn((directory, collections) =>
+    openMongoStore({
+      ...{ url: ferret.url(basename(directory)), directory, collections },
+      ...{ strictFilters: true, poolSize: 10, timeoutMs: 30_000 },
+    }),
+  );
+  await load();
+}
+
+/** False when the suite is skipped or cannot run; then one test of its name says so. */
+function isFerretWanted(name: string): boolean {
+  const choice = process.env["STORES"];
+  const isOff = choice === "off";
+  if (!isOff && FerretProcess.isInstalled()) return true;
+  const reason = isOff ? "STORES=off" : `FerretDB is not installed (${installer} does it)`;
+  if (choice === "required") {
+    test(name, () => {
+      throw new Error(`STORES=required, but ${reason}`);
+    });
+  } else test(name, { skip: `${reason}; STORES=required makes this a failure` }, () => undefined);
+  return false;
 }
 
 /** An operator's own MongoDB, when its address is given. */
