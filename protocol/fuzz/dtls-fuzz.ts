@@ -145,7 +145,8 @@ class FuzzWorld {
     const choice = random.fraction();
     if (side.to === undefined || choice < 0.3) await this.#connect(side);
     else if (choice < 0.4) {
-      await this.#settled(target.endpoint.connect(side.wire.local, random.fraction() < 0.3 ? target.credentials : pskOf("target")));
+      const to = await this.#settled(target.endpoint.connect(side.wire.local, pskOf("target")));
+      if (to?.association !== undefined) target.endpoint.disconnect(to.association.key);
     } else if (choice < 0.5) {
       if (side.to.association !== undefined) side.endpoint.disconnect(side.to.association.key);
       side.to = undefined;
@@ -221,7 +222,10 @@ class FuzzWorld {
   }
 
   async #connect(side: Side): Promise<void> {
+    const before = side.to?.association;
     side.to = await this.#settled(side.endpoint.connect(targetAt, side.credentials));
+    // A client lets go of what it does not use any more; the server did so when the new one was proved.
+    if (before !== undefined) side.endpoint.disconnect(before.key);
   }
 
   async #settled(connecting: Promise<SocketAddress>): Promise<SocketAddress | undefined> {
