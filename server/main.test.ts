@@ -168,7 +168,7 @@ async function startedAt(t: TestContext, directory: string): Promise<ChildProces
 
 test("wrong settings are one line each and nothing starts; --help explains them", async (t) => {
   const directory = join(await aDirectory(t), "never-made");
-  const refused = await ended(spawnMain(t, { DATA_DIR: directory, HTTP_PORT: "x", MONGO_URL: "mongodb://db" }, ["--nonsense"]));
+  const refused = await ended(spawnMain(t, { DATA_DIR: directory, HTTP_PORT: "x", LOG_LEVEL: "loud" }, ["--nonsense"]));
   assert.deepEqual([refused.code, refused.stdout, refused.stderr.split("\n").length], [1, "", 4]);
   await assert.rejects(stat(directory));
   const help = await ended(spawnMain(t, {}, ["--help"]));

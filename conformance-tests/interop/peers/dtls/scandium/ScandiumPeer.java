@@ -144,7 +144,8 @@ public final class ScandiumPeer {
       exchange(connector, server, lines, received);
     }
     connector.close(server);
-    // The alert leaves on the connector's own thread; stop waits for what is under way.
+    // The alert leaves on the connector's own thread, and stop drops what that thread has not begun.
+    Thread.sleep(500);
     connector.stop();
     connector.destroy();
     System.exit(0);
