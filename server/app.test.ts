@@ -13,9 +13,9 @@ import { systemClock } from "@lwm2m/protocol/platform/system-clock";
 import { systemRandom } from "@lwm2m/protocol/platform/system-random";
 import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
 import { type App, openApp } from "./app.ts";
-import { parseSettings } from "./config.ts";
 import { bodyOf, json, problemOf } from "./http/door-fixture.ts";
 import { openLog } from "./log.ts";
+import { parseSettings } from "./settings/config.ts";
 
 const key = "a-key-for-the-tests";
 

@@ -1,7 +1,7 @@
 /** The store that the settings ask for: the embedded one, or MongoDB as soon as it can be reached. */
 import type { Clock } from "@lwm2m/protocol/ports/clock";
-import type { Settings } from "./config.ts";
 import type { Log } from "./log.ts";
+import type { Settings } from "./settings/config.ts";
 import { StartAbandoned } from "./start-error.ts";
 import { type CollectionDefinition, StorageUnavailableError } from "./storage/collection.ts";
 import { openEmbeddedStore } from "./storage/embedded-store.ts";

@@ -2,9 +2,9 @@
 import { systemClock } from "@lwm2m/protocol/platform/system-clock";
 import { systemRandom } from "@lwm2m/protocol/platform/system-random";
 import { openApp } from "./app.ts";
-import { parseSettings, type Settings } from "./config.ts";
 import { type Log, openLog } from "./log.ts";
 import { exitAfter } from "./platform/last-resort.ts";
+import { parseSettings, type Settings } from "./settings/config.ts";
 import { StartAbandoned, StartError } from "./start-error.ts";
 
 /** Doors close within two seconds, the store right after; a process still there then has a bug. */

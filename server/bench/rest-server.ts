@@ -11,8 +11,8 @@ import { systemRandom } from "@lwm2m/protocol/platform/system-random";
 import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
 import express from "express";
 import { openApp } from "../app.ts";
-import { parseSettings } from "../config.ts";
 import { openLog } from "../log.ts";
+import { parseSettings } from "../settings/config.ts";
 
 const loopback = "127.0.0.1";
 

@@ -5,8 +5,8 @@ import type { IncomingRequest, OutgoingResponse, Peer } from "@lwm2m/protocol/co
 import { Lwm2mFormatError } from "@lwm2m/protocol/lwm2m/format-error";
 import { parseRegisterPayload, type RegisterPayload } from "@lwm2m/protocol/lwm2m/register-payload";
 import { type Lwm2mVersion, parseRegisterQuery, parseUpdateQuery } from "@lwm2m/protocol/lwm2m/register-query";
-import type { CoapRoute } from "../coap-router.ts";
 import type { Leniency } from "../devices/leniency.ts";
+import type { CoapRoute } from "../doors/coap-router.ts";
 import { StorageUnavailableError } from "../storage/collection.ts";
 import type { DeviceIdentities, IdentityRefusal } from "./device-identities.ts";
 import { registeredIdentity } from "./registered-identity.ts";

@@ -1,7 +1,7 @@
 import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
+import type { SecuredPeers } from "../doors/secured-peers.ts";
 import type { EventDraft } from "../events/event.ts";
 import { outboxIndex, withEvents } from "../events/outbox.ts";
-import type { SecuredPeers } from "../secured-peers.ts";
 import type { Collection, CollectionDefinition, Update } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
 import type { Registration } from "./registration.ts";

@@ -7,7 +7,7 @@ import { CoapFormatError } from "@lwm2m/protocol/coap/format-error";
 import { MessageView } from "@lwm2m/protocol/coap/message-view";
 import { readRequestFields } from "@lwm2m/protocol/coap/request-fields";
 import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
-import type { LostReason, SecuredPeers } from "../secured-peers.ts";
+import type { LostReason, SecuredPeers } from "../doors/secured-peers.ts";
 import type { Supervisor } from "../supervisor.ts";
 import type { DeviceIdentities } from "./device-identities.ts";
 import { isSameIdentity } from "./registered-identity.ts";

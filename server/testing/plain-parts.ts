@@ -1,6 +1,7 @@
 /** Parts of a server that a test does not look at. */
-import { parseSettings, type Settings } from "../config.ts";
+
 import type { Log } from "../log.ts";
+import { parseSettings, type Settings } from "../settings/config.ts";
 
 export const quiet: Log = { error: () => {}, warn: () => {}, info: () => {}, debug: () => {} };
 

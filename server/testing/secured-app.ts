@@ -13,8 +13,8 @@ import { systemRandom } from "@lwm2m/protocol/platform/system-random";
 import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
 import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
 import { type App, openApp } from "../app.ts";
-import { parseSettings } from "../config.ts";
 import { openLog } from "../log.ts";
+import { parseSettings } from "../settings/config.ts";
 import type { Json } from "../storage/collection.ts";
 
 const apiKey = "a-key-for-the-tests";

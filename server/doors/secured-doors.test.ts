@@ -14,7 +14,7 @@ import type { OutgoingRequest, OutgoingResponse, RequestOutcome } from "@lwm2m/p
 import { systemClock } from "@lwm2m/protocol/platform/system-clock";
 import { systemRandom } from "@lwm2m/protocol/platform/system-random";
 import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
-import { aDataDirectory, aDtlsClient, aSecuredApp } from "./testing/secured-app.ts";
+import { aDataDirectory, aDtlsClient, aSecuredApp } from "../testing/secured-app.ts";
 
 const apiKey = "a-key-for-the-tests";
 const psk = { identity: "me", key: "a key of sixteen bytes or more" };
@@ -92,7 +92,7 @@ async function aProcess(t: TestContext, directory: string, ports: Ports) {
     ...{ HTTP_PORT: portOf("http"), COAP_PORT: portOf("coap"), COAPS_PORT: portOf("coaps") },
     ...{ BOOTSTRAP_COAP_PORT: "0", BOOTSTRAP_COAPS_PORT: "0" },
   };
-  const child = spawn(process.execPath, [fileURLToPath(new URL("./main.js", import.meta.url))], { env });
+  const child = spawn(process.execPath, [fileURLToPath(new URL("../main.js", import.meta.url))], { env });
   t.after(() => child.kill("SIGKILL"));
   const bound = await boundPorts(child);
   return {

@@ -5,14 +5,14 @@ import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { DatagramSocket, SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
 import type { Random } from "@lwm2m/protocol/ports/random";
-import { bufferWarning, coapChallenge, coapLimits, usualLink } from "./coap-settings.ts";
-import type { Settings } from "./config.ts";
-import { parametersOf } from "./devices/link-profile.ts";
+import { parametersOf } from "../devices/link-profile.ts";
+import type { Log } from "../log.ts";
+import { bufferWarning, coapChallenge, coapLimits, usualLink } from "../settings/coap-settings.ts";
+import type { Settings } from "../settings/config.ts";
+import { StartError } from "../start-error.ts";
 import { type DtlsDoorSettings, openDtlsDoor } from "./dtls-door.ts";
 import { JoinedSocket } from "./joined-socket.ts";
-import type { Log } from "./log.ts";
 import { type SecuredPeers, securedPeers } from "./secured-peers.ts";
-import { StartError } from "./start-error.ts";
 
 export interface CoapDoorSettings {
   readonly door: "coap" | "bootstrap-coap";

@@ -1,8 +1,8 @@
 /** Under which address a device fetches its firmware package from this server. */
 import { isIPv6 } from "node:net";
 import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
-import type { FirmwareUpdate } from "./firmware/update.ts";
-import type { Registrations } from "./registration/registration.ts";
+import type { FirmwareUpdate } from "../firmware/update.ts";
+import type { Registrations } from "../registration/registration.ts";
 
 export interface PackageAddressDeps {
   /** From the settings: what devices reach this server by, behind NAT or port forwarding. */

@@ -9,13 +9,13 @@ import { recordKeyForm } from "@lwm2m/protocol/platform/record-key-form";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { DatagramSocket, SecureIdentity } from "@lwm2m/protocol/ports/datagram-socket";
 import type { Random } from "@lwm2m/protocol/ports/random";
-import { BoundedLines } from "./bounded-lines.ts";
-import type { Settings } from "./config.ts";
+import { BoundedLines } from "../bounded-lines.ts";
+import type { Log } from "../log.ts";
+import { elapsedMs } from "../platform/elapsed.ts";
+import type { DeviceCredentials, Realm } from "../security/device-credentials.ts";
+import type { Settings } from "../settings/config.ts";
+import { dtlsLimits, handshakeSettings } from "../settings/dtls-settings.ts";
 import { dtlsNewsLog } from "./dtls-news.ts";
-import { dtlsLimits, handshakeSettings } from "./dtls-settings.ts";
-import type { Log } from "./log.ts";
-import { elapsedMs } from "./platform/elapsed.ts";
-import type { DeviceCredentials, Realm } from "./security/device-credentials.ts";
 
 export interface DtlsDoorSettings {
   readonly door: "coaps" | "bootstrap-coaps";

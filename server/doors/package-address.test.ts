@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import type { Registration } from "../registration/registration.ts";
 import { packageAddress } from "./package-address.ts";
-import type { Registration } from "./registration/registration.ts";
 
 const update = { endpoint: "dev1", downloadToken: "t0ken" };
 const registered: Pick<Registration, "address"> = { address: { address: "192.0.2.7", port: 5000 } };

@@ -2,8 +2,8 @@
 import type { Challenge } from "@lwm2m/protocol/coap/address-proof";
 import { Method } from "@lwm2m/protocol/coap/codes";
 import type { CoapLimits } from "@lwm2m/protocol/coap/limits";
+import type { LinkProfile } from "../devices/link-profile.ts";
 import type { Settings } from "./config.ts";
-import type { LinkProfile } from "./devices/link-profile.ts";
 
 export function coapLimits(settings: Settings): Partial<CoapLimits> {
   return {

@@ -2,8 +2,8 @@
 import type { DtlsNews } from "@lwm2m/protocol/dtls/endpoint-contract";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
-import { BoundedLines } from "./bounded-lines.ts";
-import type { Log } from "./log.ts";
+import { BoundedLines } from "../bounded-lines.ts";
+import type { Log } from "../log.ts";
 
 /** Failed handshakes that are a line of their own. */
 const failuresPerMinute = 30;

@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Method } from "@lwm2m/protocol/coap/codes";
 import type { Peer } from "@lwm2m/protocol/coap/message";
+import { parametersOf } from "../devices/link-profile.ts";
 import { bufferWarning, coapChallenge, coapLimits, usualLink } from "./coap-settings.ts";
 import { parseSettings, type Settings } from "./config.ts";
-import { parametersOf } from "./devices/link-profile.ts";
 
 function settingsOf(env: { readonly [name: string]: string }): Settings {
   const parsed = parseSettings(env, []);

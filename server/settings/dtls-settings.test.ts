@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DtlsNews } from "@lwm2m/protocol/dtls/endpoint-contract";
 import { VirtualClock } from "@lwm2m/protocol/testing/virtual-clock";
+import { dtlsNewsLog } from "../doors/dtls-news.ts";
 import { parseSettings } from "./config.ts";
-import { dtlsNewsLog } from "./dtls-news.ts";
 import { dtlsLimits, handshakeSettings } from "./dtls-settings.ts";
 
 function settingsOf(env: { readonly [name: string]: string }) {

@@ -3,13 +3,13 @@ import { join } from "node:path";
 import { openDtlsJournalFile } from "@lwm2m/protocol/platform/dtls-journal-file";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Random } from "@lwm2m/protocol/ports/random";
+import type { Log } from "../log.ts";
+import { type KeyLogFile, openKeyLogFile } from "../platform/key-log-file.ts";
+import type { DeviceCredentials } from "../security/device-credentials.ts";
+import type { SecretBox } from "../security/secret-box.ts";
+import type { Settings } from "../settings/config.ts";
+import { StartError } from "../start-error.ts";
 import { bindCoapDoor, type CoapDoor } from "./coap-door.ts";
-import type { Settings } from "./config.ts";
-import type { Log } from "./log.ts";
-import { type KeyLogFile, openKeyLogFile } from "./platform/key-log-file.ts";
-import type { DeviceCredentials } from "./security/device-credentials.ts";
-import type { SecretBox } from "./security/secret-box.ts";
-import { StartError } from "./start-error.ts";
 
 export interface DoorsDeps {
   readonly settings: Settings;
