@@ -43,7 +43,7 @@ class DtlsJournalFile implements DtlsJournal {
     }
     const before = (await partsIn(this.#folder)).filter((part) => part < this.#part);
     const read: JournalPart[] = [];
-    for (const part of before) read.push({ part, chunks: chunksOf(await readFile(this.#pathOf(part))) });
+    for (const part of before) read.push({ part, ...chunksOf(await readFile(this.#pathOf(part))) });
     return read;
   }
 
@@ -109,16 +109,17 @@ async function partsIn(folder: string): Promise<number[]> {
 }
 
 /** The chunks that are whole. What a power cut left behind them is not: zeros, or a chunk with its end missing. */
-function chunksOf(bytes: Buffer): Uint8Array[] {
+export function chunksOf(bytes: Buffer): Omit<JournalPart, "part"> {
   const chunks: Uint8Array[] = [];
-  for (let at = 0; at + lengthBytes <= bytes.length; ) {
+  let at = 0;
+  while (at + lengthBytes <= bytes.length) {
     const length = bytes.readUInt32BE(at);
     const end = at + lengthBytes + length;
     if (length === 0 || length > largestChunkBytes || end > bytes.length) break;
     chunks.push(bytes.subarray(at + lengthBytes, end));
     at = end;
   }
-  return chunks;
+  return { chunks, hasRest: at < bytes.length };
 }
 
 /** So that the name of a new part survives a power cut. Some systems have no such thing for folders. */

@@ -33,7 +33,7 @@ export async function bindDoors(deps: DoorsDeps): Promise<Doors> {
   const keyLog = await openKeyLog(deps);
   if (keyLog !== undefined) onOpened("key log", () => keyLog.close());
   const logKey = keyLog === undefined ? {} : { logKey: (line: string) => keyLog.write(line) };
-  const [journalKey] = secrets.derivedKeys("dtls journal");
+  const [journalKey, ...formerKeys] = secrets.derivedKeys("dtls journal");
   if (journalKey === undefined) throw new Error("no secret key is there");
   const store = await openDtlsJournalFile(join(settings.dataDir, "dtls"));
   const coap = await bindCoapDoor({
@@ -41,7 +41,7 @@ export async function bindDoors(deps: DoorsDeps): Promise<Doors> {
     ...{ door: "coap", port: settings.coapPort, portSetting: "COAP_PORT" },
     secured: {
       ...{ door: "coaps", realm: "server", port: settings.coapsPort, portSetting: "COAPS_PORT" },
-      ...{ credentials, journal: { store, key: journalKey }, ...logKey },
+      ...{ credentials, journal: { store, key: journalKey, formerKeys }, ...logKey },
     },
   });
   onOpened("CoAP endpoint", () => coap.endpoint.close());

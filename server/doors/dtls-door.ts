@@ -28,7 +28,7 @@ export interface DtlsDoorSettings {
   readonly log: Log;
   readonly credentials: DeviceCredentials;
   /** What lets connections outlive this process. Closed with the door. */
-  readonly journal?: { readonly store: DtlsJournal; readonly key: Uint8Array };
+  readonly journal?: { readonly store: DtlsJournal; readonly key: Uint8Array; readonly formerKeys?: readonly Uint8Array[] };
   readonly logKey?: (line: string) => void;
 }
 
@@ -72,6 +72,9 @@ export async function openDtlsDoor(parts: DtlsDoorSettings): Promise<DtlsDoor> {
   });
   const restored = dtls.counters["restored"] ?? 0;
   if (restored > 0) log.info("connections restored", { door, connections: restored });
+  if ((dtls.counters["journalDiscarded"] ?? 0) > 0) {
+    log.warn("the journal of connections is damaged, under another key or of another version: devices connect anew", { door });
+  }
   dtls.onNews(dtlsNewsLog(log, clock, door));
   credentials.onRemoved((where, matches) => {
     if (where !== realm) return;

@@ -42,6 +42,7 @@ const names = [
   "sendOverBudget",
   "sendWithoutLease",
   "journalFailures",
+  "journalDiscarded",
   "bugs",
 ] as const;
 export type CounterName = (typeof names)[number];

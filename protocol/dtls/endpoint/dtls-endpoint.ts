@@ -114,10 +114,11 @@ function makeCore(parts: DtlsEndpointParts): Core {
 /** Takes over what the owner before left, and keeps the journal from then on. */
 async function restore({ parts, table, limits, settings, counters, deadlines }: Core): Promise<JournalKeeper | undefined> {
   if (parts.journal === undefined) return undefined;
-  const { store, key } = parts.journal;
-  const reading = readJournal(await store.takeOver(), key);
+  const { store, key, formerKeys = [] } = parts.journal;
+  const reading = readJournal(await store.takeOver(), [key, ...formerKeys]);
   const bounds = { now: parts.clock.now(), mostAgeMs: limits.mostAgeMs, ownIdBytes: settings.connectionIdBytes ?? 0 };
   counters.restored = restoreRows(table, reading, bounds);
+  if (reading.discarded) counters.journalDiscarded += 1;
   const onFailure = (error: unknown): void => {
     counters.journalFailures += 1;
     parts.journal?.onFailure?.(error);

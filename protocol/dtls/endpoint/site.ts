@@ -34,6 +34,8 @@ export interface DtlsEndpointParts {
     readonly store: DtlsJournal;
     /** 32 bytes that the journal is encrypted with. */
     readonly key: Uint8Array;
+    /** What may have been the key before: it is read with them, too. */
+    readonly formerKeys?: readonly Uint8Array[];
     /** It cannot be written; connections go on until the numbers they reserved run out. */
     readonly onFailure?: (error: unknown) => void;
   };

@@ -21,6 +21,8 @@ export interface JournalPart {
   readonly part: number;
   /** A last chunk that is not whole is left out. */
   readonly chunks: readonly Uint8Array[];
+  /** Something that is no whole chunk stands behind them: a write that was cut short, or damage. */
+  readonly hasRest: boolean;
 }
 
 /** Another owner has the journal: this one may use what it reserved, and reserve no more. */

@@ -18,25 +18,31 @@ export interface JournalReading {
   readonly nextKey: number;
   /** The last owner stopped in good order, so rows are exact. */
   readonly clean: boolean;
+  /** The end of a part could not be read. It may have been acknowledged and damaged since: leases may have stood there. */
+  readonly endUnknown: boolean;
   /** Chunks were damaged with others behind them, or of another version: nothing in the journal can be relied on, and nothing is taken. */
   readonly discarded: boolean;
 }
 
-const nothing: JournalReading = { rows: new Map(), nextKey: 0, clean: false, discarded: true };
+const nothing: JournalReading = { rows: new Map(), nextKey: 0, clean: false, endUnknown: true, discarded: true };
 
-export function readJournal(parts: readonly JournalPart[], operatorKey: Uint8Array): JournalReading {
+/** `operatorKeys`: each part is under one of them, which its first chunk tells. */
+export function readJournal(parts: readonly JournalPart[], operatorKeys: readonly Uint8Array[]): JournalReading {
   const reading = new Reading();
-  for (const { part, chunks } of parts) {
+  let endUnknown = false;
+  for (const { part, chunks, hasRest } of parts) {
+    endUnknown ||= hasRest;
     const [salt, ...sealed] = chunks;
     // Killed before the first chunk was whole.
     if (salt === undefined || salt.length !== saltBytes) continue;
-    const seal = new ChunkSeal(operatorKey, salt, part);
+    const seal = sealOf(part, salt, sealed[0], operatorKeys);
     for (const [place, chunk] of sealed.entries()) {
-      const plain = seal.open(chunk);
+      const plain = seal?.open(chunk);
       if (plain === undefined) {
-        // A damaged end was never acknowledged. Behind damage in the middle stood leases: without them numbers would be used twice.
-        if (place === sealed.length - 1) break;
-        return { ...nothing, nextKey: reading.nextKey };
+        // Behind damage in the middle stood more leases than can be told: without them numbers would be used twice.
+        if (place < sealed.length - 1) return { ...nothing, nextKey: reading.nextKey };
+        endUnknown = true;
+        break;
       }
       for (const entry of readEntries(plain)) {
         if (entry.kind === "begin" && entry.version !== layoutVersion) return { ...nothing, nextKey: reading.nextKey };
@@ -44,7 +50,13 @@ export function readJournal(parts: readonly JournalPart[], operatorKey: Uint8Arr
       }
     }
   }
-  return { rows: reading.rows, nextKey: reading.nextKey, clean: reading.clean, discarded: false };
+  return { rows: reading.rows, nextKey: reading.nextKey, clean: reading.clean && !endUnknown, endUnknown, discarded: false };
+}
+
+/** Undefined when no key opens the first chunk. */
+function sealOf(part: number, salt: Uint8Array, first: Uint8Array | undefined, operatorKeys: readonly Uint8Array[]): ChunkSeal | undefined {
+  const key = operatorKeys.find((key) => first !== undefined && new ChunkSeal(key, salt, part).open(first) !== undefined);
+  return key === undefined ? undefined : new ChunkSeal(key, salt, part);
 }
 
 class Reading {

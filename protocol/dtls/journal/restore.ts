@@ -12,6 +12,11 @@ export interface RestoreBounds {
 }
 
 const none = -1;
+/**
+ * Skipped when the end of the journal cannot be read: a write that was cut short granted nothing, but damage may have taken leases that
+ * were used. That is 256 of the largest, and of 48 bits of numbers nothing.
+ */
+const unknownEndNumbers = 2 ** 24;
 
 /** Returns how many came back. Too old ones, those with ids of another length, and those beyond the room of the table do not. */
 export function restoreRows(table: AssociationTable, reading: JournalReading, bounds: RestoreBounds): number {
@@ -20,12 +25,17 @@ export function restoreRows(table: AssociationTable, reading: JournalReading, bo
   table.slab.reserve(reading.rows.size);
   let restored = 0;
   for (const left of reading.rows.values()) {
-    if (restoreRow(table, left, reading.clean, bounds)) restored += 1;
+    if (restoreRow(table, left, reading, bounds)) restored += 1;
   }
   return restored;
 }
 
-function restoreRow(table: AssociationTable, left: LeftBehind, exact: boolean, { now, mostAgeMs, ownIdBytes }: RestoreBounds): boolean {
+function restoreRow(
+  table: AssociationTable,
+  left: LeftBehind,
+  reading: JournalReading,
+  { now, mostAgeMs, ownIdBytes }: RestoreBounds,
+): boolean {
   const { slab } = table;
   const { row: image, facts, peerId } = rowAt(left.place);
   const fill = (place: number): void => {
@@ -34,7 +44,7 @@ function restoreRow(table: AssociationTable, left: LeftBehind, exact: boolean, {
       for (const [i, word] of left.moved.address.entries()) slab.setWord(place, WordSlot.address, word, i);
       slab.setWord(place, WordSlot.port, left.moved.port);
     }
-    if (!exact) forgetWhatIsUncertain(table, place, left);
+    if (!reading.clean) forgetWhatIsUncertain(table, place, left, reading.endUnknown ? unknownEndNumbers : 0);
   };
   const row = table.adopt(fill, facts, peerId);
   if (row === none) return false;
@@ -46,9 +56,9 @@ function restoreRow(table: AssociationTable, left: LeftBehind, exact: boolean, {
 }
 
 /** After a crash the numbers start where the lease ends, and everything up to what is known to have been read counts as read. */
-function forgetWhatIsUncertain(table: AssociationTable, row: number, left: LeftBehind): void {
+function forgetWhatIsUncertain(table: AssociationTable, row: number, left: LeftBehind, skipped: number): void {
   const { slab } = table;
-  const lease = Math.max(left.lease, slab.number(row, NumberSlot.writeLease));
+  const lease = Math.max(left.lease, slab.number(row, NumberSlot.writeLease)) + skipped;
   slab.setNumber(row, NumberSlot.writeSequence, lease);
   slab.setNumber(row, NumberSlot.writeLease, lease);
   closeWindowUpTo(slab, row, Math.max(left.heard, slab.number(row, NumberSlot.readTop)));

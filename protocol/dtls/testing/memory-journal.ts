@@ -5,6 +5,7 @@ import { type DtlsJournal, JournalFenced, type JournalPart } from "../journal/jo
 interface Part {
   readonly part: number;
   readonly chunks: Uint8Array[];
+  readonly hasRest: boolean;
 }
 
 /** The disk: it outlives the journals opened on it. */
@@ -17,7 +18,7 @@ export class JournalDisk {
   /** What a machine that lost its power now would find. */
   copy(): JournalDisk {
     const copy = new JournalDisk();
-    copy.parts = this.parts.map(({ part, chunks }) => ({ part, chunks: [...chunks] }));
+    copy.parts = this.parts.map((part) => ({ ...part, chunks: [...part.chunks] }));
     return copy;
   }
 }
@@ -26,7 +27,7 @@ export class MemoryJournal implements DtlsJournal {
   readonly #disk: JournalDisk;
   readonly #clock: Clock;
   readonly #writeMs: number;
-  #own: Part = { part: 0, chunks: [] };
+  #own: Part = { part: 0, chunks: [], hasRest: false };
 
   /** Each write takes `writeMs`; 0 waits for the promise only. */
   constructor(disk: JournalDisk, clock: Clock, writeMs = 0) {
@@ -41,7 +42,7 @@ export class MemoryJournal implements DtlsJournal {
 
   async takeOver(): Promise<readonly JournalPart[]> {
     this.#begin();
-    return this.#disk.parts.filter(({ part }) => part < this.part).map(({ part, chunks }) => ({ part, chunks: [...chunks] }));
+    return this.#disk.copy().parts.filter(({ part }) => part < this.part);
   }
 
   async append(chunk: Uint8Array): Promise<void> {
@@ -63,7 +64,7 @@ export class MemoryJournal implements DtlsJournal {
   async close(): Promise<void> {}
 
   #begin(): void {
-    this.#own = { part: this.#newest() + 1, chunks: [] };
+    this.#own = { part: this.#newest() + 1, chunks: [], hasRest: false };
     this.#disk.parts.push(this.#own);
   }
 
