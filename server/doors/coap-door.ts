@@ -10,6 +10,7 @@ import type { Log } from "../log.ts";
 import { bufferWarning, coapChallenge, coapLimits, usualLink } from "../settings/coap-settings.ts";
 import type { Settings } from "../settings/config.ts";
 import { StartError } from "../start-error.ts";
+import type { Supervisor } from "../supervisor.ts";
 import { type DtlsDoorSettings, openDtlsDoor } from "./dtls-door.ts";
 import { JoinedSocket } from "./joined-socket.ts";
 import { type SecuredPeers, securedPeers } from "./secured-peers.ts";
@@ -24,6 +25,7 @@ export interface CoapDoorSettings {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  readonly supervisor: Supervisor;
 }
 
 export type SecuredSideSettings = Pick<DtlsDoorSettings, "door" | "realm" | "credentials" | "journal" | "logKey"> & {
@@ -43,16 +45,18 @@ export interface CoapDoor {
 
 /** Rejects with `StartError`. The endpoint is closed by the caller. */
 export async function bindCoapDoor(parts: CoapDoorSettings): Promise<CoapDoor> {
-  const { door, settings, clock, random, log, secured } = parts;
+  const { door, settings, clock, random, log, supervisor, secured } = parts;
   const plain = await bind(parts, parts);
   const dtlsSocket = await bind(secured, parts).catch(async (error: unknown) => {
     await plain.socket.close();
     throw error;
   });
-  const { dtls, findFault } = await openDtlsDoor({ ...parts, ...secured, socket: dtlsSocket.socket }).catch(async (error: unknown) => {
-    await Promise.all([plain.socket.close(), dtlsSocket.socket.close()]);
-    throw error;
-  });
+  const { dtls, findFault, checkRestored } = await openDtlsDoor({ ...parts, ...secured, socket: dtlsSocket.socket }).catch(
+    async (error: unknown) => {
+      await Promise.all([plain.socket.close(), dtlsSocket.socket.close()]);
+      throw error;
+    },
+  );
   const socket = new JoinedSocket(plain.socket, dtls.plaintext);
   const endpoint = openCoapEndpoint({
     socket,
@@ -73,6 +77,7 @@ export async function bindCoapDoor(parts: CoapDoorSettings): Promise<CoapDoor> {
       log.info("listening", { door, address: endpoint.local.address, port: endpoint.local.port });
       const { address, port } = dtls.plaintext.local;
       log.info("listening", { door: secured.door, address, port });
+      supervisor.run(checkRestored(), "check restored connections");
     },
   };
 }

@@ -9,11 +9,13 @@ import type { DeviceCredentials } from "../security/device-credentials.ts";
 import type { SecretBox } from "../security/secret-box.ts";
 import type { Settings } from "../settings/config.ts";
 import { StartError } from "../start-error.ts";
+import type { Supervisor } from "../supervisor.ts";
 import { bindCoapDoor, type CoapDoor } from "./coap-door.ts";
 
 export interface DoorsDeps {
   readonly settings: Settings;
   readonly log: Log;
+  readonly supervisor: Supervisor;
   readonly clock: Clock;
   readonly random: Random;
   readonly secrets: SecretBox;

@@ -14,8 +14,9 @@ import type { Log } from "../log.ts";
 import { elapsedMs } from "../platform/elapsed.ts";
 import type { DeviceCredentials, Realm } from "../security/device-credentials.ts";
 import type { Settings } from "../settings/config.ts";
-import { dtlsLimits, handshakeSettings } from "../settings/dtls-settings.ts";
+import { dtlsLimits, handshakeMs, handshakeSettings } from "../settings/dtls-settings.ts";
 import { dtlsNewsLog } from "./dtls-news.ts";
+import { RecentRemovals } from "./recent-removals.ts";
 
 export interface DtlsDoorSettings {
   readonly door: "coaps" | "bootstrap-coaps";
@@ -36,6 +37,8 @@ export interface DtlsDoor {
   readonly dtls: DtlsEndpoint;
   /** One sentence when connections would not outlive this process now. */
   findFault(): string | undefined;
+  /** Drops restored connections whose credential is gone by now. Once those above are there to hear of it; never rejects. */
+  checkRestored(): Promise<void>;
 }
 
 /** The one it is called at, and some to fetch firmware by: those that were silent for longest go first. */
@@ -76,8 +79,21 @@ export async function openDtlsDoor(parts: DtlsDoorSettings): Promise<DtlsDoor> {
     log.warn("the journal of connections is damaged, under another key or of another version: devices connect anew", { door });
   }
   dtls.onNews(dtlsNewsLog(log, clock, door));
+  const removals = new RecentRemovals(clock, handshakeMs(settings));
+  dtls.onNews((news) => {
+    if (news.kind !== "connected") return;
+    const { association } = news.peer;
+    if (association?.identity === undefined || !removals.concern(association.identity, news.beganAt)) return;
+    // In a turn of its own: the endpoint is still busy with the connection it tells of.
+    clock.after(0, () => {
+      resumable.forget(({ identity }) => identity !== undefined && removals.concern(identity, news.beganAt));
+      dtls.disconnect(association.key, "credential-removed");
+      log.info("connection dropped: its credential was removed during its handshake", { door });
+    });
+  });
   credentials.onRemoved((where, matches) => {
     if (where !== realm) return;
+    removals.note(matches);
     const isGone = (identity: SecureIdentity | undefined): boolean => identity !== undefined && matches(identity);
     resumable.forget(({ identity }) => isGone(identity));
     const dropped = dtls.disconnectWhere(({ association }) => isGone(association?.identity));
@@ -85,6 +101,15 @@ export async function openDtlsDoor(parts: DtlsDoorSettings): Promise<DtlsDoor> {
   });
   return {
     dtls,
+    async checkRestored() {
+      if (restored === 0) return;
+      try {
+        const dropped = await dtls.dropUnwelcome();
+        if (dropped > 0) log.info("connections dropped: their credential was removed before the start", { door, connections: dropped });
+      } catch (error) {
+        log.error("not every restored connection could be checked for its credential", { door, error });
+      }
+    },
     findFault() {
       const failing = failedAt !== undefined && clock.now() - failedAt < faultMs;
       return failing ? `the journal of the ${door} door cannot be written` : undefined;

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile, stat } from "node:fs/promises";
+import { readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { type TestContext, test } from "node:test";
@@ -159,6 +159,50 @@ test("kill -9 and restart: a connected device goes on with its next message, wit
   }
   assert.equal(device.handshakes, 1);
   await server.end("SIGTERM");
+});
+
+test("a credential removed while connections slept in the journal: after the start its connection is dropped, its registration marked", async (t) => {
+  const directory = await aDataDirectory(t);
+  const ports: { [setting: string]: string } = {};
+  const start = async () => {
+    const server = await aSecuredApp(t, directory, ports);
+    ports["COAPS_PORT"] = String(server.app.coapsPort);
+    return server;
+  };
+  let server = await start();
+  const devices = [];
+  for (const [endpoint, identity] of [
+    ["dev-1", psk.identity],
+    ["dev-2", "other"],
+  ] as const) {
+    const credential = { realm: "server", kind: "psk", endpoint, identity, key: Buffer.from(psk.key).toString("base64") };
+    const { location, status } = await server.ask("POST", "/credentials", credential);
+    assert.equal(status, 201);
+    const client = await aDtlsClient(t);
+    const coap = openCoapEndpoint({ socket: client.endpoint.plaintext, clock: systemClock, random: systemRandom });
+    t.after(() => coap.close());
+    const own = { psk: { identity: Buffer.from(identity), key: Buffer.from(psk.key) } };
+    const peer = coap.peerAt(await client.connect(server.app.coapsPort, own));
+    assert.equal(codeOf(await coap.request(peer, { ...aRegister, query: [`ep=${endpoint}`, "lt=3600", "lwm2m=1.1"] })), "2.01");
+    devices.push({ client, location, send: () => coap.request(peer, aSend(1), { timeoutMs: 20_000 }) });
+  }
+  const [one, two] = devices;
+  assert.ok(one !== undefined && two !== undefined);
+  await server.close();
+  // The journal as a kill between the removal and its entry would leave it.
+  await rename(join(directory, "dtls"), join(directory, "kept"));
+  server = await start();
+  assert.equal((await server.ask("DELETE", one.location.replace(/^.*\/api\/v1/, ""))).status, 204);
+  await server.close();
+  await rm(join(directory, "dtls"), { recursive: true });
+  await rename(join(directory, "kept"), join(directory, "dtls"));
+  server = await start();
+  assert.equal(await one.client.closed(), "alert");
+  assert.equal(codeOf(await two.send()), "2.04");
+  assert.ok(server.lines.some((line) => line.includes("removed before the start")));
+  const barred = async (endpoint: string): Promise<boolean> =>
+    !JSON.stringify((await server.ask("GET", `/devices/${endpoint}`)).body).includes('"barredAt":null');
+  assert.deepEqual([await barred("dev-1"), await barred("dev-2")], [true, false]);
 });
 
 test("LwM2M Core 1.1 §6.1.7.1: bootstrap over DTLS, by name or by credential; the same name without DTLS is refused", async (t) => {

@@ -31,6 +31,11 @@ export function handshakeSettings(settings: DtlsSettings): Partial<HandshakeSett
   };
 }
 
+/** How long a handshake may take. */
+export function handshakeMs(settings: DtlsSettings): number {
+  return { ...defaultHandshakeSettings, ...handshakeSettings(settings) }.deadlineMs;
+}
+
 export function dtlsLimits({ dtlsConnections, dtlsHandshakeRate, dtlsMaxAgeDays }: DtlsSettings): Partial<DtlsLimits> {
   return {
     connections: dtlsConnections,

@@ -50,7 +50,7 @@ export class Associations {
   }
 
   /** Whatever was at this address or had this identity is replaced only now that the new one is proved (RFC 6347 §4.2.8). */
-  establish(row: number, facts: ConnectionFacts): SocketAddress {
+  establish(row: number, facts: ConnectionFacts, beganAt: number): SocketAddress {
     const { table, counters, persistence } = this.#site;
     const atAddress = table.findByAddress(table.bareAddressOf(row));
     table.establish(row, { identity: facts.peerIdentity, serverName: facts.serverName });
@@ -58,7 +58,7 @@ export class Associations {
     const peer = table.addressOf(row);
     counters.connected += 1;
     if (facts.resumed) counters.resumed += 1;
-    this.#site.tell({ kind: "connected", peer, resumed: facts.resumed, cipherSuite: facts.cipherSuite });
+    this.#site.tell({ kind: "connected", peer, resumed: facts.resumed, cipherSuite: facts.cipherSuite, beganAt });
     if (atAddress !== none) this.#replace(atAddress, peer);
     for (const twin of this.#superfluousTwins(row)) this.#replace(twin, peer);
     return peer;

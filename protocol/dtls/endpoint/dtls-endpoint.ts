@@ -7,6 +7,7 @@ import { AssociationTable } from "../connections/association-table.ts";
 import { RowFlag } from "../connections/connection-slab.ts";
 import { AlertDescription } from "../constants.ts";
 import { FrontDoor } from "../cookie/front-door.ts";
+import type { ServerCredentials } from "../credentials-contract.ts";
 import { nodeRecordProtection } from "../crypto/node-record-protection.ts";
 import type { DtlsNews } from "../endpoint-contract.ts";
 import { ServerHandshake } from "../handshake/server-handshake.ts";
@@ -24,6 +25,7 @@ import { type DtlsLimits, defaultDtlsLimits } from "./limits.ts";
 import type { MeasuredDtlsEndpoint } from "./occupancy.ts";
 import { Sender } from "./sender.ts";
 import type { DtlsEndpointParts, Persistence, Site } from "./site.ts";
+import { dropUnwelcome } from "./welcome-check.ts";
 
 /** Keys of associations go down from −1,024 × the time of opening: no two runs of a process give the same one (good until 2248). */
 const keysPerMs = 1_024;
@@ -58,8 +60,9 @@ export async function openDtlsEndpoint(parts: DtlsEndpointParts): Promise<Measur
     plaintext: plaintextSocket(site, sender, receiver, () => life.close(true)),
     connect: (address, credentials, control) => connector.connect(address, credentials, control?.signal),
     find: (association) => life.find(association),
-    disconnect: (association) => life.disconnect(association),
+    disconnect: (association, reason) => life.disconnect(association, reason ?? "local"),
     disconnectWhere: (matches) => life.disconnectWhere(matches),
+    dropUnwelcome: () => life.dropUnwelcome(parts.server?.credentials),
     onNews: (listener) => {
       listeners.push(listener);
     },
@@ -205,9 +208,20 @@ class EndpointLife {
     return row === none ? undefined : this.#site.table.addressOf(row);
   }
 
-  disconnect(association: number): void {
+  disconnect(association: number, reason: "local" | "credential-removed"): void {
     const row = this.#rowOf(association);
-    if (row !== none) this.#associations.close(row, "local", AlertDescription.closeNotify);
+    const alert = reason === "local" ? AlertDescription.closeNotify : AlertDescription.accessDenied;
+    if (row !== none) this.#associations.close(row, reason, alert);
+  }
+
+  dropUnwelcome(credentials: ServerCredentials | undefined): Promise<number> {
+    if (credentials === undefined) return Promise.resolve(0);
+    return dropUnwelcome({
+      site: this.#site,
+      associations: this.#associations,
+      credentials,
+      isOver: () => this.#closed !== undefined,
+    });
   }
 
   disconnectWhere(matches: (address: SocketAddress) => boolean): number {

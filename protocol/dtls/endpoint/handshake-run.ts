@@ -8,6 +8,7 @@ const none = -1;
 
 export interface HandshakeRun {
   readonly role: "client" | "server";
+  readonly beganAt: number;
   readonly address: SocketAddress;
   readonly machine: HandshakeMachine;
   /** What the client said, header included: a repeat of it belongs here, another hello is another handshake. Empty as a client. */
@@ -43,9 +44,10 @@ export interface RunStart {
 }
 
 /** Nothing has happened to it yet. */
-export function newRun({ role, address, machine, hello, firstSequence, credentials, settle }: RunStart): HandshakeRun {
+export function newRun({ role, address, machine, hello, firstSequence, credentials, settle }: RunStart, beganAt: number): HandshakeRun {
   return {
     role,
+    beganAt,
     address: { address: address.address, port: address.port },
     machine,
     hello,

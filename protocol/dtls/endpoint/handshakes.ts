@@ -46,7 +46,7 @@ export class Handshakes {
   begin(start: RunStart): HandshakeRun {
     const before = this.runs.at(start.address);
     if (before !== undefined) this.cancel(before, "another handshake began at the same address");
-    const run = newRun(start);
+    const run = newRun(start, this.#site.clock.now());
     this.runs.add(run);
     this.#halfOpen.add(run);
     this.#site.counters.handshakesStarted += 1;
@@ -171,7 +171,7 @@ export class Handshakes {
         this.#halfOpen.remove(run);
         this.#site.admission.ended(run.address);
         this.#linger(run);
-        const peer = this.#associations.establish(run.row, effect.facts);
+        const peer = this.#associations.establish(run.row, effect.facts, run.beganAt);
         run.settle?.connected(peer, effect.facts.session);
         return;
       }
