@@ -1,49 +1,43 @@
 /** From the premaster secret to the keys of a connection (RFC 5246 §5, §6.3, §7.4.9, §8.1; RFC 7627 §4; RFC 4279 §2; RFC 5489 §2). */
 import type { ConnectionKeys } from "../handshake-contract.ts";
-import { HmacKey, hashBytesOf, hmac } from "./hmac.ts";
+import { hashBytesOf, hmacWith } from "./hmac.ts";
 import type { PrfHash, Suite } from "./suites.ts";
 
 export const masterSecretBytes = 48;
 export const verifyDataBytes = 12;
 const lengthBytes = 2;
-/** Of the key an unknown identity is given: as long as most real ones are. */
-const pseudoRandomKeyBytes = 16;
 
 export type KeyMaterial = Pick<ConnectionKeys, "clientMacKey" | "serverMacKey" | "clientKey" | "serverKey" | "clientIv" | "serverIv">;
 
+const labels = {
+  masterSecret: Buffer.from("master secret"),
+  extendedMasterSecret: Buffer.from("extended master secret"),
+  keyExpansion: Buffer.from("key expansion"),
+  client: Buffer.from("client finished"),
+  server: Buffer.from("server finished"),
+} as const;
+/** A(i) of P_hash. Without the secret nothing follows from it. */
+const chains = { sha256: Buffer.alloc(hashBytesOf("sha256")), sha384: Buffer.alloc(hashBytesOf("sha384")) } as const;
+
 /** P_hash of RFC 5246 §5. */
 export function prf(hash: PrfHash, secret: Uint8Array, label: string, seed: Uint8Array, length: number): Uint8Array {
-  const labelled = [Buffer.from(label, "latin1"), seed] as const;
-  const out = new Uint8Array(length);
-  const hashBytes = hashBytesOf(hash);
-  const key = new HmacKey(hash, secret);
-  // A(i) of the RFC: without the secret nothing follows from it.
-  const chain = Buffer.allocUnsafe(hashBytes);
-  key.writeMac(labelled, chain);
-  for (let at = 0; at < length; at += hashBytes) {
-    if (at > 0) key.writeMac([chain], chain);
-    const block = key.mac([chain, ...labelled]);
-    out.set(block.subarray(0, length - at), at);
-    block.fill(0);
-  }
-  key.wipe();
-  return out;
+  return expand(hash, secret, [Buffer.from(label, "latin1"), seed], length);
 }
 
 export function masterSecret(hash: PrfHash, premaster: Uint8Array, clientRandom: Uint8Array, serverRandom: Uint8Array): Uint8Array {
-  return prf(hash, premaster, "master secret", Buffer.concat([clientRandom, serverRandom]), masterSecretBytes);
+  return expand(hash, premaster, [labels.masterSecret, clientRandom, serverRandom], masterSecretBytes);
 }
 
 /** `sessionHash` covers every handshake message up to and with ClientKeyExchange (RFC 7627 §3). */
 export function extendedMasterSecret(hash: PrfHash, premaster: Uint8Array, sessionHash: Uint8Array): Uint8Array {
-  return prf(hash, premaster, "extended master secret", sessionHash, masterSecretBytes);
+  return expand(hash, premaster, [labels.extendedMasterSecret, sessionHash], masterSecretBytes);
 }
 
 /** Here the server's random comes first (RFC 5246 §6.3). */
 export function keyBlock(suite: Suite, master: Uint8Array, clientRandom: Uint8Array, serverRandom: Uint8Array): KeyMaterial {
   const { macKeyBytes, keyBytes, ivBytes } = suite;
-  const seed = Buffer.concat([serverRandom, clientRandom]);
-  const block = prf(suite.prfHash, master, "key expansion", seed, 2 * (macKeyBytes + keyBytes + ivBytes));
+  const seed = [labels.keyExpansion, serverRandom, clientRandom];
+  const block = expand(suite.prfHash, master, seed, 2 * (macKeyBytes + keyBytes + ivBytes));
   let at = 0;
   const take = (length: number): Uint8Array => {
     at += length;
@@ -63,7 +57,14 @@ export function keyBlock(suite: Suite, master: Uint8Array, clientRandom: Uint8Ar
 
 /** `transcriptHash` is the hash of the PRF over all messages before this Finished (RFC 5246 §7.4.9). */
 export function verifyData(hash: PrfHash, master: Uint8Array, sender: "client" | "server", transcriptHash: Uint8Array): Uint8Array {
-  return prf(hash, master, `${sender} finished`, transcriptHash, verifyDataBytes);
+  const seed = [labels[sender], transcriptHash] as const;
+  const keyed = hmacWith(hash, master);
+  const chain = chains[hash];
+  keyed.writeMac(seed, chain);
+  // The peer is sent it, and it opens nothing: it may be text on its way.
+  keyed.writeMac([chain, ...seed], chain);
+  keyed.wipe();
+  return new Uint8Array(chain.subarray(0, verifyDataBytes));
 }
 
 /** RFC 4279 §2; with ECDHE the other secret is the agreed one (RFC 5489 §2), otherwise as many zeros as the key has bytes. */
@@ -77,10 +78,18 @@ export function pskPremaster(key: Uint8Array, otherSecret?: Uint8Array): Uint8Ar
   return premaster;
 }
 
-/**
- * The key an unknown identity gets, so that it fails just where a wrong key does (RFC 4279 §2, end). One server secret gives one
- * identity always the same key: asking twice teaches nothing.
- */
-export function pseudoRandomKey(serverSecret: Uint8Array, identity: Uint8Array): Uint8Array {
-  return new Uint8Array(hmac("sha256", serverSecret, Buffer.from("unknown psk identity"), identity).subarray(0, pseudoRandomKeyBytes));
+function expand(hash: PrfHash, secret: Uint8Array, seed: readonly Uint8Array[], length: number): Uint8Array {
+  const out = new Uint8Array(length);
+  const keyed = hmacWith(hash, secret);
+  const chain = chains[hash];
+  const chained = [chain, ...seed];
+  keyed.writeMac(seed, chain);
+  for (let at = 0; at < length; at += chain.length) {
+    if (at > 0) keyed.writeMac([chain], chain);
+    const block = keyed.mac(chained);
+    out.set(length - at < block.length ? block.subarray(0, length - at) : block, at);
+    block.fill(0);
+  }
+  keyed.wipe();
+  return out;
 }

@@ -6,7 +6,7 @@ import type { Random } from "../../ports/random.ts";
 import { AlertDescription, CertificateType, HandshakeType } from "../constants.ts";
 import type { ResumableSession, ServerRealm, SessionCache } from "../credentials-contract.ts";
 import { type Ephemeral, makeEphemeral } from "../crypto/key-agreement.ts";
-import { pseudoRandomKey, pskPremaster } from "../crypto/prf.ts";
+import { pskPremaster } from "../crypto/prf.ts";
 import { sign, verify } from "../crypto/signature.ts";
 import type { Answer, HandshakeSettings } from "../handshake-contract.ts";
 import type { ClientHello, ServerHello } from "../messages.ts";
@@ -44,7 +44,8 @@ export interface ServerExchangeParts {
 }
 
 const empty = new Uint8Array(0);
-const hiddenKeyBytes = 32;
+/** Of the key an unknown identity gets: as long as most real ones are. */
+const hiddenKeyBytes = 16;
 
 export class ServerExchange {
   readonly #parts: ServerExchangeParts;
@@ -163,12 +164,12 @@ export class ServerExchange {
     this.#identity = { kind: "psk", identity };
     conversation.explainSilence("psk-mismatch", "nothing could be opened: another key, or an identity nobody knows");
     if (identity.length === 0 || identity.length > largestPskIdentityBytes) {
-      this.#deriveFromPsk(undefined, identity, agreed);
+      this.#deriveFromPsk(undefined, agreed);
       return;
     }
     conversation.ask({ kind: "psk", realm, identity }, (answer) => {
       if (answer.kind !== "psk") throw wrongAnswer(answer);
-      this.#deriveFromPsk(answer.key, identity, agreed);
+      this.#deriveFromPsk(answer.key, agreed);
     });
   }
 
@@ -176,8 +177,9 @@ export class ServerExchange {
    * An identity nobody knows goes on with a key nobody has, through the same steps: what the peer hears, and when, is what it hears
    * for a wrong key (RFC 4279 §2).
    */
-  #deriveFromPsk(key: Uint8Array | undefined, identity: Uint8Array, agreed: Uint8Array | undefined): void {
-    const hidden = pseudoRandomKey(this.#parts.random.bytes(hiddenKeyBytes), identity);
+  #deriveFromPsk(key: Uint8Array | undefined, agreed: Uint8Array | undefined): void {
+    // Made in either case, so that it takes its time in either case.
+    const hidden = this.#parts.random.bytes(hiddenKeyBytes);
     const premaster = pskPremaster(key === undefined || key.length === 0 ? hidden : key, agreed);
     agreed?.fill(0);
     this.#derive(premaster);
