@@ -6,18 +6,15 @@ import type { Child } from "./platform/child.ts";
 import { eventually } from "./platform/deadline.ts";
 import { startDevice } from "./platform/device-process.ts";
 import { EventWatch } from "./platform/event-watch.ts";
-import { stablePort } from "./platform/ports.ts";
 import { field, type Json, text } from "./platform/rest-client.ts";
-import { type ServerProcess, startServer } from "./platform/server-process.ts";
+import { type ServerProcess, stablePorts, startServer } from "./platform/server-process.ts";
 
 describe("the server killed and started again", () => {
   let server: ServerProcess;
   const devices: Child[] = [];
 
   before(async () => {
-    server = await startServer({
-      ports: { http: await stablePort("tcp"), coap: await stablePort("udp"), "bootstrap-coap": await stablePort("udp") },
-    });
+    server = await startServer({ ports: await stablePorts() });
   });
   after(async () => {
     for (const device of devices) await device.stop();

@@ -3,42 +3,58 @@ import { randomBytes } from "node:crypto";
 import { Child } from "./child.ts";
 import { eventuallySucceeds } from "./deadline.ts";
 import { removeDirectory, serverMain, temporaryDirectory } from "./locations.ts";
+import { stablePort } from "./ports.ts";
 import { field, type Json, RestClient } from "./rest-client.ts";
 
-const doors = ["http", "coap", "bootstrap-coap"] as const;
+const doors = ["http", "coap", "coaps", "bootstrap-coap", "bootstrap-coaps"] as const;
 export type Door = (typeof doors)[number];
+export type DoorPorts = { readonly [door in Door]: number };
+
+const anyPorts: DoorPorts = { http: 0, coap: 0, coaps: 0, "bootstrap-coap": 0, "bootstrap-coaps": 0 };
 
 export interface ServerSettings {
   readonly dataDirectory?: string;
   /** Ports to take instead of free ones, e.g. those of the process before it. */
-  readonly ports?: { readonly [door in Door]: number };
-  readonly env?: { readonly [name: string]: string };
+  readonly ports?: DoorPorts;
+  readonly env?: Environment;
 }
+
+type Environment = { readonly [name: string]: string };
 
 export class ServerProcess {
   readonly child: Child;
   readonly dataDirectory: string;
-  readonly ports: { readonly [door in Door]: number };
+  readonly ports: DoorPorts;
   readonly rest: RestClient;
   readonly apiKey: string;
+  readonly #env: Environment;
 
-  constructor(child: Child, dataDirectory: string, ports: { readonly [door in Door]: number }, apiKey: string) {
+  constructor(child: Child, dataDirectory: string, ports: DoorPorts, env: Environment & { readonly API_KEY: string }) {
     this.child = child;
     this.dataDirectory = dataDirectory;
     this.ports = ports;
-    this.apiKey = apiKey;
-    this.rest = new RestClient(`http://127.0.0.1:${ports.http}`, apiKey);
+    this.apiKey = env.API_KEY;
+    this.#env = env;
+    this.rest = new RestClient(`http://127.0.0.1:${ports.http}`, env.API_KEY);
   }
 
   get coap(): string {
     return `coap://127.0.0.1:${this.ports.coap}`;
   }
 
-  /** Kills it as a power cut would and starts it again on the same ports and directory. */
+  get coaps(): string {
+    return `coaps://127.0.0.1:${this.ports.coaps}`;
+  }
+
+  get bootstrapCoaps(): string {
+    return `coaps://127.0.0.1:${this.ports["bootstrap-coaps"]}`;
+  }
+
+  /** Kills it as a power cut would and starts it again on the same ports and directory, with the same settings. */
   async crashAndRestart(): Promise<ServerProcess> {
     this.child.kill("SIGKILL");
     await this.child.exited;
-    return startServer({ dataDirectory: this.dataDirectory, ports: this.ports, env: { API_KEY: this.apiKey } });
+    return startServer({ dataDirectory: this.dataDirectory, ports: this.ports, env: this.#env });
   }
 
   /** Ends it and removes its directory. */
@@ -49,13 +65,11 @@ export class ServerProcess {
 }
 
 /** A server process that may fail to come up; the doors are not awaited. */
-export function spawnServer(dataDirectory: string, env: { readonly [name: string]: string } = {}): Child {
+export function spawnServer(dataDirectory: string, env: Environment = {}): Child {
   return new Child("server", process.execPath, [serverMain], {
     env: {
-      HTTP_PORT: "0",
-      COAP_PORT: "0",
+      ...portSettings(anyPorts),
       COAP_HOST: "127.0.0.1",
-      BOOTSTRAP_COAP_PORT: "0",
       DATA_DIR: dataDirectory,
       LOG_LEVEL: "info",
       ...env,
@@ -66,18 +80,12 @@ export function spawnServer(dataDirectory: string, env: { readonly [name: string
 export async function startServer(settings: ServerSettings = {}): Promise<ServerProcess> {
   const dataDirectory = settings.dataDirectory ?? (await temporaryDirectory());
   const apiKey = settings.env?.["API_KEY"] ?? randomBytes(24).toString("base64url");
-  const ports = settings.ports ?? { http: 0, coap: 0, "bootstrap-coap": 0 };
-  const child = spawnServer(dataDirectory, {
-    HTTP_PORT: String(ports.http),
-    COAP_PORT: String(ports.coap),
-    BOOTSTRAP_COAP_PORT: String(ports["bootstrap-coap"]),
-    ...settings.env,
-    API_KEY: apiKey,
-  });
+  const env = { ...settings.env, API_KEY: apiKey };
+  const child = spawnServer(dataDirectory, { ...portSettings(settings.ports ?? anyPorts), ...env });
   try {
-    const chosen = { http: 0, coap: 0, "bootstrap-coap": 0 };
+    const chosen = { ...anyPorts };
     for (const door of doors) chosen[door] = await listeningPort(child, door);
-    const server = new ServerProcess(child, dataDirectory, chosen, apiKey);
+    const server = new ServerProcess(child, dataDirectory, chosen, env);
     await eventuallySucceeds("GET /health/ready", 10_000, async () => {
       const { status } = await server.rest.get("/health/ready");
       if (status !== 200) throw new Error(`status ${status}`);
@@ -87,6 +95,22 @@ export async function startServer(settings: ServerSettings = {}): Promise<Server
     await child.stop();
     throw new Error(`${error instanceof Error ? error.message : String(error)}\n${child.transcript()}`);
   }
+}
+
+/** Ports for a server that is to find the same ones again. */
+export async function stablePorts(): Promise<DoorPorts> {
+  const ports = { ...anyPorts };
+  const taken = new Set<number>();
+  for (const door of doors) {
+    do ports[door] = await stablePort(door === "http" ? "tcp" : "udp");
+    while (taken.has(ports[door]));
+    taken.add(ports[door]);
+  }
+  return ports;
+}
+
+function portSettings(ports: DoorPorts): Environment {
+  return Object.fromEntries(doors.map((door) => [`${door.toUpperCase().replace("-", "_")}_PORT`, String(ports[door])]));
 }
 
 /** The log line of each door: `{ "message": "listening", "door": …, "port": … }`. */
