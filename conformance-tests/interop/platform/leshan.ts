@@ -17,6 +17,8 @@ export interface LeshanClientOptions {
   readonly endpoint: string;
   readonly lifetimeSeconds?: number;
   readonly queue?: boolean;
+  /** More arguments: keys, DTLS (`Account.java` and `Transport.java` of the peer). */
+  readonly more?: readonly string[];
 }
 
 export function startLeshanClient(name: "leshan-1" | "leshan-2", options: LeshanClientOptions): Child {
@@ -25,6 +27,7 @@ export function startLeshanClient(name: "leshan-1" | "leshan-2", options: Leshan
   if (options.bootstrap !== undefined) args.push("--bootstrap", options.bootstrap);
   if (options.lifetimeSeconds !== undefined) args.push("--lifetime", String(options.lifetimeSeconds));
   if (options.queue) args.push("--queue");
+  args.push(...(options.more ?? []));
   return startJava(name, args);
 }
 

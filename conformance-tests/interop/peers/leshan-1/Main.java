@@ -6,7 +6,6 @@ import java.util.Scanner;
 import org.eclipse.leshan.client.californium.LeshanClient;
 import org.eclipse.leshan.client.californium.LeshanClientBuilder;
 import org.eclipse.leshan.client.engine.DefaultRegistrationEngineFactory;
-import org.eclipse.leshan.client.object.Security;
 import org.eclipse.leshan.client.object.Server;
 import org.eclipse.leshan.client.resource.ObjectsInitializer;
 import org.eclipse.leshan.core.LwM2mId;
@@ -18,6 +17,7 @@ import org.eclipse.leshan.core.request.BindingMode;
 /**
  * A Leshan 1 client (LwM2M 1.0) as a test peer: one line on standard output per thing that happened to it, commands on
  * standard input (update, quit). The end of standard input counts as quit, so that it never outlives its test.
+ * Account has the options for keys, Transport that for DTLS.
  */
 public final class Main {
     public static void main(String[] arguments) throws Exception {
@@ -31,10 +31,10 @@ public final class Main {
         models.add(Temperature.model());
         ObjectsInitializer initializer = new ObjectsInitializer(new StaticModel(models));
         if (options.containsKey("bootstrap")) {
-            initializer.setInstancesForObject(LwM2mId.SECURITY, Security.noSecBootstap(options.get("bootstrap")));
+            initializer.setInstancesForObject(LwM2mId.SECURITY, Account.of(options.get("bootstrap"), null, options));
             initializer.setClassForObject(LwM2mId.SERVER, Server.class);
         } else {
-            initializer.setInstancesForObject(LwM2mId.SECURITY, Security.noSec(options.get("server"), 123));
+            initializer.setInstancesForObject(LwM2mId.SECURITY, Account.of(options.get("server"), 123, options));
             initializer.setInstancesForObject(LwM2mId.SERVER, new Server(123, lifetimeSeconds, binding, false));
         }
         initializer.setInstancesForObject(LwM2mId.DEVICE, new TestDevice());
@@ -49,6 +49,7 @@ public final class Main {
         LeshanClientBuilder builder = new LeshanClientBuilder(endpoint);
         builder.setObjects(initializer.createAll());
         builder.setRegistrationEngineFactory(engine);
+        builder.setDtlsConfig(Transport.of(options));
         LeshanClient client = builder.build();
         client.addObserver(new EventPrinter());
         client.getObjectTree().addListener(new InstancePrinter());

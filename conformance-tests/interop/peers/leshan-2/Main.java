@@ -5,22 +5,24 @@ import java.util.Map;
 import java.util.Scanner;
 import org.eclipse.leshan.client.LeshanClient;
 import org.eclipse.leshan.client.LeshanClientBuilder;
-import org.eclipse.leshan.client.californium.endpoint.CaliforniumClientEndpointsProvider;
-import org.eclipse.leshan.client.californium.endpoint.coap.CoapClientProtocolProvider;
 import org.eclipse.leshan.client.engine.DefaultRegistrationEngineFactory;
-import org.eclipse.leshan.client.object.Security;
 import org.eclipse.leshan.client.object.Server;
 import org.eclipse.leshan.client.resource.ObjectsInitializer;
+import org.eclipse.leshan.client.servers.LwM2mServer;
 import org.eclipse.leshan.core.LwM2mId;
 import org.eclipse.leshan.core.model.ObjectLoader;
 import org.eclipse.leshan.core.model.ObjectModel;
 import org.eclipse.leshan.core.model.StaticModel;
+import org.eclipse.leshan.core.request.ContentFormat;
 
 /**
  * A Leshan 2 client (LwM2M 1.1) as a test peer: one line on standard output per thing that happened to it, commands on
- * standard input (update, quit). The end of standard input counts as quit, so that it never outlives its test.
+ * standard input (update, send PATH, quit). The end of standard input counts as quit, so that it never outlives its test.
+ * Account has the options for keys, Transport those for DTLS; --firmware VERSION adds object 5, which becomes that version.
  */
 public final class Main {
+    private static final long SEND_MS = 20_000;
+
     public static void main(String[] arguments) throws Exception {
         Map<String, String> options = parse(arguments);
         String endpoint = options.getOrDefault("endpoint", "leshan-2");
@@ -30,14 +32,16 @@ public final class Main {
         models.add(Temperature.model());
         ObjectsInitializer initializer = new ObjectsInitializer(new StaticModel(models));
         if (options.containsKey("bootstrap")) {
-            initializer.setInstancesForObject(LwM2mId.SECURITY, Security.noSecBootstrap(options.get("bootstrap")));
+            initializer.setInstancesForObject(LwM2mId.SECURITY, Account.of(options.get("bootstrap"), null, options));
             initializer.setClassForObject(LwM2mId.SERVER, Server.class);
         } else {
-            initializer.setInstancesForObject(LwM2mId.SECURITY, Security.noSec(options.get("server"), 123));
+            initializer.setInstancesForObject(LwM2mId.SECURITY, Account.of(options.get("server"), 123, options));
             initializer.setInstancesForObject(LwM2mId.SERVER, new Server(123, lifetimeSeconds));
         }
         initializer.setInstancesForObject(LwM2mId.DEVICE, new TestDevice());
         initializer.setInstancesForObject(Temperature.OBJECT, new Temperature(), new Temperature());
+        Firmware firmware = new Firmware(options.getOrDefault("firmware", ""));
+        if (options.containsKey("firmware")) initializer.setInstancesForObject(LwM2mId.FIRMWARE, firmware);
 
         DefaultRegistrationEngineFactory engine = new DefaultRegistrationEngineFactory();
         engine.setQueueMode(options.containsKey("queue"));
@@ -49,9 +53,9 @@ public final class Main {
         LeshanClientBuilder builder = new LeshanClientBuilder(endpoint);
         builder.setObjects(initializer.createAll());
         builder.setRegistrationEngineFactory(engine);
-        builder.setEndpointsProviders(
-                new CaliforniumClientEndpointsProvider.Builder(new CoapClientProtocolProvider()).build());
+        builder.setEndpointsProviders(Transport.of(options));
         LeshanClient client = builder.build();
+        firmware.attach(client);
         client.addObserver(new EventPrinter());
         client.getObjectTree().addListener(new InstancePrinter());
         client.start();
@@ -62,11 +66,20 @@ public final class Main {
                 String command = commands.nextLine().trim();
                 if (command.equals("quit")) break;
                 if (command.equals("update")) client.triggerRegistrationUpdate();
+                if (command.startsWith("send ")) send(client, command.substring("send ".length()));
             }
         }
         client.destroy(true);
         EventPrinter.print("stopped");
         System.exit(0);
+    }
+
+    private static void send(LeshanClient client, String path) {
+        for (LwM2mServer server : client.getRegisteredServers().values()) {
+            client.getSendService().sendData(server, ContentFormat.SENML_CBOR, List.of(path), SEND_MS,
+                    response -> EventPrinter.print("sent " + response.getCode()),
+                    cause -> EventPrinter.print("send-failed " + cause));
+        }
     }
 
     /** "--name value" and bare "--name" (followed by another option or nothing). */

@@ -23,7 +23,7 @@ public final class TestDevice extends BaseInstanceEnabler {
             case 0: return ReadResponse.success(resource, "Test Manufacturer");
             case 1: return ReadResponse.success(resource, "Model 2");
             case 2: return ReadResponse.success(resource, "SN-0002");
-            case 3: return ReadResponse.success(resource, "1.0.0");
+            case 3: return ReadResponse.success(resource, Firmware.version);
             case 6: return ReadResponse.success(resource, Map.of(0, 1L, 1, 5L), Type.INTEGER);
             case 7: return ReadResponse.success(resource, Map.of(0, 3800L, 1, 5000L), Type.INTEGER);
             case 9: return ReadResponse.success(resource, 95L);
