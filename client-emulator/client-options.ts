@@ -1,5 +1,6 @@
 /** What a client is told from outside: who it is, whom it talks to, and the world it runs in. */
 import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
+import type { KeyForm } from "@lwm2m/protocol/dtls/crypto/node-record-protection";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { DatagramSocket } from "@lwm2m/protocol/ports/datagram-socket";
 import type { Random } from "@lwm2m/protocol/ports/random";
@@ -21,6 +22,8 @@ export interface Lwm2mClientOptions {
   readonly trustAnchors?: readonly Uint8Array[] | undefined;
   /** Default `usualDtls`. */
   readonly dtls?: DtlsClientSettings | undefined;
+  /** Default bytes; some versions of Node take them at more cost than key objects. */
+  readonly recordKeyForm?: KeyForm | undefined;
   readonly registry: ObjectRegistry;
   readonly clock: Clock;
   readonly random: Random;

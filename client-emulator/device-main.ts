@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { openCatalogue } from "@lwm2m/object-registry/catalogue";
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
+import { recordKeyForm } from "@lwm2m/protocol/platform/record-key-form";
 import { systemClock } from "@lwm2m/protocol/platform/system-clock";
 import { systemRandom } from "@lwm2m/protocol/platform/system-random";
 import { findCoapUri } from "./coap-uri.ts";
@@ -105,6 +106,7 @@ function open(options: DeviceOptions): Promise<Lwm2mClient> {
     clock: systemClock,
     random: systemRandom,
     openSocket: openClientSocket,
+    recordKeyForm,
     resolveHost,
     stored: stateFile === undefined ? undefined : loadState(stateFile),
     store: (state) => {

@@ -1,6 +1,7 @@
 /** `npm run fleet -- …`: many emulated devices in one process, each with a socket of its own. */
 import { openCatalogue } from "@lwm2m/object-registry/catalogue";
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
+import { recordKeyForm } from "@lwm2m/protocol/platform/record-key-form";
 import { systemClock } from "@lwm2m/protocol/platform/system-clock";
 import { systemRandom } from "@lwm2m/protocol/platform/system-random";
 import { usualSettings } from "./client-options.ts";
@@ -73,6 +74,7 @@ async function runFleet(options: FleetOptions): Promise<void> {
     clock: systemClock,
     random: systemRandom,
     openSocket: openClientSocket,
+    recordKeyForm,
     resolveHost,
     onBug: (error) => process.stderr.write(`fleet: bug: ${error instanceof Error ? error.stack : String(error)}\n`),
     onProblem: (problem) => process.stderr.write(`fleet: ${problem}\n`),

@@ -38,9 +38,9 @@ const bodyRoomFactor = 2;
 export async function openLwm2mClient(options: Lwm2mClientOptions): Promise<Lwm2mClient> {
   const { clock, random } = options;
   let device: Device | undefined;
-  const { openSocket, dtls = usualDtls, onBug } = options;
+  const { openSocket, dtls = usualDtls, recordKeyForm, onBug } = options;
   const log = (message: string): void => options.log?.(message, "event");
-  const parts = { clock, random, openSocket, dtls, onSent: () => device?.sent(), log, onBug };
+  const parts = { clock, random, openSocket, dtls, recordKeyForm, onSent: () => device?.sent(), log, onBug };
   const transport = await ClientTransport.open(parts, await firstAddress(options));
   const bodyBytes = options.settings.firmware.flashBytes * bodyRoomFactor;
   const endpoint = openCoapEndpoint({ socket: transport, clock, random, limits: { requestBodyBytes: bodyBytes }, ...bugHandler(options) });

@@ -17,6 +17,7 @@ import { openApiRoute } from "./http/openapi.ts";
 import type { Log } from "./log.ts";
 import { type Authenticate, bearerCheck, openAdministratorKey } from "./security/api-key.ts";
 import { openSecretBox, sealAnew } from "./security/sealed-documents.ts";
+import { findSecretKeyWarning } from "./security/secret-key-file.ts";
 import type { Settings } from "./settings/config.ts";
 import { StartError } from "./start-error.ts";
 import { StorageUnavailableError } from "./storage/collection.ts";
@@ -115,7 +116,10 @@ async function openStorage(deps: AppDeps, closers: Closers) {
   const store = await openConfiguredStore({ ...deps, collections, openWaitingDoor: (reason) => openWaitingDoor(deps, reason) });
   closers.add("store", () => store.close());
   closers.add("background work", () => supervisor.settled());
-  const secrets = await openSecretBox({ store, clock, random, keyFile: { file: settings.secretKeyFile, dataDir: settings.dataDir } });
+  const keyFile = { file: settings.secretKeyFile, dataDir: settings.dataDir };
+  const secrets = await openSecretBox({ store, clock, random, keyFile });
+  const keyWarning = await findSecretKeyWarning(keyFile);
+  if (keyWarning !== undefined) log.warn(keyWarning);
   const events = await openEventLog({
     store,
     clock,

@@ -2,6 +2,7 @@
  * The sockets of one device as one: CoAP in the clear and CoAP by DTLS side by side, so that everything above is one endpoint. A datagram
  * with an association goes by DTLS. Sockets are opened when they are first needed; all of them are deaf and dumb while the device sleeps.
  */
+import { type KeyForm, nodeRecordProtection } from "@lwm2m/protocol/dtls/crypto/node-record-protection";
 import { suiteOf } from "@lwm2m/protocol/dtls/crypto/suites";
 import { openDtlsEndpoint } from "@lwm2m/protocol/dtls/endpoint/dtls-endpoint";
 import type { DtlsEndpoint, DtlsNews } from "@lwm2m/protocol/dtls/endpoint-contract";
@@ -16,6 +17,7 @@ export interface TransportParts {
   readonly random: Random;
   readonly openSocket: (remote: string | undefined) => Promise<DatagramSocket>;
   readonly dtls: DtlsClientSettings;
+  readonly recordKeyForm: KeyForm | undefined;
   /** A datagram of any kind left. */
   readonly onSent: () => void;
   readonly log: (message: string) => void;
@@ -108,7 +110,7 @@ export class ClientTransport implements DatagramSocket {
   }
 
   async #makeSecured(remote: string): Promise<DtlsEndpoint> {
-    const { clock, random, dtls, onBug } = this.#parts;
+    const { clock, random, dtls, recordKeyForm, onBug } = this.#parts;
     const socket = await this.#take(remote);
     const { cipherSuites, connectionIdBytes, requireExtendedMasterSecret } = dtls;
     const endpoint = await openDtlsEndpoint({
@@ -117,6 +119,7 @@ export class ClientTransport implements DatagramSocket {
       random,
       settings: { cipherSuites, connectionIdBytes, requireExtendedMasterSecret },
       limits: dtlsLimits,
+      protection: nodeRecordProtection({ random, ...(recordKeyForm === undefined ? {} : { keyForm: recordKeyForm }) }),
       // One server may be bootstrap server and server with one key.
       onePerIdentity: false,
       ...(onBug === undefined ? {} : { onBug }),

@@ -10,6 +10,7 @@ import type { CollectionDefinition, StoredDocument } from "../storage/collection
 import { openEmbeddedStore } from "../storage/embedded-store.ts";
 import { watchStore } from "../testing/watched-store.ts";
 import { openFields, openSecretBox, type Sealed, sealAnew, sealedByIndex, sealFields, sealingKeyCollection } from "./sealed-documents.ts";
+import { findSecretKeyWarning } from "./secret-key-file.ts";
 
 const things: CollectionDefinition = { name: "things", indexes: [sealedByIndex] };
 type Thing = StoredDocument & Sealed;
@@ -77,6 +78,20 @@ test("SECRET_KEY_FILE must be there; the message says how to make one", async (t
   const { directory, withStore, boxFor } = await aPlace(t);
   const message = await withStore((store) => refusal(boxFor(store, join(directory, "elsewhere"))));
   assert.match(message, /SECRET_KEY_FILE .*elsewhere is not there; make one by: openssl rand -base64 32/);
+});
+
+test("a SECRET_KEY_FILE that others may read is warned of once, whoever of them it is, and left as it is; one of its owner alone is not", async (t) => {
+  const { directory, keyLine } = await aPlace(t);
+  const file = join(directory, "elsewhere");
+  await writeFile(file, `${keyLine()}\n`);
+  for (const mode of [0o644, 0o640, 0o602, 0o600, 0o400]) {
+    await chmod(file, mode);
+    const warning = await findSecretKeyWarning({ file, dataDir: directory });
+    assert.equal(warning !== undefined, (mode & 0o077) !== 0, mode.toString(8));
+    if (warning !== undefined) assert.match(warning, /^SECRET_KEY_FILE .*elsewhere may be read by others/);
+    assert.equal((await stat(file)).mode & 0o777, mode);
+  }
+  assert.equal(await findSecretKeyWarning({ file: undefined, dataDir: directory }), undefined);
 });
 
 for (const [what, text, expected] of [

@@ -19,6 +19,15 @@ export function secretKeyPath({ file, dataDir }: SecretKeyFileSettings): string 
   return file ?? join(dataDir, "secret-key");
 }
 
+/** A sentence for the log when others than its owner may read a file that the operator named: ours are closed to them. */
+export async function findSecretKeyWarning(settings: SecretKeyFileSettings): Promise<string | undefined> {
+  if (settings.file === undefined) return undefined;
+  const isOpen = (await findOwnerFile(settings.file))?.openToOthers === true;
+  return isOpen
+    ? `SECRET_KEY_FILE ${settings.file} may be read by others than its owner: chmod 600, or who reads it opens every stored secret`
+    : undefined;
+}
+
 /** Undefined when there is no file. Rejects with `StartError`, without a character of the file in it. */
 export async function findSecretKeys(settings: SecretKeyFileSettings): Promise<SecretKeys | undefined> {
   const path = secretKeyPath(settings);
