@@ -23,6 +23,12 @@ const refusals: ReadonlySet<number> = new Set([
   ...[10_334, 17_419, 17_420, 171, 17_280],
 ]);
 
+/** The driver lets these of Node through as they are when a connection breaks while it writes. */
+const brokenSocket: ReadonlySet<unknown> = new Set([
+  ...["EPIPE", "ECONNRESET", "ECONNREFUSED", "ECONNABORTED", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "ENETDOWN"],
+  ...["ERR_STREAM_DESTROYED", "ERR_STREAM_WRITE_AFTER_END", "ERR_STREAM_PREMATURE_CLOSE", "ERR_SOCKET_CLOSED"],
+]);
+
 export function isDuplicateKey(error: unknown): error is MongoServerError {
   // FerretDB says so of an insert; of an update it passes on what SQLite says.
   return error instanceof MongoServerError && (error.code === duplicateKey || error.message.includes("UNIQUE constraint failed"));
@@ -43,6 +49,7 @@ export function isRefusal(code: unknown): boolean {
 
 /** The error to throw for one of the driver's; anything else as it is. */
 export function portError(error: unknown): unknown {
+  if (isBrokenSocket(error)) return new StorageUnavailableError(causeOf(error));
   if (!(error instanceof MongoError) || isDuplicateKey(error)) return error;
   if (error instanceof MongoServerError && !(error instanceof MongoBulkWriteError) && isRefusal(error.code)) return error;
   // A call the driver itself refuses is ours.
@@ -52,12 +59,16 @@ export function portError(error: unknown): unknown {
 
 /** One line for a person; no address with a password in it. */
 export function causeOf(error: unknown): string {
-  if (error instanceof MongoServerSelectionError || error instanceof MongoNetworkError) {
+  if (error instanceof MongoServerSelectionError || error instanceof MongoNetworkError || isBrokenSocket(error)) {
     return `MongoDB does not answer: ${oneLine(error.message)}`;
   }
   if (error instanceof MongoDriverError) return `MongoDB cannot be used now: ${oneLine(error.message)}`;
   if (error instanceof MongoServerError) return `MongoDB refuses: ${oneLine(error.message)}`;
   return oneLine(error instanceof Error ? error.message : String(error));
+}
+
+function isBrokenSocket(error: unknown): error is Error {
+  return error instanceof Error && "code" in error && brokenSocket.has(error.code);
 }
 
 function oneLine(message: string): string {

@@ -2,7 +2,7 @@
 import { type Db, MongoClient, type MongoClientOptions, MongoServerError, type WriteConcernSettings } from "mongodb";
 import { StorageUnavailableError } from "../collection.ts";
 import { StoreOpenError } from "../store.ts";
-import { causeOf } from "./mongo-failure.ts";
+import { causeOf, isDuplicateKey } from "./mongo-failure.ts";
 
 export interface MongoServerSettings {
   /** May hold a password: never shown. */
@@ -29,8 +29,8 @@ const usualDatabase = "lwm2m";
 const oldestWireVersion = 13;
 /** Unauthorized, AuthenticationFailed, and what hosted services say instead. */
 const accessRefused: ReadonlySet<unknown> = new Set([13, 18, 8_000]);
-/** What is there does not fit what is to be made: CannotCreateIndex, InvalidOptions, IndexOptionsConflict, IndexKeySpecsConflict, a key that is there twice. */
-const contentsRefused: ReadonlySet<unknown> = new Set([67, 72, 85, 86, 11_000]);
+/** What is there does not fit what is to be made: CannotCreateIndex, InvalidOptions, IndexOptionsConflict, IndexKeySpecsConflict. */
+const contentsRefused: ReadonlySet<unknown> = new Set([67, 72, 85, 86]);
 
 /** Rejects with `StoreOpenError` for what somebody has to mend, with `StorageUnavailableError` where trying again may help. */
 export async function connect(settings: MongoServerSettings): Promise<MongoServer> {
@@ -60,7 +60,7 @@ export function openFailure(error: unknown): Error {
   if (error instanceof MongoServerError && accessRefused.has(error.code)) {
     return new StoreOpenError(`MONGO_URL: the user, its password or its rights do not fit: ${causeOf(error)}`);
   }
-  if (error instanceof MongoServerError && contentsRefused.has(error.code)) {
+  if (isDuplicateKey(error) || (error instanceof MongoServerError && contentsRefused.has(error.code))) {
     return new StoreOpenError(`MONGO_URL: the collections there do not fit this server: ${causeOf(error)}`);
   }
   return new StorageUnavailableError(causeOf(error));

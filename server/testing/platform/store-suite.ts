@@ -1,4 +1,7 @@
-/** Suites on MongoDB-wire servers: skipped by name where there is none, failed where STORES=required says there has to be. */
+/**
+ * Suites on MongoDB-wire servers. STORES=off skips them, STORES=required fails where no server is installed, STORES=all does too
+ * and runs the long ones; otherwise they run where a server is installed and are skipped by name elsewhere.
+ */
 
 import { basename } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -44,9 +47,9 @@ function isFerretWanted(name: string): boolean {
   const isOff = choice === "off";
   if (!isOff && FerretProcess.isInstalled()) return true;
   const reason = isOff ? "STORES=off" : `FerretDB is not installed (${installer} does it)`;
-  if (choice === "required") {
+  if (choice === "required" || choice === "all") {
     test(name, () => {
-      throw new Error(`STORES=required, but ${reason}`);
+      throw new Error(`STORES=${choice}, but ${reason}`);
     });
   } else test(name, { skip: `${reason}; STORES=required makes this a failure` }, () => undefined);
   return false;
@@ -55,4 +58,11 @@ function isFerretWanted(name: string): boolean {
 /** An operator's own MongoDB, when its address is given. */
 export function mongoUrlOfTests(): string | undefined {
   return process.env["MONGO_URL"] || undefined;
+}
+
+/** False where minutes are not spent on one suite; then one test of its name says so. */
+export function isLongSuiteWanted(name: string): boolean {
+  if (process.env["STORES"] === "all") return true;
+  test(name, { skip: "runs for minutes, with STORES=all" }, () => undefined);
+  return false;
 }

@@ -2,6 +2,5 @@
 import { worldsOnFerret } from "../../../testing/platform/store-suite.ts";
 
 await worldsOnFerret("firmware updates over FerretDB", async () => {
-  await import("../../../firmware/update.test.ts");
   await import("../../../firmware/update-cancel.test.ts");
 });
