@@ -4,6 +4,7 @@
 #   libcoap        coap-client-notls, from the distribution
 #   Python peers   aiocoap and cbor2 (versions pinned in python/requirements.txt) in a virtual environment, .peers/python/
 #   DTLS stacks    by dtls/install.sh
+#   stores         FerretDB and Redis, by stores/install.sh
 #   Leshan peers   fetched by Maven (versions pinned in each pom.xml), compiled with javac into .peers/<name>/
 #
 # Needs Debian with root (or sudo) for what apt has to add; everything else is written to .peers/ at the repository root.
@@ -81,4 +82,5 @@ for name in leshan-1 leshan-2 leshan-server; do
   build_peer "$name"
 done
 sh "$here/dtls/install.sh"
+sh "$here/stores/install.sh"
 say "ready in $peers"

@@ -35,7 +35,7 @@ build_ferretdb() {
     return
   fi
   target=$peers/ferretdb
-  wanted=$(cat "$source/go.mod" "$source/go.sum" "$source/main.go" "$here/install.sh" | sha256sum | cut -d' ' -f1)
+  wanted=$(cat "$source/go.mod" "$source/go.sum" "$source/main.go" | sha256sum | cut -d' ' -f1)
   if [ -f "$target/stamp" ] && [ "$(cat "$target/stamp")" = "$wanted" ]; then
     say "ferretdb is up to date"
     return
