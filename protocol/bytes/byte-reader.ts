@@ -14,6 +14,8 @@ export class ByteRangeError extends Error {
   }
 }
 
+const largestLoopBytes = 64;
+
 export type ReadFailure = (message: string) => Error;
 
 const outOfBytes: ReadFailure = (message) => new ByteRangeError(message);
@@ -95,6 +97,16 @@ export class ByteReader {
   bytes(length: number): Uint8Array {
     const at = this.#take(length);
     return new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + at, length);
+  }
+
+  /** Bytes that live on their own. */
+  copy(length: number): Uint8Array {
+    const at = this.#take(length);
+    const copied = new Uint8Array(length);
+    // Few bytes are copied sooner than a view of them is made.
+    if (length > largestLoopBytes) copied.set(new Uint8Array(this.#bytes.buffer, this.#bytes.byteOffset + at, length));
+    else for (let i = 0; i < length; i++) copied[i] = this.#byte(at + i);
+    return copied;
   }
 
   /** Undefined when those bytes are no UTF-8. */

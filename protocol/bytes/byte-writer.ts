@@ -32,6 +32,14 @@ export class ByteWriter {
     this.#bytes[at + 1] = value;
   }
 
+  /** Over two bytes that were written before: a length that is known by now. */
+  u16At(at: number, value: number): void {
+    requireInteger(value, 0, 0xffff);
+    requireInteger(at, 0, this.#position - 2);
+    this.#bytes[at] = value >>> 8;
+    this.#bytes[at + 1] = value;
+  }
+
   u24(value: number): void {
     requireInteger(value, 0, 0xffffff);
     const at = this.#claim(3);

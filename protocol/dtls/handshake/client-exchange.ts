@@ -18,7 +18,6 @@ import {
   encodeClientKeyExchange,
   signedParameters,
 } from "../wire/handshake-codec.ts";
-import { encodeHandshakeMessage } from "../wire/handshake-header.ts";
 import { HandshakeAbort, illegalParameter } from "./abort.ts";
 import type { Agreement } from "./client-offer.ts";
 import type { Conversation } from "./conversation.ts";
@@ -269,7 +268,7 @@ export class ClientExchange {
   }
 
   #record({ type, sequence, body }: WholeMessage): void {
-    this.#parts.conversation.transcript.append(encodeHandshakeMessage(type, sequence, body));
+    this.#parts.conversation.transcript.appendMessage(type, sequence, body);
   }
 
   #randoms(): { client: Uint8Array; server: Uint8Array } {

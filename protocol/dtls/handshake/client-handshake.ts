@@ -15,7 +15,6 @@ import { AlertDescription, HandshakeType } from "../constants.ts";
 import type { ClientCredentials, ResumableSession } from "../credentials-contract.ts";
 import type { HandshakeEffect, HandshakeInput, HandshakeMachine, HandshakeSettings } from "../handshake-contract.ts";
 import { decodeHelloVerifyRequest, decodeServerHello, encodeClientHello } from "../wire/handshake-codec.ts";
-import { encodeHandshakeMessage } from "../wire/handshake-header.ts";
 import { HandshakeAbort } from "./abort.ts";
 import { ClientExchange } from "./client-exchange.ts";
 import { agree, makeOffer, type Offer } from "./client-offer.ts";
@@ -110,7 +109,7 @@ export class ClientHandshake implements HandshakeMachine {
 
   #takeServerHello(message: WholeMessage): void {
     const conversation = this.#conversation;
-    conversation.transcript.append(encodeHandshakeMessage(message.type, message.sequence, message.body));
+    conversation.transcript.appendMessage(message.type, message.sequence, message.body);
     const serverHello = decodeServerHello(message.body);
     const agreement = agree(this.#offer, serverHello, this.#parts.settings);
     conversation.limitRecords(agreement.terms.largestSendBytes);

@@ -131,6 +131,7 @@ export class Conversation {
 
   /** `linger` when our flight was the last. */
   connected(facts: ConnectionFacts, linger: boolean): void {
+    this.transcript.clear();
     this.emit({ kind: "connected", facts });
     if (linger) {
       this.#phase = "lingering";

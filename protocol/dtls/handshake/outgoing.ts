@@ -9,7 +9,8 @@ interface MessagePart {
   readonly epoch: 0 | 1;
   readonly type: number;
   readonly sequence: number;
-  readonly body: Uint8Array;
+  /** With its header, as one fragment. */
+  readonly message: Uint8Array;
 }
 
 type FlightPart = MessagePart | { readonly kind: "change-cipher-spec" };
@@ -18,6 +19,7 @@ export class Outgoing {
   #sequence: number;
   #epoch: 0 | 1 = 0;
   #flight: FlightPart[] = [];
+  #heldBytes = 0;
   #isComplete = true;
   /** What the peer takes in one record; counts for handshake messages too (RFC 6066 §4). */
   largestRecordBytes = Number.POSITIVE_INFINITY;
@@ -31,7 +33,7 @@ export class Outgoing {
   }
 
   get heldBytes(): number {
-    return this.#flight.reduce((sum, part) => sum + (part.kind === "message" ? handshakeHeaderBytes + part.body.length : 1), 0);
+    return this.#heldBytes;
   }
 
   /** The first message after `complete` begins a new flight. Returns the message as the transcript has it. */
@@ -39,13 +41,16 @@ export class Outgoing {
     this.#begin();
     const sequence = this.#sequence;
     this.#sequence += 1;
-    this.#flight.push({ kind: "message", epoch: this.#epoch, type, sequence, body });
-    return encodeHandshakeMessage(type, sequence, body);
+    const message = encodeHandshakeMessage(type, sequence, body);
+    this.#flight.push({ kind: "message", epoch: this.#epoch, type, sequence, message });
+    this.#heldBytes += message.length;
+    return message;
   }
 
   addChangeCipherSpec(): void {
     this.#begin();
     this.#flight.push({ kind: "change-cipher-spec" });
+    this.#heldBytes += 1;
     this.#epoch = 1;
   }
 
@@ -55,13 +60,19 @@ export class Outgoing {
 
   clear(): void {
     this.#flight = [];
+    this.#heldBytes = 0;
   }
 
   /** The flight as records of at most so many bytes in the clear, one message or fragment each: small devices read no more. */
   records(mtuBytes: number): OutgoingRecord[] {
     const step = Math.min(mtuBytes, this.largestRecordBytes) - handshakeHeaderBytes;
     if (step < 1) throw new Error(`no fragment of a handshake message fits a record of ${mtuBytes} bytes`);
-    return this.#flight.flatMap((part) => (part.kind === "message" ? fragmentsOf(part, step) : [changeCipherSpec]));
+    const records: OutgoingRecord[] = [];
+    for (const part of this.#flight) {
+      if (part.kind === "change-cipher-spec") records.push(changeCipherSpec);
+      else addFragments(part, step, records);
+    }
+    return records;
   }
 
   alert(description: AlertDescription): OutgoingRecord {
@@ -70,7 +81,7 @@ export class Outgoing {
 
   #begin(): void {
     if (!this.#isComplete) return;
-    this.#flight = [];
+    this.clear();
     this.#isComplete = false;
   }
 }
@@ -78,15 +89,16 @@ export class Outgoing {
 /** RFC 5246 §7.1. */
 const changeCipherSpec: OutgoingRecord = { type: ContentType.changeCipherSpec, epoch: 0, fragment: Uint8Array.of(1) };
 
-function fragmentsOf({ type, sequence, body, epoch }: MessagePart, step: number): OutgoingRecord[] {
-  const records: OutgoingRecord[] = [];
-  let fragmentOffset = 0;
-  // An empty body is one fragment too.
-  do {
+function addFragments({ type, sequence, message, epoch }: MessagePart, step: number, records: OutgoingRecord[]): void {
+  const length = message.length - handshakeHeaderBytes;
+  if (length <= step) {
+    records.push({ type: ContentType.handshake, epoch, fragment: message });
+    return;
+  }
+  const body = message.subarray(handshakeHeaderBytes);
+  for (let fragmentOffset = 0; fragmentOffset < length; fragmentOffset += step) {
     const bytes = body.subarray(fragmentOffset, fragmentOffset + step);
-    const fragment = encodeHandshakeFragment({ type, length: body.length, sequence, fragmentOffset, bytes });
+    const fragment = encodeHandshakeFragment({ type, length, sequence, fragmentOffset, bytes });
     records.push({ type: ContentType.handshake, epoch, fragment });
-    fragmentOffset += step;
-  } while (fragmentOffset < body.length);
-  return records;
+  }
 }

@@ -19,7 +19,6 @@ import {
   encodeServerKeyExchange,
   signedParameters,
 } from "../wire/handshake-codec.ts";
-import { encodeHandshakeMessage } from "../wire/handshake-header.ts";
 import { HandshakeAbort, illegalParameter } from "./abort.ts";
 import type { Conversation } from "./conversation.ts";
 import { KeySchedule } from "./key-schedule.ts";
@@ -260,7 +259,7 @@ export class ServerExchange {
   }
 
   #record({ type, sequence, body }: WholeMessage): void {
-    this.#parts.conversation.transcript.append(encodeHandshakeMessage(type, sequence, body));
+    this.#parts.conversation.transcript.appendMessage(type, sequence, body);
   }
 
   #randoms(): { client: Uint8Array; server: Uint8Array } {

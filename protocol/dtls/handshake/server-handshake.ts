@@ -80,7 +80,7 @@ export class ServerHandshake implements HandshakeMachine {
   }
 
   #answerHello(nowMs: number): void {
-    this.#conversation.transcript.append(new Uint8Array(this.#parts.verifiedHello));
+    this.#conversation.transcript.append(this.#parts.verifiedHello);
     const hello = decodeClientHello(this.#helloMessage.bytes);
     this.#requireAcceptable(hello);
     const { serverName } = hello.extensions;

@@ -3,40 +3,64 @@
  * RFC 6347 §4.2.6: every message as if it had been sent in one fragment, with its message_seq; no HelloVerifyRequest and no first hello).
  */
 import { hash as digest } from "node:crypto";
+import { handshakeHeaderBytes, writeHandshakeHeader } from "../wire/handshake-header.ts";
+
+/** Of a handshake by PSK; those with certificates grow. */
+const usualBytes = 512;
+const nothing = Buffer.alloc(0);
 
 export class Transcript {
-  #messages: Uint8Array[] = [];
-  #bytes = 0;
+  #messages = nothing;
+  #end = 0;
+  #hash: Uint8Array = nothing;
+  #hashed: { readonly end: number; readonly algorithm: string } | undefined;
 
   get heldBytes(): number {
-    return this.#bytes;
+    return this.#end;
   }
 
-  /** `message` with its whole header; kept, not copied. */
+  /** `message` with its whole header. */
   append(message: Uint8Array): void {
-    this.#messages.push(message);
-    this.#bytes += message.length;
+    const at = this.#claim(message.length);
+    this.#messages.set(message, at);
+  }
+
+  appendMessage(type: number, sequence: number, body: Uint8Array): void {
+    const { length } = body;
+    const at = this.#claim(handshakeHeaderBytes + length);
+    writeHandshakeHeader(this.#messages, at, { type, length, sequence }, 0, length);
+    this.#messages.set(body, at + handshakeHeaderBytes);
   }
 
   /** A hello answered by HelloVerifyRequest counts for nothing. */
   clear(): void {
-    this.#messages = [];
-    this.#bytes = 0;
+    this.#messages = nothing;
+    this.#end = 0;
+    this.#hashed = undefined;
   }
 
   hash(algorithm: "sha256" | "sha384"): Uint8Array {
-    // One call over a copy costs a third of a hash object that is fed piece by piece.
-    return digest(algorithm, this.toBytes(), "buffer");
+    const end = this.#end;
+    // Without a CertificateVerify between them the session hash is the one of the client's Finished, too.
+    if (this.#hashed?.end === end && this.#hashed.algorithm === algorithm) return this.#hash;
+    // One call over all of it costs a third of a hash object that is fed piece by piece; text, which anybody could make, half of a Buffer.
+    this.#hash = Buffer.from(digest(algorithm, this.toBytes(), "binary"), "latin1");
+    this.#hashed = { end, algorithm };
+    return this.#hash;
   }
 
-  /** All of it, for signatures that hash by themselves (RFC 5246 §7.4.8). */
+  /** All of it, for signatures that hash by themselves (RFC 5246 §7.4.8). A view until the next message. */
   toBytes(): Uint8Array {
-    const whole = new Uint8Array(this.#bytes);
-    let at = 0;
-    for (const message of this.#messages) {
-      whole.set(message, at);
-      at += message.length;
-    }
-    return whole;
+    return this.#messages.subarray(0, this.#end);
+  }
+
+  #claim(bytes: number): number {
+    const at = this.#end;
+    this.#end = at + bytes;
+    if (this.#end <= this.#messages.length) return at;
+    const grown = Buffer.allocUnsafe(Math.max(usualBytes, this.#messages.length * 2, this.#end));
+    grown.set(this.#messages.subarray(0, at));
+    this.#messages = grown;
+    return at;
   }
 }

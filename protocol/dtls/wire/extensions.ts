@@ -1,10 +1,20 @@
 /** The extensions of both hellos (RFC 5246 §7.4.1.4), strict about form; whether they were asked for is the handshake's question. */
 import type { ByteReader } from "../../bytes/byte-reader.ts";
-import { ByteWriter } from "../../bytes/byte-writer.ts";
+import type { ByteWriter } from "../../bytes/byte-writer.ts";
 import { ExtensionType } from "../constants.ts";
 import type { HelloExtensions } from "../messages.ts";
 import { DtlsFormatError } from "./format-error.ts";
-import { readerOf, readNumbers, readVector, requireEnd, writeNumbers, writeVector } from "./vector-codec.ts";
+import {
+  beginVector,
+  endVector,
+  readerOf,
+  readNumbers,
+  readOpaque,
+  readVector,
+  requireEnd,
+  writeNumbers,
+  writeVector,
+} from "./vector-codec.ts";
 
 export type Hello = "client" | "server";
 
@@ -87,7 +97,7 @@ const codecs: readonly Codec[] = [
     name: "sessionTicket",
     read(reader, draft, hello) {
       // RFC 5077 §3.2: the server's says that a ticket will follow, and is empty.
-      draft.sessionTicket = hello === "server" ? empty : copied(reader.bytes(reader.remaining));
+      draft.sessionTicket = hello === "server" ? empty : reader.copy(reader.remaining);
     },
     write: (writer, { sessionTicket = empty }) => writer.bytes(sessionTicket),
   },
@@ -124,15 +134,16 @@ export function readExtensions(reader: ByteReader, hello: Hello): HelloExtension
 
 /** Writes nothing, not even a length, when there are none: servers of before RFC 4366 end there too. */
 export function writeExtensions(writer: ByteWriter, extensions: HelloExtensions, hello: Hello): void {
-  const list = new ByteWriter();
+  let listAt = -1;
   for (const codec of codecs) {
     if (extensions[codec.name] === undefined) continue;
-    const body = new ByteWriter();
-    codec.write(body, extensions, hello);
-    list.u16(codec.type);
-    writeVector(list, 2, body.toBytes());
+    if (listAt < 0) listAt = beginVector(writer);
+    writer.u16(codec.type);
+    const bodyAt = beginVector(writer);
+    codec.write(writer, extensions, hello);
+    endVector(writer, bodyAt);
   }
-  if (list.position > 0) writeVector(writer, 2, list.toBytes());
+  if (listAt >= 0) endVector(writer, listAt);
 }
 
 /** RFC 6066 §3: a list with at most one name of each type in the ClientHello, nothing in the ServerHello. */
@@ -199,15 +210,10 @@ function identifier(type: number, name: "connectionId" | "connectionIdDraft" | "
     type,
     name,
     read(reader, draft) {
-      draft[name] = copied(readVector(reader, 1, name));
+      draft[name] = readOpaque(reader, 1, name);
     },
     write: (writer, extensions) => writeVector(writer, 1, extensions[name] ?? empty),
   };
-}
-
-/** Hellos live longer than the datagram they came in. */
-function copied(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes);
 }
 
 function badValue(field: string, value: number): DtlsFormatError {

@@ -20,7 +20,7 @@ import type {
 } from "../messages.ts";
 import { readExtensions, writeExtensions } from "./extensions.ts";
 import { DtlsFormatError } from "./format-error.ts";
-import { type LengthBytes, readerOf, readNumbers, readVector, requireEnd, writeNumbers, writeVector } from "./vector-codec.ts";
+import { readerOf, readNumbers, readOpaque, readVector, requireEnd, writeNumbers, writeVector } from "./vector-codec.ts";
 
 const randomBytes = 32;
 const longestSessionId = 32;
@@ -33,9 +33,9 @@ export function decodeClientHello(body: Uint8Array): ClientHello {
   return decoded(body, "ClientHello", (reader) => {
     const hello: ClientHello = {
       version: reader.u16(),
-      random: kept(reader.bytes(randomBytes)),
-      sessionId: opaque(reader, 1, "session_id", 0, longestSessionId),
-      cookie: opaque(reader, 1, "cookie"),
+      random: reader.copy(randomBytes),
+      sessionId: readOpaque(reader, 1, "session_id", 0, longestSessionId),
+      cookie: readOpaque(reader, 1, "cookie"),
       cipherSuites: readNumbers(reader, 2, 2, "cipher_suites"),
       compressionMethods: readNumbers(reader, 1, 1, "compression_methods"),
       extensions: readExtensions(reader, "client"),
@@ -59,7 +59,7 @@ export function encodeClientHello(hello: ClientHello): Uint8Array {
 }
 
 export function decodeHelloVerifyRequest(body: Uint8Array): HelloVerifyRequest {
-  return decoded(body, "HelloVerifyRequest", (reader) => ({ version: reader.u16(), cookie: opaque(reader, 1, "cookie") }));
+  return decoded(body, "HelloVerifyRequest", (reader) => ({ version: reader.u16(), cookie: readOpaque(reader, 1, "cookie") }));
 }
 
 export function encodeHelloVerifyRequest(request: HelloVerifyRequest): Uint8Array {
@@ -72,8 +72,8 @@ export function encodeHelloVerifyRequest(request: HelloVerifyRequest): Uint8Arra
 export function decodeServerHello(body: Uint8Array): ServerHello {
   return decoded(body, "ServerHello", (reader) => ({
     version: reader.u16(),
-    random: kept(reader.bytes(randomBytes)),
-    sessionId: opaque(reader, 1, "session_id", 0, longestSessionId),
+    random: reader.copy(randomBytes),
+    sessionId: readOpaque(reader, 1, "session_id", 0, longestSessionId),
     cipherSuite: reader.u16(),
     compressionMethod: reader.u8(),
     extensions: readExtensions(reader, "server"),
@@ -94,11 +94,14 @@ export function encodeServerHello(hello: ServerHello): Uint8Array {
 /** `type` is what was negotiated (RFC 7250 §3): an empty list and an absent raw key are the same three bytes. */
 export function decodeCertificate(body: Uint8Array, type: CertificateType): CertificateMessage {
   return decoded(body, "Certificate", (reader) => {
+    if (type === CertificateType.rawPublicKey) {
+      const publicKey = readOpaque(reader, 3, "certificate");
+      return { type, publicKey: publicKey.length === 0 ? undefined : publicKey };
+    }
     const content = readVector(reader, 3, "certificate");
-    if (type === CertificateType.rawPublicKey) return { type, publicKey: content.length === 0 ? undefined : kept(content) };
     const list = readerOf(content);
     const chain: Uint8Array[] = [];
-    while (list.remaining > 0) chain.push(opaque(list, 3, "certificate of the chain", 1));
+    while (list.remaining > 0) chain.push(readOpaque(list, 3, "certificate of the chain", 1));
     return { type, chain };
   });
 }
@@ -117,8 +120,8 @@ export function encodeCertificate(message: CertificateMessage): Uint8Array {
 
 export function decodeServerKeyExchange(body: Uint8Array, keyExchange: KeyExchange): ServerKeyExchange {
   return decoded(body, "ServerKeyExchange", (reader) => {
-    if (keyExchange === "psk") return { pskIdentityHint: opaque(reader, 2, "psk_identity_hint") };
-    if (keyExchange === "ecdhe_psk") return { pskIdentityHint: opaque(reader, 2, "psk_identity_hint"), ...readEcParameters(reader) };
+    if (keyExchange === "psk") return { pskIdentityHint: readOpaque(reader, 2, "psk_identity_hint") };
+    if (keyExchange === "ecdhe_psk") return { pskIdentityHint: readOpaque(reader, 2, "psk_identity_hint"), ...readEcParameters(reader) };
     return { ...readEcParameters(reader), ...readSignature(reader) };
   });
 }
@@ -148,7 +151,7 @@ export function decodeCertificateRequest(body: Uint8Array): CertificateRequest {
     const signatureAlgorithms = readNumbers(reader, 2, 2, "supported_signature_algorithms");
     const names = readerOf(readVector(reader, 2, "certificate_authorities"));
     const authorities: Uint8Array[] = [];
-    while (names.remaining > 0) authorities.push(opaque(names, 2, "distinguished name", 1));
+    while (names.remaining > 0) authorities.push(readOpaque(names, 2, "distinguished name", 1));
     return { certificateTypes, signatureAlgorithms, authorities };
   });
 }
@@ -165,9 +168,10 @@ export function encodeCertificateRequest(request: CertificateRequest): Uint8Arra
 
 export function decodeClientKeyExchange(body: Uint8Array, keyExchange: KeyExchange): ClientKeyExchange {
   return decoded(body, "ClientKeyExchange", (reader) => {
-    if (keyExchange === "psk") return { pskIdentity: opaque(reader, 2, "psk_identity") };
-    if (keyExchange === "ecdhe_psk") return { pskIdentity: opaque(reader, 2, "psk_identity"), publicKey: opaque(reader, 1, "public", 1) };
-    return { publicKey: opaque(reader, 1, "public", 1) };
+    if (keyExchange === "psk") return { pskIdentity: readOpaque(reader, 2, "psk_identity") };
+    if (keyExchange === "ecdhe_psk")
+      return { pskIdentity: readOpaque(reader, 2, "psk_identity"), publicKey: readOpaque(reader, 1, "public", 1) };
+    return { publicKey: readOpaque(reader, 1, "public", 1) };
   });
 }
 
@@ -190,7 +194,7 @@ export function encodeCertificateVerify(message: CertificateVerify): Uint8Array 
 }
 
 export function decodeNewSessionTicket(body: Uint8Array): NewSessionTicket {
-  return decoded(body, "NewSessionTicket", (reader) => ({ lifetimeHintSeconds: reader.u32(), ticket: opaque(reader, 2, "ticket") }));
+  return decoded(body, "NewSessionTicket", (reader) => ({ lifetimeHintSeconds: reader.u32(), ticket: readOpaque(reader, 2, "ticket") }));
 }
 
 export function encodeNewSessionTicket(message: NewSessionTicket): Uint8Array {
@@ -202,7 +206,7 @@ export function encodeNewSessionTicket(message: NewSessionTicket): Uint8Array {
 
 /** The verify_data, which is the whole body (RFC 5246 §7.4.9). */
 export function decodeFinished(body: Uint8Array): Uint8Array {
-  return decoded(body, "Finished", (reader) => kept(reader.bytes(verifyDataBytes)));
+  return decoded(body, "Finished", (reader) => reader.copy(verifyDataBytes));
 }
 
 /** ServerHelloDone and HelloRequest say all by being there. */
@@ -213,7 +217,7 @@ export function decodeEmpty(body: Uint8Array, name: string): void {
 function readEcParameters(reader: ByteReader): { group: number; publicKey: Uint8Array } {
   const curveType = reader.u8();
   if (curveType !== namedCurve) throw new DtlsFormatError("value", `curve_type ${curveType}, expected a named curve`);
-  return { group: reader.u16(), publicKey: opaque(reader, 1, "public", 1) };
+  return { group: reader.u16(), publicKey: readOpaque(reader, 1, "public", 1) };
 }
 
 function writeEcParameters(writer: ByteWriter, { group, publicKey }: ServerKeyExchange): void {
@@ -224,16 +228,7 @@ function writeEcParameters(writer: ByteWriter, { group, publicKey }: ServerKeyEx
 }
 
 function readSignature(reader: ByteReader): CertificateVerify {
-  return { signatureScheme: reader.u16(), signature: opaque(reader, 2, "signature") };
-}
-
-function opaque(reader: ByteReader, lengthBytes: LengthBytes, name: string, least?: number, most?: number): Uint8Array {
-  return kept(readVector(reader, lengthBytes, name, least, most));
-}
-
-/** Messages live longer than the datagram they came in. */
-function kept(bytes: Uint8Array): Uint8Array {
-  return new Uint8Array(bytes);
+  return { signatureScheme: reader.u16(), signature: readOpaque(reader, 2, "signature") };
 }
 
 function decoded<T>(body: Uint8Array, name: string, read: (reader: ByteReader) => T): T {

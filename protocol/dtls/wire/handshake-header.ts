@@ -1,5 +1,4 @@
 /** The 12 bytes in front of every handshake fragment (RFC 6347 §4.2.2); several fragments may share one record. */
-import { ByteWriter } from "../../bytes/byte-writer.ts";
 import { DtlsFormatError } from "./format-error.ts";
 import { readerOf } from "./vector-codec.ts";
 
@@ -39,13 +38,31 @@ export function encodeHandshakeMessage(type: number, sequence: number, body: Uin
   return encodeHandshakeFragment({ type, length: body.length, sequence, fragmentOffset: 0, bytes: body });
 }
 
-export function encodeHandshakeFragment(fragment: HandshakeFragment): Uint8Array {
-  const writer = new ByteWriter(handshakeHeaderBytes + fragment.bytes.length);
-  writer.u8(fragment.type);
-  writer.u24(fragment.length);
-  writer.u16(fragment.sequence);
-  writer.u24(fragment.fragmentOffset);
-  writer.u24(fragment.bytes.length);
-  writer.bytes(fragment.bytes);
-  return writer.toBytes();
+export function encodeHandshakeFragment({ type, length, sequence, fragmentOffset, bytes }: HandshakeFragment): Uint8Array {
+  const fragment = new Uint8Array(handshakeHeaderBytes + bytes.length);
+  writeHandshakeHeader(fragment, 0, { type, length, sequence }, fragmentOffset, bytes.length);
+  fragment.set(bytes, handshakeHeaderBytes);
+  return fragment;
+}
+
+/** Of every message that is sent or hashed, so without a writer. */
+export function writeHandshakeHeader(
+  out: Uint8Array,
+  at: number,
+  { type, length, sequence }: { readonly type: number; readonly length: number; readonly sequence: number },
+  fragmentOffset: number,
+  fragmentLength: number,
+): void {
+  out[at] = type;
+  writeU24(out, at + 1, length);
+  out[at + 4] = sequence >>> 8;
+  out[at + 5] = sequence;
+  writeU24(out, at + 6, fragmentOffset);
+  writeU24(out, at + 9, fragmentLength);
+}
+
+function writeU24(out: Uint8Array, at: number, value: number): void {
+  out[at] = value >>> 16;
+  out[at + 1] = value >>> 8;
+  out[at + 2] = value;
 }
