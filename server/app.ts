@@ -5,6 +5,7 @@ import type { Random } from "@lwm2m/protocol/ports/random";
 import { openConfiguredStore } from "./configured-store.ts";
 import { openSecurityStore } from "./credentials/security-store.ts";
 import type { CoapDoor } from "./doors/coap-door.ts";
+import { doorRoutes } from "./doors/door-http.ts";
 import { bindDoors } from "./doors/doors.ts";
 import type { EventType } from "./events/event.ts";
 import { eventRoutes } from "./events/event-http.ts";
@@ -77,11 +78,12 @@ async function open(deps: AppDeps, closers: Closers): Promise<App> {
   );
   closers.add("features", () => features.close());
 
+  const numbers = () => ({ doors: [coap.numbers(), bootstrap.numbers()], identityMismatches: features.identityMismatches });
   let isOpen = false;
   let authenticate: Authenticate = () => undefined;
   const eventDoor = { log: storage.events, clock, maxStreams: settings.eventStreams };
   const http = await openHttp(deps, {
-    routes: [...features.routes, ...eventRoutes(eventDoor), versionRoute(serverVersion())],
+    routes: [...features.routes, ...eventRoutes(eventDoor), ...doorRoutes(numbers), versionRoute(serverVersion())],
     openRoutes: healthRoutes({ findFaults: () => findFaults(storage.store, clock, doorFaults(isOpen, [coap, bootstrap])) }),
     authenticate: (authorization) => authenticate(authorization),
   });

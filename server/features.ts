@@ -148,6 +148,8 @@ export interface FeatureDoors {
 
 export interface Features {
   readonly routes: readonly Route[];
+  /** Who came under a name that is not its own, by why, both realms. */
+  readonly identityMismatches: MismatchReports["counters"];
   /** Sends what waits; nothing leaves before. */
   start(): Promise<void>;
   /** Before the endpoints and the store. */
@@ -226,6 +228,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       ...serverIdentityRoutes(deps.security.identities),
       ...modelRoutes({ models, countUsers: modelUsers(registrations, registry) }),
     ],
+    identityMismatches: mismatches.counters,
     start: () => operations.start(),
     async close() {
       traces.close();

@@ -6,12 +6,15 @@ import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { DatagramSocket, SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
 import type { Random } from "@lwm2m/protocol/ports/random";
 import { parametersOf } from "../devices/link-profile.ts";
+import type { EventLog } from "../events/event.ts";
 import type { Log } from "../log.ts";
 import { bufferWarning, coapChallenge, coapLimits, usualLink } from "../settings/coap-settings.ts";
 import type { Settings } from "../settings/config.ts";
 import { StartError } from "../start-error.ts";
 import type { Supervisor } from "../supervisor.ts";
+import type { DoorNumbers } from "./door-http.ts";
 import { type DtlsDoorSettings, openDtlsDoor } from "./dtls-door.ts";
+import { HandshakeReports } from "./handshake-reports.ts";
 import { JoinedSocket } from "./joined-socket.ts";
 import { type SecuredPeers, securedPeers } from "./secured-peers.ts";
 
@@ -26,6 +29,7 @@ export interface CoapDoorSettings {
   readonly random: Random;
   readonly log: Log;
   readonly supervisor: Supervisor;
+  readonly events: Pick<EventLog, "append">;
 }
 
 export type SecuredSideSettings = Pick<DtlsDoorSettings, "door" | "realm" | "credentials" | "journal" | "logKey"> & {
@@ -36,14 +40,18 @@ export type SecuredSideSettings = Pick<DtlsDoorSettings, "door" | "realm" | "cre
 export interface CoapDoor {
   /** Both sides: whom it sends to decides which. Closes both. */
   readonly endpoint: CoapEndpoint;
+  /** Closes the endpoint, and tells what has not been told. */
+  close(): Promise<void>;
   readonly secured: SecuredPeers;
   /** One sentence when the door is open but not all right. */
   findFault(): string | undefined;
   /** Lets in what has come since the ports were bound, and all that comes. */
   open(): void;
+  /** Of the secured side. */
+  numbers(): DoorNumbers;
 }
 
-/** Rejects with `StartError`. The endpoint is closed by the caller. */
+/** Rejects with `StartError`. Closed by the caller. */
 export async function bindCoapDoor(parts: CoapDoorSettings): Promise<CoapDoor> {
   const { door, settings, clock, random, log, supervisor, secured } = parts;
   const plain = await bind(parts, parts);
@@ -57,6 +65,7 @@ export async function bindCoapDoor(parts: CoapDoorSettings): Promise<CoapDoor> {
       throw error;
     },
   );
+  const reports = new HandshakeReports({ ...parts, door: secured.door, dtls });
   const socket = new JoinedSocket(plain.socket, dtls.plaintext);
   const endpoint = openCoapEndpoint({
     socket,
@@ -69,8 +78,13 @@ export async function bindCoapDoor(parts: CoapDoorSettings): Promise<CoapDoor> {
   });
   return {
     endpoint,
+    async close() {
+      reports.close();
+      await endpoint.close();
+    },
     secured: securedPeers(dtls, socket),
     findFault,
+    numbers: () => ({ door: secured.door, port: dtls.plaintext.local.port, counters: dtls.counters }),
     open() {
       plain.release();
       dtlsSocket.release();

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { openDtlsJournalFile } from "@lwm2m/protocol/platform/dtls-journal-file";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Random } from "@lwm2m/protocol/ports/random";
+import type { EventLog } from "../events/event.ts";
 import type { Log } from "../log.ts";
 import { type KeyLogFile, openKeyLogFile } from "../platform/key-log-file.ts";
 import type { DeviceCredentials } from "../security/device-credentials.ts";
@@ -16,6 +17,7 @@ export interface DoorsDeps {
   readonly settings: Settings;
   readonly log: Log;
   readonly supervisor: Supervisor;
+  readonly events: EventLog;
   readonly clock: Clock;
   readonly random: Random;
   readonly secrets: SecretBox;
@@ -46,7 +48,7 @@ export async function bindDoors(deps: DoorsDeps): Promise<Doors> {
       ...{ credentials, journal: { store, key: journalKey, formerKeys }, ...logKey },
     },
   });
-  onOpened("CoAP endpoint", () => coap.endpoint.close());
+  onOpened("CoAP endpoint", () => coap.close());
   const bootstrap = await bindCoapDoor({
     ...deps,
     ...{ door: "bootstrap-coap", port: settings.bootstrapCoapPort, portSetting: "BOOTSTRAP_COAP_PORT" },
@@ -56,7 +58,7 @@ export async function bindDoors(deps: DoorsDeps): Promise<Doors> {
       ...{ credentials, ...logKey },
     },
   });
-  onOpened("bootstrap CoAP endpoint", () => bootstrap.endpoint.close());
+  onOpened("bootstrap CoAP endpoint", () => bootstrap.close());
   return { coap, bootstrap };
 }
 

@@ -244,6 +244,17 @@ test("LwM2M Core 1.1 §6.1.7.1: bootstrap over DTLS, by name or by credential; t
     mismatches.map((line) => JSON.parse(line)).map(({ realm, reason }) => `${realm} ${reason}`),
     ["bootstrap other-endpoint", "bootstrap unsecured"],
   );
+  const { body } = await server.ask("GET", "/doors");
+  const seen = JSON.parse(JSON.stringify(body));
+  assert.deepEqual(
+    seen.doors.map(({ door, port }: { door: string; port: number }) => [door, port]),
+    [
+      ["coaps", server.app.coapsPort],
+      ["bootstrap-coaps", server.app.bootstrapCoapsPort],
+    ],
+  );
+  assert.equal(seen.doors[1].counters.connected, 1);
+  assert.deepEqual(seen.identityMismatches, { "other-endpoint": 1, "unknown-identity": 0, unsecured: 1, unnamed: 0 });
   // The bootstrap credential opens no other door.
   assert.equal(await device.isLetIn(server.app.coapsPort), false);
 });

@@ -11,6 +11,7 @@ export const eventTypes = [
   "device.asleep",
   "device.barred",
   "security.identityMismatch",
+  "security.handshakesFailed",
   "bootstrap.started",
   "bootstrap.finished",
   "bootstrap.failed",
