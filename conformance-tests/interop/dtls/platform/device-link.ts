@@ -2,8 +2,8 @@
 import { createSocket, type Socket } from "node:dgram";
 import { loopback } from "./our-dtls.ts";
 
-/** RFC 6347 §4.1, §4.2.2: offsets in a datagram that begins with a handshake record. */
-const record = { handshake: 22, epochAt: 3, messageTypeAt: 13, clientHello: 1 } as const;
+/** RFC 6347 §4.1, §4.2.2: types, and offsets in a record without connection id. */
+const record = { changeCipherSpec: 20, handshake: 22, epochAt: 3, lengthAt: 11, headerBytes: 13, clientHello: 1 } as const;
 
 export interface LinkSettings {
   /** Where the device finds it: an address of loopback of its own makes it stand for the server, at the server's port. */
@@ -16,6 +16,8 @@ export interface LinkSettings {
 export class DeviceLink {
   /** ClientHellos of the device, repeated ones too: no new one is no new handshake. */
   hellos = 0;
+  /** ChangeCipherSpecs of both sides: the server's says that it has accepted the device's keys. */
+  readonly keyChanges = { device: 0, server: 0 };
   /** Datagrams that were too large. */
   tooLarge = 0;
   isCut = false;
@@ -74,18 +76,30 @@ export class DeviceLink {
 
   #up(bytes: Buffer, from: { readonly address: string; readonly port: number }): void {
     this.#device = from;
-    const isPlainHandshake = bytes[0] === record.handshake && bytes.readUInt16BE(record.epochAt) === 0;
-    if (isPlainHandshake && bytes[record.messageTypeAt] === record.clientHello) this.hellos += 1;
+    for (const { type, message } of plainRecords(bytes)) {
+      if (type === record.handshake && message === record.clientHello) this.hellos += 1;
+      if (type === record.changeCipherSpec) this.keyChanges.device += 1;
+    }
     if (this.#passes(bytes)) this.#back.send(bytes, this.#server, loopback);
   }
 
   #down(bytes: Buffer): void {
+    for (const { type } of plainRecords(bytes)) if (type === record.changeCipherSpec) this.keyChanges.server += 1;
     if (this.#device !== undefined && this.#passes(bytes)) this.#front.send(bytes, this.#device.port, this.#device.address);
   }
 
   #passes({ length }: Buffer): boolean {
     if (length > this.#mostBytes) this.tooLarge += 1;
     return !this.isCut && length <= this.#mostBytes;
+  }
+}
+
+/** The records of epoch 0 at the beginning of a datagram. */
+function* plainRecords(bytes: Buffer): Generator<{ readonly type: number; readonly message: number | undefined }> {
+  for (let at = 0; at + record.headerBytes <= bytes.length; ) {
+    if (bytes.readUInt16BE(at + record.epochAt) !== 0) return;
+    yield { type: bytes.readUInt8(at), message: bytes[at + record.headerBytes] };
+    at += record.headerBytes + bytes.readUInt16BE(at + record.lengthAt);
   }
 }
 
