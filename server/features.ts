@@ -57,6 +57,7 @@ import {
 } from "./provisioning/bootstrap-config-store.ts";
 import { bootstrapEvent } from "./provisioning/bootstrap-news.ts";
 import { provisioningRoutes } from "./provisioning/provisioning-http.ts";
+import { openConfiguredWakeUps } from "./queue/configured-wake-ups.ts";
 import { DeviceIdentities } from "./registration/device-identities.ts";
 import { linkProfileFacet, linkProfileRoutes } from "./registration/link-profile-http.ts";
 import { MismatchReports } from "./registration/mismatch-reports.ts";
@@ -185,7 +186,8 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
     registrations,
     findLocalAddressTowards,
   });
-  const updates = openUpdateService({ ...deps, operations, registrations, packageUri });
+  const wakeUps = await openConfiguredWakeUps(deps);
+  const updates = openUpdateService({ ...deps, operations, registrations, packageUri, wakeUps });
   const configs = await openBootstrapConfigStore(store, deps.secrets);
   const bootstrap = openBootstrap(deps, doors, { configs, registry, leniency, links, mismatches });
   const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
@@ -234,6 +236,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       traces.close();
       await bootstrap.close();
       await updates.close();
+      await wakeUps.close();
       await operations.close();
       await registrations.close();
       await leniency.close();

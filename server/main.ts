@@ -23,18 +23,17 @@ switch (parsed.kind) {
     process.exitCode = 1;
     break;
   case "settings":
-    await run(parsed.settings, parsed.warnings);
+    await run(parsed.settings);
     break;
 }
 
-async function run(settings: Settings, warnings: readonly string[]): Promise<void> {
+async function run(settings: Settings): Promise<void> {
   const log = openLog({
     level: settings.logLevel,
     pretty: process.stdout.isTTY === true,
     sink: process.stdout,
-    secrets: [settings.apiKey, passwordIn(settings.mongoUrl)].filter((secret) => secret !== undefined),
+    secrets: [settings.apiKey, passwordIn(settings.mongoUrl), passwordIn(settings.redisUrl)].filter((secret) => secret !== undefined),
   });
-  for (const warning of warnings) log.warn(warning);
   process.on("uncaughtException", (error) => {
     // Everything acknowledged is on disk: to start again is safer than to go on in an unknown state.
     log.error("the server failed and stops", { error });

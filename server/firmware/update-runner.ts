@@ -94,7 +94,8 @@ export class UpdateRunner {
   async #renewLease(update: FirmwareUpdate, nowMs: number): Promise<void> {
     const { leaseMs, longestLeaseMs } = this.#deps.limits;
     const leaseFor = Math.min(Math.max(nowMs - update.stateSince, leaseMs), longestLeaseMs);
-    await this.#deps.updates.change(update, { wakeAt: nowMs + leaseFor }, nowMs);
+    const renewed = await this.#deps.updates.change(update, { wakeAt: nowMs + leaseFor }, nowMs);
+    if (renewed !== undefined) this.#deps.onChanged(renewed);
   }
 
   async #answersOf(update: FirmwareUpdate, pending: PendingStep): Promise<readonly StepAnswer[]> {

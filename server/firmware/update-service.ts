@@ -1,9 +1,9 @@
 /** Firmware updates of single devices: started by REST, moved on by the clock, by contacts and by the blocks that devices fetch. */
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Random } from "@lwm2m/protocol/ports/random";
-import { type DueLoop, openDueLoop } from "../due-loop.ts";
 import type { EventLog, LoggedEvent } from "../events/event.ts";
 import type { Operation, Operations } from "../operations/operation.ts";
+import type { WakeUpQueue, WakeUps } from "../queue/wake-up-queue.ts";
 import type { Registrations } from "../registration/registration.ts";
 import type { Json } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
@@ -27,6 +27,7 @@ export interface UpdateServiceDeps {
   /** Moves the events of a changed document to the log. */
   readonly relay: { nudge(collection: string, id: string): void };
   readonly supervisor: { run(work: Promise<unknown>, what: string): void };
+  readonly wakeUps: WakeUpQueue;
   readonly limits?: UpdateLimits;
 }
 
@@ -43,7 +44,7 @@ interface Caller {
   readonly traceId: string;
 }
 
-/** Steps taken at once by the clock. */
+/** Updates of one page at the start. */
 const stepsAtOnce = 50;
 const maxCancelTries = 5;
 /** Who the operations of an update are created by. */
@@ -60,7 +61,7 @@ export class UpdateService {
   readonly #store: UpdateStore;
   readonly #runner: UpdateRunner;
   readonly #progress: DownloadProgress;
-  readonly #loop: DueLoop;
+  readonly #wakeUps: WakeUps;
   readonly #stopListening: () => void;
   readonly #endListeners: ((update: FirmwareUpdate) => void)[] = [];
   #closed = false;
@@ -76,10 +77,11 @@ export class UpdateService {
       store: (id, servedBytes, servedAt) => updates.noteServed(id, servedBytes, servedAt),
       onComplete: (id) => this.#supervise(id, () => this.#runner.advance(id, true)),
     });
-    this.#loop = openDueLoop({
-      clock: deps.clock,
-      step: (nowMs) => this.#takeDue(nowMs),
-      onError: (error) => deps.supervisor.run(Promise.reject(error), "firmware updates that are due"),
+    this.#wakeUps = deps.wakeUps.open({
+      name: "firmware-updates",
+      findDue: async (dueUntilMs, limit) => (await updates.due(dueUntilMs, limit)).map(({ _id }) => _id),
+      findNextDueAt: () => updates.nextWakeAt(),
+      onDue: (id) => this.#advanceDue(id),
     });
     this.#stopListening = deps.events.subscribe((logged) => this.#hear(logged));
     // A fresh registration is how a device says that it restarted; plain contacts are served by the operations that wait.
@@ -145,7 +147,7 @@ export class UpdateService {
     this.#closed = true;
     this.#stopListening();
     this.#progress.close();
-    await this.#loop.close();
+    await this.#wakeUps.close();
     await this.#runner.close();
   }
 
@@ -156,27 +158,30 @@ export class UpdateService {
   #changed(update: FirmwareUpdate): void {
     if (update.hasOutbox) this.#deps.relay.nudge(updateCollection.name, update._id);
     if (update.active) {
-      this.#loop.hasten(update.wakeAt);
+      this.#wakeUps.schedule(update._id, update.wakeAt);
       return;
     }
+    this.#wakeUps.cancel(update._id);
     this.#progress.forget(update._id);
     for (const listener of this.#endListeners) listener(update);
   }
 
-  async #takeDue(nowMs: number): Promise<number | undefined> {
-    const due = await this.#store.due(nowMs, stepsAtOnce);
-    await Promise.all(due.map((update) => this.#advanceDue(update, nowMs)));
-    return this.#store.nextWakeAt();
+  /** One that fails has its turn again later. */
+  async #advanceDue(id: string): Promise<void> {
+    try {
+      await this.#runner.advance(id, false);
+    } catch (error) {
+      this.#deps.supervisor.run(Promise.reject(error), `firmware update ${id}`);
+      await this.#postpone(id);
+    }
   }
 
-  /** One update that fails does not hold up the others: it has its turn again later. */
-  async #advanceDue(update: FirmwareUpdate, nowMs: number): Promise<void> {
-    try {
-      await this.#runner.advance(update._id, false);
-    } catch (error) {
-      this.#deps.supervisor.run(Promise.reject(error), `firmware update ${update._id}`);
-      await this.#store.change(update, { wakeAt: nowMs + this.#limits.leaseMs }, nowMs);
-    }
+  async #postpone(id: string): Promise<void> {
+    const nowMs = this.#deps.clock.now();
+    const update = await this.#store.find(id);
+    if (update === undefined || !update.active || update.wakeAt > nowMs) return;
+    const postponed = await this.#store.change(update, { wakeAt: nowMs + this.#limits.leaseMs }, nowMs);
+    if (postponed !== undefined) this.#wakeUps.schedule(id, postponed.wakeAt);
   }
 
   /** Leases of an earlier process are void: it is gone, or this one could not have opened the store. */

@@ -75,14 +75,6 @@ for (const [env, argv, line] of mistakes) {
   });
 }
 
-for (const [env, value] of [["REDIS_URL", "redis://r"]] as const) {
-  test(`${env} has no effect yet: one warning, and the server starts`, () => {
-    const parsed = parseSettings({ [env]: value }, []);
-    assert.equal(parsed.kind, "settings");
-    assert.deepEqual(parsed.kind === "settings" ? parsed.warnings.map((line) => line.startsWith(`${env}: `)) : [], [true]);
-  });
-}
-
 test("who asks for any free port gets one for the secured door too, unless that is named", () => {
   const portsOf = (env: { readonly [name: string]: string }): readonly number[] => {
     const parsed = parseSettings(env, []);
@@ -102,9 +94,8 @@ test("every mistake is named at once", () => {
   assert.equal(errorsOf({ HTTP_PORT: "x", LOG_LEVEL: "y" }, "--z=1").length, 3);
 });
 
-test("--help names every setting that works", () => {
+test("--help names every setting", () => {
   const parsed = parseSettings({}, ["--help"]);
   const text = parsed.kind === "help" ? parsed.text : assert.fail();
-  for (const definition of Object.values(settingDefinitions))
-    assert.equal(text.includes(definition.env), definition.kind !== "later", definition.env);
+  for (const definition of Object.values(settingDefinitions)) assert.ok(text.includes(definition.env), definition.env);
 });

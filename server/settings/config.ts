@@ -13,12 +13,11 @@ type ValueOf<D extends SettingDefinition> = D["kind"] extends "integer"
       : string | undefined;
 
 export type Settings = {
-  readonly [Name in keyof Definitions as Definitions[Name]["kind"] extends "later" ? never : Name]: ValueOf<Definitions[Name]>;
+  readonly [Name in keyof Definitions]: ValueOf<Definitions[Name]>;
 };
 
 export type ParsedSettings =
-  /** `warnings`: one line each about what was set and has no effect. */
-  | { readonly kind: "settings"; readonly settings: Settings; readonly warnings: readonly string[] }
+  | { readonly kind: "settings"; readonly settings: Settings }
   | { readonly kind: "help"; readonly text: string }
   /** One line each, for a person; nothing was started. */
   | { readonly kind: "errors"; readonly errors: readonly string[] };
@@ -27,14 +26,11 @@ export type ParsedSettings =
 export function parseSettings(env: { readonly [name: string]: string | undefined }, argv: readonly string[]): ParsedSettings {
   if (argv.includes("--help") || argv.includes("-h")) return { kind: "help", text: helpText() };
   const errors: string[] = [];
-  const warnings: string[] = [];
   const flags = parseFlags(argv, errors);
   const values: { [name: string]: string | number | undefined } = {};
   for (const [name, definition] of Object.entries<SettingDefinition>(settingDefinitions)) {
     const given = flags.get(definition.env) ?? (env[definition.env] || undefined);
-    const value =
-      given === undefined ? definition.default : parseValue(definition, given, definition.harmless === true ? warnings : errors);
-    if (definition.kind !== "later") values[name] = value;
+    values[name] = given === undefined ? definition.default : parseValue(definition, given, errors);
   }
   // The loop above filled every name with a value of its kind; one that was refused left an error.
   const settings = values as unknown as Settings;
@@ -43,7 +39,7 @@ export function parseSettings(env: { readonly [name: string]: string | undefined
   if (settings.coapPort === 0 && !isGiven("COAPS_PORT")) values["coapsPort"] = 0;
   if (settings.bootstrapCoapPort === 0 && !isGiven("BOOTSTRAP_COAPS_PORT")) values["bootstrapCoapsPort"] = 0;
   errors.push(...portClashes(settings));
-  return errors.length > 0 ? { kind: "errors", errors } : { kind: "settings", settings, warnings };
+  return errors.length > 0 ? { kind: "errors", errors } : { kind: "settings", settings };
 }
 
 function portClashes(settings: Settings): readonly string[] {
@@ -88,11 +84,6 @@ function parseFlags(argv: readonly string[], errors: string[]): ReadonlyMap<stri
 function parseValue(definition: SettingDefinition, text: string, problems: string[]): string | number | undefined {
   const { env, min = 0, max = Number.MAX_SAFE_INTEGER, unit = "" } = definition;
   switch (definition.kind) {
-    case "later":
-      problems.push(
-        `${env}: ${definition.reason} is not offered by this version${definition.harmless === true ? ", the setting has no effect" : "; remove the setting"}`,
-      );
-      return undefined;
     case "choice":
       if (definition.choices?.includes(text)) return text;
       problems.push(`${env}: got ${JSON.stringify(text)}, expected one of ${definition.choices?.join(", ")}`);
@@ -114,19 +105,17 @@ function parseValue(definition: SettingDefinition, text: string, problems: strin
 }
 
 function helpText(): string {
-  const rows = Object.values<SettingDefinition>(settingDefinitions)
-    .filter((definition) => definition.kind !== "later")
-    .map((definition) => {
-      const bounds =
-        definition.kind === "integer" ? `${definition.min}–${definition.max} ${definition.unit}` : (definition.choices?.join(", ") ?? "");
-      return `  ${flagOf(definition).padEnd(29)}${definition.env.padEnd(27)}${definition.purpose}\n${" ".repeat(58)}${[
-        `default ${definition.default ?? "none"}`,
-        bounds,
-        definition.reason,
-      ]
-        .filter((part) => part !== "")
-        .join("; ")}`;
-    });
+  const rows = Object.values<SettingDefinition>(settingDefinitions).map((definition) => {
+    const bounds =
+      definition.kind === "integer" ? `${definition.min}–${definition.max} ${definition.unit}` : (definition.choices?.join(", ") ?? "");
+    return `  ${flagOf(definition).padEnd(29)}${definition.env.padEnd(27)}${definition.purpose}\n${" ".repeat(58)}${[
+      `default ${definition.default ?? "none"}`,
+      bounds,
+      definition.reason,
+    ]
+      .filter((part) => part !== "")
+      .join("; ")}`;
+  });
   return ["An LwM2M device management server. Each setting is a flag or an environment variable; the flag wins.", "", ...rows, ""].join(
     "\n",
   );

@@ -2,11 +2,12 @@
 import { coapSettingDefinitions } from "./coap-setting-definitions.ts";
 import { dtlsSettingDefinitions } from "./dtls-setting-definitions.ts";
 import { mongoSettingDefinitions } from "./mongo-setting-definitions.ts";
+import { queueSettingDefinitions } from "./queue-setting-definitions.ts";
 
 export interface SettingDefinition {
   /** The environment variable; the flag is the same name in lower case with dashes. */
   readonly env: string;
-  readonly kind: "text" | "integer" | "choice" | "secret" | "later";
+  readonly kind: "text" | "integer" | "choice" | "secret";
   readonly default?: string | number;
   readonly unit?: string;
   readonly min?: number;
@@ -16,8 +17,6 @@ export interface SettingDefinition {
   readonly purpose: string;
   /** Why this default and these bounds. */
   readonly reason: string;
-  /** Of a setting whose feature comes later: the server does its work without it, so setting it is a warning, not a mistake. */
-  readonly harmless?: true;
 }
 
 const port = { kind: "integer", unit: "port", min: 0, max: 65_535 } as const;
@@ -184,13 +183,7 @@ export const settingDefinitions = {
     reason: "days of a small fleet in well under a gigabyte",
   },
   ...mongoSettingDefinitions,
-  redisUrl: {
-    env: "REDIS_URL",
-    kind: "later",
-    harmless: true,
-    purpose: "Redis for several processes",
-    reason: "work shared by several processes",
-  },
+  ...queueSettingDefinitions,
   secretKeyFile: {
     env: "SECRET_KEY_FILE",
     kind: "text",

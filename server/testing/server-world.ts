@@ -37,6 +37,7 @@ import type { CreateOutcome, Operation, OperationRequest } from "../operations/o
 import type { OperationServiceLimits } from "../operations/operation-limits.ts";
 import { type OperationService, openOperationService } from "../operations/operation-service.ts";
 import { operationCollection } from "../operations/operation-store.ts";
+import { storeWakeUps } from "../queue/store-wake-ups.ts";
 import { DeviceIdentities } from "../registration/device-identities.ts";
 import { MismatchReports } from "../registration/mismatch-reports.ts";
 import { registrationCoapRoute } from "../registration/registration-coap.ts";
@@ -203,7 +204,9 @@ export class ServerWorld {
       registrations,
       findLocalAddressTowards: async () => undefined,
     });
-    const updates = openUpdateService({ ...shared, events, operations, packageUri });
+    const onError = (error: unknown, what: string): void => supervisor.run(Promise.reject(error), what);
+    const wakeUps = storeWakeUps({ clock, onError });
+    const updates = openUpdateService({ ...shared, events, operations, packageUri, wakeUps });
     const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
     const send = sendCoapRoute({ registrations, registry, clock, learn, leniency });
     coap.handle(coapRouter([registrationCoapRoute({ registrations, identities, leniency }), send, { prefix: "fw", handle: servePackage }]));
