@@ -40,17 +40,17 @@ const somePoints = (round: number): readonly TelemetryPoint[] =>
 export async function bench(options: BenchOptions): Promise<Figure[]> {
   const directory = await mkdtemp(join(tmpdir(), "store-bench-"));
   try {
-    // In turns, so that a noisy moment of the machine does not fall on one side only.
-    const turns = 4;
+    // In turns, and the best one of each side counts: what other programs take of the machine meanwhile is neither's.
+    const turns = 6;
     const milliseconds = (options.seconds * 1_000) / (4 * turns);
     const rates = { updates: 0, rawUpdates: 0, points: 0, rawPoints: 0 };
     for (let turn = 0; turn < turns; turn++) {
       const ours = await measureStore(join(directory, `store${turn}`), milliseconds);
       const raw = await measureRaw(join(directory, `raw${turn}.db`), milliseconds);
-      rates.updates += ours.updates / turns;
-      rates.points += ours.points / turns;
-      rates.rawUpdates += raw.updates / turns;
-      rates.rawPoints += raw.points / turns;
+      rates.updates = Math.max(rates.updates, ours.updates);
+      rates.points = Math.max(rates.points, ours.points);
+      rates.rawUpdates = Math.max(rates.rawUpdates, raw.updates);
+      rates.rawPoints = Math.max(rates.rawPoints, raw.points);
     }
     return [
       figure("store", "durable updates, 64 in flight", rates.updates, "updates/s", rates.rawUpdates),

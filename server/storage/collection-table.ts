@@ -5,6 +5,7 @@ import { type SqlDriver, SqlError, type SqlValue, sqlCodes } from "./drivers/dri
 import { checkIndexedFields, storeLimits } from "./guard.ts";
 import { compileFilter, type Test } from "./matcher.ts";
 import { fieldExpression, type Narrowing, narrow } from "./narrowing.ts";
+import type { RecentTexts } from "./recent-texts.ts";
 import type { FindRequest } from "./requests.ts";
 import { declaredIndex, tableOf } from "./schema.ts";
 import { applyUpdate, seedOfUpsert, UpdateRefusedError } from "./updater.ts";
@@ -30,6 +31,8 @@ export interface Updated {
 interface Row {
   readonly id: string;
   readonly text: string;
+  /** The text, parsed for this row alone: an update may change it. */
+  readonly document: { [field: string]: unknown };
 }
 
 /** Part of a sorted result that one index range gives: documents without a sort value come first (last when descending). */
@@ -45,11 +48,13 @@ export class CollectionTable {
   readonly #driver: SqlDriver;
   readonly #definition: CollectionDefinition;
   readonly #table: string;
+  readonly #recent: RecentTexts;
   readonly #sql: { readonly insert: string; readonly update: string; readonly remove: string; readonly byId: string };
 
-  constructor(driver: SqlDriver, definition: CollectionDefinition) {
+  constructor(driver: SqlDriver, definition: CollectionDefinition, recent: RecentTexts) {
     this.#driver = driver;
     this.#definition = definition;
+    this.#recent = recent;
     const table = tableOf(definition);
     this.#table = table;
     this.#sql = {
@@ -62,6 +67,10 @@ export class CollectionTable {
 
   /** JSON texts in order. */
   find(request: FindRequest): readonly string[] {
+    if (typeof request.filter["_id"] === "string" && request.after === undefined) {
+      const row = this.#first(request.filter);
+      return row === undefined ? [] : [row.text];
+    }
     const found: string[] = [];
     for (const row of this.#rows(request.filter, request)) {
       found.push(row.text);
@@ -85,6 +94,7 @@ export class CollectionTable {
   insert(id: string, text: string): void {
     try {
       this.#driver.run(this.#sql.insert, [id, text]);
+      this.#recent.set(this.#table, id, text);
     } catch (error) {
       const collision = this.#collisionOf(error);
       // Several keys may collide at once, and the engine names any of them: `_id` goes first.
@@ -97,9 +107,8 @@ export class CollectionTable {
   update(filter: Filter, update: Update, upsert: boolean): Updated {
     const row = this.#first(filter);
     if (row === undefined) return upsert ? this.#upsert(filter, update) : { matched: false, upserted: false, text: undefined };
-    const document = JSON.parse(row.text) as { [field: string]: unknown };
-    applyUpdate(document, update);
-    const text = this.#textOf(document);
+    applyUpdate(row.document, update);
+    const text = this.#textOf(row.document);
     if (text !== row.text) this.#rewrite(row.id, text);
     return { matched: true, upserted: false, text };
   }
@@ -107,12 +116,17 @@ export class CollectionTable {
   delete(filter: Filter, many: boolean): number {
     if (!many) {
       const row = this.#first(filter);
-      return row === undefined ? 0 : this.#driver.run(this.#sql.remove, [row.id]);
+      return row === undefined ? 0 : this.#remove(row.id);
     }
     let deleted = 0;
     // The ids of one page are read before its first row goes.
-    for (const row of this.#rows(filter, byId(rowsAtATime))) deleted += this.#driver.run(this.#sql.remove, [row.id]);
+    for (const row of this.#rows(filter, byId(rowsAtATime))) deleted += this.#remove(row.id);
     return deleted;
+  }
+
+  #remove(id: string): number {
+    this.#recent.delete(this.#table, id);
+    return this.#driver.run(this.#sql.remove, [id]);
   }
 
   #upsert(filter: Filter, update: Update): Updated {
@@ -139,15 +153,21 @@ export class CollectionTable {
     const id = filter["_id"];
     if (typeof id === "string") {
       const text = this.#textById(id);
-      return text !== undefined && compileFilter(filter)(JSON.parse(text)) ? { id, text } : undefined;
+      if (text === undefined) return undefined;
+      const document = JSON.parse(text);
+      return compileFilter(filter)(document) ? { id, text, document } : undefined;
     }
     for (const row of this.#rows(filter, byId(1))) return row;
     return undefined;
   }
 
   #textById(id: string): string | undefined {
+    const recent = this.#recent.get(this.#table, id);
+    if (recent !== undefined) return recent;
     const text = this.#driver.get(this.#sql.byId, [id])?.[0];
-    return typeof text === "string" ? text : undefined;
+    if (typeof text !== "string") return undefined;
+    this.#recent.set(this.#table, id, text);
+    return text;
   }
 
   /** Matching documents in order, page by page; a statement is never open while the caller writes. */
@@ -192,7 +212,8 @@ export class CollectionTable {
     const matching: Row[] = [];
     for (const [id, text] of rows) {
       if (typeof id !== "string" || typeof text !== "string") throw new Error(`${this.#table} has a row that is no document`);
-      if (test(JSON.parse(text))) matching.push({ id, text });
+      const document = JSON.parse(text);
+      if (test(document)) matching.push({ id, text, document });
     }
     return matching;
   }
@@ -200,6 +221,7 @@ export class CollectionTable {
   #rewrite(id: string, text: string): void {
     try {
       this.#driver.run(this.#sql.update, [text, id]);
+      this.#recent.set(this.#table, id, text);
     } catch (error) {
       throw this.#collisionOf(error);
     }

@@ -20,6 +20,7 @@ import type { WorkerLink } from "./worker-link.ts";
 
 /** A count stops here when the caller names no cap. */
 const usualCap = 1_000_000;
+const byId = { _id: 1 } as const;
 
 export class EmbeddedCollection<T extends StoredDocument> implements Collection<T> {
   readonly name: string;
@@ -34,46 +35,46 @@ export class EmbeddedCollection<T extends StoredDocument> implements Collection<
     this.#onUnserved = onUnserved;
   }
 
-  async findOne(filter: Filter): Promise<T | undefined> {
-    const [found] = await this.find(filter, { limit: 1 });
-    return found;
+  findOne(filter: Filter): Promise<T | undefined> {
+    return this.#link.ask(
+      () => this.#finding(filter, { limit: 1 }),
+      // The texts in the store are documents of this collection: nobody else writes there.
+      (text) => (JSON.parse(text) as T[])[0],
+    );
   }
 
-  async find(filter: Filter, query: FindQuery = {}): Promise<readonly T[]> {
-    checkFind(this.name, query);
-    const [sort, direction] = Object.entries(query.sort ?? {})[0] ?? ["_id", 1];
-    const { after } = query;
-    const request: StoreRequest = {
-      op: "find",
-      collection: this.name,
-      filter: this.#checked(filter),
-      sort,
-      descending: direction === -1,
-      limit: query.limit ?? storeLimits.usualDocuments,
-      ...(after === undefined ? {} : { after: { value: JSON.stringify(after.value ?? null), id: after.id } }),
-    };
-    if (!isSortServed(this.#definition, filter, sort)) this.#onUnserved(this.name, `sorted by ${sort}`);
-    // The texts in the store are documents of this collection: nobody else writes there.
-    return JSON.parse(await this.#ask(request)) as T[];
+  find(filter: Filter, query: FindQuery = {}): Promise<readonly T[]> {
+    return this.#link.ask(
+      () => this.#finding(filter, query),
+      (text) => JSON.parse(text) as T[],
+    );
   }
 
-  async count(filter: Filter, cap: number = usualCap): Promise<number> {
-    if (!Number.isInteger(cap) || cap < 1) throw new Error(`count on ${this.name}: cap ${cap}`);
-    return Number(await this.#ask({ op: "count", collection: this.name, filter: this.#checked(filter), cap }));
+  count(filter: Filter, cap: number = usualCap): Promise<number> {
+    return this.#link.ask(() => {
+      if (!Number.isInteger(cap) || cap < 1) throw new Error(`count on ${this.name}: cap ${cap}`);
+      return { op: "count", collection: this.name, filter: this.#checked(filter), cap };
+    }, Number);
   }
 
-  async insertOne(document: T): Promise<InsertOutcome> {
-    const answer = await this.#link.ask(this.#insertion(document));
-    return answer.ok ? { ok: true } : { ok: false, reason: "duplicate-key", index: answer.index };
+  insertOne(document: T): Promise<InsertOutcome> {
+    return this.#link.ask<InsertOutcome>(
+      () => this.#insertion(document),
+      () => ({ ok: true }),
+      (index) => ({ ok: false, reason: "duplicate-key", index }),
+    );
   }
 
-  async updateOne(filter: Filter, update: Update, settings: { readonly upsert?: boolean } = {}): Promise<UpdateOutcome> {
-    return JSON.parse(await this.#ask(this.#updating(filter, update, settings.upsert === true, false))) as UpdateOutcome;
+  updateOne(filter: Filter, update: Update, settings: { readonly upsert?: boolean } = {}): Promise<UpdateOutcome> {
+    return this.#link.ask<UpdateOutcome>(() => this.#updating(filter, update, settings.upsert === true, false), JSON.parse, this.#refuse);
   }
 
-  async findOneAndUpdate(filter: Filter, update: Update, settings: { readonly upsert?: boolean } = {}): Promise<T | undefined> {
-    const text = await this.#ask(this.#updating(filter, update, settings.upsert === true, true));
-    return (JSON.parse(text) as T | null) ?? undefined;
+  findOneAndUpdate(filter: Filter, update: Update, settings: { readonly upsert?: boolean } = {}): Promise<T | undefined> {
+    return this.#link.ask(
+      () => this.#updating(filter, update, settings.upsert === true, true),
+      (text) => (JSON.parse(text) as T | null) ?? undefined,
+      this.#refuse,
+    );
   }
 
   async bulkWrite(writes: readonly BulkWrite<T>[]): Promise<BulkOutcome> {
@@ -83,21 +84,36 @@ export class EmbeddedCollection<T extends StoredDocument> implements Collection<
       if ("deleteOne" in write) return this.#deletion(write.deleteOne.filter, false);
       return this.#updating(write.updateOne.filter, write.updateOne.update, write.updateOne.upsert === true, false);
     });
-    return JSON.parse(await this.#ask({ op: "bulk", writes: requests })) as BulkOutcome;
+    return this.#link.ask<BulkOutcome>(() => ({ op: "bulk", writes: requests }), JSON.parse);
   }
 
-  async deleteOne(filter: Filter): Promise<{ readonly deleted: number }> {
-    return JSON.parse(await this.#ask(this.#deletion(filter, false))) as { deleted: number };
+  deleteOne(filter: Filter): Promise<{ readonly deleted: number }> {
+    return this.#link.ask<{ deleted: number }>(() => this.#deletion(filter, false), JSON.parse);
   }
 
-  async deleteMany(filter: Filter): Promise<{ readonly deleted: number }> {
-    return JSON.parse(await this.#ask(this.#deletion(filter, true))) as { deleted: number };
+  deleteMany(filter: Filter): Promise<{ readonly deleted: number }> {
+    return this.#link.ask<{ deleted: number }>(() => this.#deletion(filter, true), JSON.parse);
   }
 
-  async #ask(request: StoreRequest): Promise<string> {
-    const answer = await this.#link.ask(request);
-    if (answer.ok) return answer.text;
-    throw new DuplicateKeyError(this.name, answer.index);
+  readonly #refuse = (index: string): never => {
+    throw new DuplicateKeyError(this.name, index);
+  };
+
+  #finding(filter: Filter, query: FindQuery): StoreRequest {
+    checkFind(this.name, query);
+    const [sort, direction] = Object.entries(query.sort ?? byId)[0] ?? ["_id", 1];
+    const { after } = query;
+    const checked = this.#checked(filter);
+    if (!isSortServed(this.#definition, filter, sort)) this.#onUnserved(this.name, `sorted by ${sort}`);
+    return {
+      op: "find",
+      collection: this.name,
+      filter: checked,
+      sort,
+      descending: direction === -1,
+      limit: query.limit ?? storeLimits.usualDocuments,
+      ...(after === undefined ? {} : { after: { value: JSON.stringify(after.value ?? null), id: after.id } }),
+    };
   }
 
   #insertion(document: StoredDocument): WriteRequest {

@@ -25,6 +25,8 @@ export interface EmbeddedStoreSettings {
 }
 
 export interface EmbeddedStore extends Store {
+  /** Copies the database, points included, blobs not, to a file that must not be there, as of one moment. Others wait meanwhile. */
+  copyTo(file: string): Promise<void>;
   /** Calls so far whose filter or sort order no index served. */
   unservedQueries(): number;
   /** Reads the whole database and its indexes; what is wrong with them, one line each, empty when all is well. Takes long. */
@@ -74,23 +76,20 @@ function assemble(settings: EmbeddedStoreSettings, link: WorkerLink, blobs: Blob
     },
     blobs,
     telemetry: new EmbeddedTelemetry(link),
-    probe: async () => {
-      await link.ask({ op: "probe" });
-    },
-    eraseLeftovers: async () => {
-      await link.ask({ op: "rewrite" });
-    },
+    probe: () => link.ask(() => ({ op: "probe" }), nothing),
+    eraseLeftovers: () => link.ask(() => ({ op: "rewrite" }), nothing),
+    shortenLog: () => link.ask(() => ({ op: "shorten" }), nothing),
+    copyTo: (file) => link.ask(() => ({ op: "copy", file }), nothing),
     close: async () => {
       await blobs.close();
       await link.close();
     },
     unservedQueries: () => unserved.count(),
-    verify: async () => {
-      const answer = await link.ask({ op: "verify" });
-      return answer.ok ? (JSON.parse(answer.text) as string[]) : [];
-    },
+    verify: () => link.ask<readonly string[]>(() => ({ op: "verify" }), JSON.parse),
   };
 }
+
+function nothing(): void {}
 
 function causeOf(error: unknown): string {
   const message = (error instanceof Error ? error.message : String(error)).replaceAll(/\s*\n\s*/g, " ");

@@ -1,11 +1,14 @@
 /** The main thread's side of the points. */
 import type { Json } from "./collection.ts";
+import type { PointPlace } from "./requests.ts";
 import type { TelemetryPoint, TelemetryStore } from "./store.ts";
 import type { PointRow } from "./telemetry-table.ts";
 import type { WorkerLink } from "./worker-link.ts";
 
 /** Points one `range` gives at most. */
 const longestRange = 10_000;
+/** Points deleted in one commit, about: milliseconds of the worker, between which the others have their turn. */
+const prunedAtATime = 5_000;
 
 export class EmbeddedTelemetry implements TelemetryStore {
   readonly #link: WorkerLink;
@@ -20,15 +23,45 @@ export class EmbeddedTelemetry implements TelemetryStore {
       if (!Number.isFinite(timeMs) || !Number.isFinite(receivedMs)) throw new Error(`point of ${path}: its time is no number`);
       return [endpoint, path, timeMs, receivedMs, JSON.stringify(value)];
     });
-    await this.#link.ask({ op: "append", points: JSON.stringify(rows) });
+    await this.#link.ask(() => ({ op: "append", points: JSON.stringify(rows) }), nothing);
   }
 
   async range(query: Parameters<TelemetryStore["range"]>[0]): Promise<readonly TelemetryPoint[]> {
     const { endpoint, path, fromMs, toMs, limit } = query;
     if (!Number.isInteger(limit) || limit < 1 || limit > longestRange) throw new Error(`range of points: limit ${limit}`);
-    const answer = await this.#link.ask({ op: "range", endpoint, path, fromMs, toMs, limit });
-    if (!answer.ok) throw new Error(`range of points: ${answer.index} cannot be a duplicate`);
-    const rows = JSON.parse(answer.text) as readonly (readonly [number, number, Json])[];
+    const rows = await this.#link.ask<readonly (readonly [number, number, Json])[]>(
+      () => ({ op: "range", endpoint, path, fromMs, toMs, limit }),
+      JSON.parse,
+    );
     return rows.map(([timeMs, receivedMs, value]) => ({ endpoint, path, timeMs, receivedMs, value }));
   }
+
+  async *all(): AsyncGenerator<readonly TelemetryPoint[]> {
+    for (let after: PointPlace = { series: 0, timeMs: 0 }; ; ) {
+      const from = after;
+      const page = await this.#link.ask<{ readonly points: readonly TelemetryPoint[]; readonly next: PointPlace }>(
+        () => ({ op: "points", after: from, limit: longestRange }),
+        JSON.parse,
+      );
+      if (page.points.length === 0) return;
+      yield page.points;
+      after = page.next;
+    }
+  }
+
+  async deleteBefore(timeMs: number): Promise<number> {
+    let deleted = 0;
+    for (let afterSeries = 0; ; ) {
+      const from = afterSeries;
+      const step = await this.#link.ask<{ readonly deleted: number; readonly next: number | null }>(
+        () => ({ op: "prune", beforeMs: timeMs, afterSeries: from, limit: prunedAtATime }),
+        JSON.parse,
+      );
+      deleted += step.deleted;
+      if (step.next === null) return deleted;
+      afterSeries = step.next;
+    }
+  }
 }
+
+function nothing(): void {}

@@ -29,7 +29,10 @@ for (const name of driversHere()) {
     assert.equal(kinds(engine.execute([insert("a", 1)])), "ok");
     const pages = Number(driver.get("PRAGMA page_count")?.[0]);
     driver.get(`PRAGMA max_page_count = ${pages + 3}`);
-    assert.equal(kinds(engine.execute([insert("b", 2), insert("c", 3, 200_000), insert("d", 4)])), "unavailable unavailable unavailable");
+    // What is behind the request that failed is not taken: it goes into the next commit.
+    const more = [insert("b", 2), insert("c", 3, 200_000), insert("d", 4)].values();
+    assert.equal(kinds(engine.execute({ [Symbol.iterator]: () => ({ next: () => more.next() }) })), "unavailable unavailable");
+    assert.deepEqual(more.next().value, insert("d", 4));
     const count: StoreRequest = { op: "count", collection: "notes", filter: {}, cap: 10 };
     assert.deepEqual(engine.execute([count]), [{ ok: true, text: "1" }]);
     driver.get("PRAGMA max_page_count = 1000000");

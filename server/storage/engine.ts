@@ -2,7 +2,8 @@
 import type { CollectionDefinition } from "./collection.ts";
 import { CollectionTable, DuplicateInTableError } from "./collection-table.ts";
 import { type SqlDriver, SqlError, sqlCodes } from "./drivers/driver.ts";
-import type { Answer, StoreRequest, WriteRequest } from "./requests.ts";
+import { RecentTexts } from "./recent-texts.ts";
+import { type Answer, aloneOperations, type StoreRequest, type WriteRequest } from "./requests.ts";
 import { TelemetryTable } from "./telemetry-table.ts";
 import { UpdateRefusedError } from "./updater.ts";
 
@@ -12,38 +13,51 @@ const engineFailures: ReadonlySet<number> = new Set([
   ...[sqlCodes.corrupt, sqlCodes.full, sqlCodes.cannotOpen, sqlCodes.notADatabase],
 ]);
 
-const readingOperations: ReadonlySet<string> = new Set(["find", "count", "range", "verify", "rewrite", "close"]);
+const readingOperations: ReadonlySet<string> = new Set(["find", "count", "range", "points", "verify", ...aloneOperations]);
 
 export class Engine {
   readonly #driver: SqlDriver;
   readonly #tables: ReadonlyMap<string, CollectionTable>;
   readonly #telemetry: TelemetryTable;
+  readonly #recent = new RecentTexts();
   #probes = 0;
 
   constructor(driver: SqlDriver, definitions: readonly CollectionDefinition[]) {
     this.#driver = driver;
-    this.#tables = new Map(definitions.map((definition) => [definition.name, new CollectionTable(driver, definition)]));
+    this.#tables = new Map(definitions.map((definition) => [definition.name, new CollectionTable(driver, definition, this.#recent)]));
     this.#telemetry = new TelemetryTable(driver);
   }
 
-  /** The answers are durable when this returns: it commits once, after the last request. */
-  execute(requests: readonly StoreRequest[]): readonly Answer[] {
-    const writing = requests.some((request) => !readingOperations.has(request.op));
+  /**
+   * The answers are durable when this returns: it commits once, after the last request, through `commit`, which calls its argument.
+   * An operation of `aloneOperations` is given alone.
+   */
+  execute(requests: Iterable<StoreRequest>, commit: (flush: () => void) => void = (flush) => flush()): readonly Answer[] {
+    const answers: Answer[] = [];
+    let taken = 0;
+    let writing = false;
     try {
-      if (writing) this.#driver.exec("BEGIN IMMEDIATE");
-      const answers = requests.map((request) => this.#answer(request));
-      if (writing) this.#driver.exec("COMMIT");
+      for (const request of requests) {
+        taken++;
+        if (!writing && !readingOperations.has(request.op)) {
+          this.#driver.exec("BEGIN IMMEDIATE");
+          writing = true;
+        }
+        answers.push(this.#answer(request));
+      }
+      if (writing) commit(() => this.#driver.exec("COMMIT"));
       return answers;
     } catch (error) {
-      // The engine failed in the middle: nothing of this batch is promised to anybody.
+      // The engine failed in the middle: nothing of this commit is promised to anybody.
       this.#rollBack();
       const message = error instanceof Error ? error.message : String(error);
-      return requests.map(() => ({ ok: false, kind: "unavailable", message }));
+      return Array.from({ length: taken }, () => ({ ok: false, kind: "unavailable", message }));
     }
   }
 
   #rollBack(): void {
     this.#telemetry.forget();
+    this.#recent.clear();
     try {
       this.#driver.exec("ROLLBACK");
     } catch {
@@ -93,6 +107,17 @@ export class Engine {
         this.#driver.exec("VACUUM");
         this.#driver.all("PRAGMA wal_checkpoint(TRUNCATE)");
         return "null";
+      case "copy":
+        // One consistent state, tidied; the others' requests wait meanwhile.
+        this.#driver.run("VACUUM INTO ?", [request.file]);
+        return "null";
+      case "shorten":
+        this.#driver.all("PRAGMA wal_checkpoint(TRUNCATE)");
+        return "null";
+      case "points":
+        return this.#telemetry.page(request.after, request.limit);
+      case "prune":
+        return this.#telemetry.prune(request.beforeMs, request.afterSeries, request.limit);
       case "close":
         return "null";
     }

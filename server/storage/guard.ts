@@ -121,7 +121,8 @@ export function checkUpsert(name: string, filter: Filter): void {
 }
 
 function overlap(a: string, b: string): boolean {
-  return a === b || a.startsWith(`${b}.`) || b.startsWith(`${a}.`);
+  if (a.length > b.length) return a[b.length] === "." && a.startsWith(b);
+  return a === b || (b[a.length] === "." && b.startsWith(a));
 }
 
 function checkUpdateOperand(place: string, operator: string, operand: unknown): void {
@@ -181,10 +182,16 @@ function checkOperand(place: string, operand: unknown): void {
   checkValue(place, operand, 0, (name) => name.startsWith("$") || name === "__proto__");
 }
 
+/** Paths found right before: they come from code, apart from a few with resource names in them. */
+const goodPaths = new Set<string>();
+const rememberedPaths = 2_000;
+
 function checkPath(place: string, path: string): void {
+  if (goodPaths.has(path)) return;
   const segments = path.split(".");
   const bad = segments.some((segment) => segment === "" || segment.startsWith("$") || segment === "__proto__" || segment.includes("\0"));
   if (bad || path.length > storeLimits.keyCharacters) throw new Error(`${place}: "${path.slice(0, 80)}" is no path`);
+  if (goodPaths.size < rememberedPaths) goodPaths.add(path);
 }
 
 function checkId(place: string, id: unknown): void {

@@ -127,6 +127,7 @@ function joined(parts: readonly Narrowing[]): Narrowing {
 
 /** True when `_id` or an index leads to the documents; false when the engine would have to look at all of them. */
 export function isServed(definition: CollectionDefinition, filter: Filter): boolean {
+  if (typeof filter["_id"] === "string") return true;
   const conditions = conjunction(filter);
   if (conditions.length === 0) return true;
   return conditions.some(([key, condition]) => {

@@ -46,18 +46,26 @@ export type StoreRequest =
       readonly toMs: number;
       readonly limit: number;
     }
+  /** Up to `limit` points from a place on, in the order (series, time): one page of an export. */
+  | { readonly op: "points"; readonly after: PointPlace; readonly limit: number }
+  /** Deletes points older than `beforeMs`, of the series behind `afterSeries`, until about `limit` are gone. */
+  | { readonly op: "prune"; readonly beforeMs: number; readonly afterSeries: number; readonly limit: number }
   | { readonly op: "probe" }
   | { readonly op: "verify" }
-  /** Must not share its batch with a write. */
+  /** Rewrites the file; copies it to another; shortens its log. Each is a commit of its own. */
   | { readonly op: "rewrite" }
+  | { readonly op: "copy"; readonly file: string }
+  | { readonly op: "shorten" }
   | { readonly op: "close" };
 
-/** Requests of one turn of the main loop, in order, as one JSON text (cheaper than a clone of every object); `first` numbers the first one. */
-export interface RequestBatch {
-  readonly first: number;
-  /** `StoreRequest[]` */
-  readonly requests: string;
+/** Behind this point; series 0 is before all. */
+export interface PointPlace {
+  readonly series: number;
+  readonly timeMs: number;
 }
+
+/** What no transaction may be open for. */
+export const aloneOperations: ReadonlySet<string> = new Set(["rewrite", "copy", "shorten", "close"]);
 
 /**
  * `unavailable`: the engine failed, nothing of this commit is there. `duplicate-key`: this request changed nothing.
@@ -69,13 +77,9 @@ export type Failure =
   | { readonly ok: false; readonly kind: "unavailable" | "refused"; readonly message: string }
   | { readonly ok: false; readonly kind: "duplicate-key"; readonly index: string };
 
-export interface AnswerBatch {
-  readonly first: number;
-  /** The text alone where the request succeeded: most do, and texts are the cheapest to send. */
-  readonly answers: readonly (string | Failure)[];
-}
-
+/** Requests of one turn of the main loop go as one JSON text of `StoreRequest[]`: cheaper than a clone of every object. */
 export type WorkerMessage =
   | { readonly kind: "open" }
   | { readonly kind: "refused"; readonly code: number; readonly message: string }
-  | { readonly kind: "answers"; readonly batches: readonly AnswerBatch[] };
+  /** In the order of the requests. The text alone where a request succeeded: most do, and texts are the cheapest to send. */
+  | { readonly kind: "answers"; readonly answers: readonly (string | Failure)[] };

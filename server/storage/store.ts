@@ -10,6 +10,8 @@ export interface Store {
   probe(): Promise<void>;
   /** Rewrites the files in which what was changed or deleted can still be read; absent where that is not in this process's hands. Takes long. */
   readonly eraseLeftovers?: () => Promise<void>;
+  /** Housekeeping for once an hour: takes over the write-ahead log into the file and gives its space back; absent where there is none. */
+  readonly shortenLog?: () => Promise<void>;
   close(): Promise<void>;
 }
 

@@ -1,11 +1,14 @@
 /** Points in SQLite, inside the worker: one row per (series, time), the series being an endpoint name and a path. */
 import type { SqlDriver } from "./drivers/driver.ts";
+import type { PointPlace } from "./requests.ts";
 
 /** `[endpoint, path, timeMs, receivedMs, value as JSON text]`, as it travels. */
 export type PointRow = readonly [string, string, number, number, string];
 
 /** Series whose number is remembered; the others are looked up. About 100 bytes each. */
 const rememberedSeries = 100_000;
+/** Series one step of a pruning looks at. */
+const seriesAtATime = 500;
 
 export class TelemetryTable {
   readonly #driver: SqlDriver;
@@ -34,6 +37,40 @@ export class TelemetryTable {
       [...[series, fromMs, toMs, limit]],
     );
     return `[${rows.map(([time, received, value]) => `[${time},${received},${value}]`).join()}]`;
+  }
+
+  /** JSON text of `{ points, next }`: points in the order (series, time), and the place behind the last one. */
+  page(after: PointPlace, limit: number): string {
+    const rows = this.#driver.all(
+      "SELECT s.endpoint, s.path, p.time, p.received, p.value, p.series FROM points p JOIN series s ON s.id = p.series WHERE (p.series, p.time) > (?, ?) ORDER BY p.series, p.time LIMIT ?",
+      [after.series, after.timeMs, limit],
+    );
+    const points = rows.map(
+      ([endpoint, path, time, received, value]) =>
+        `{"endpoint":${JSON.stringify(endpoint)},"path":${JSON.stringify(path)},"timeMs":${time},"receivedMs":${received},"value":${value}}`,
+    );
+    const last = rows.at(-1);
+    return `{"points":[${points.join()}],"next":{"series":${last?.[5] ?? 0},"timeMs":${last?.[2] ?? 0}}}`;
+  }
+
+  /** JSON text of `{ deleted, next }`: after which series to go on, null when all are done. Series stay: a device that sends again has its number. */
+  prune(beforeMs: number, afterSeries: number, limit: number): string {
+    let deleted = 0;
+    let series = afterSeries;
+    for (let looked = 0; looked < seriesAtATime; looked++) {
+      const next = this.#driver.get("SELECT id FROM series WHERE id > ? ORDER BY id LIMIT 1", [series])?.[0];
+      if (next === undefined) return JSON.stringify({ deleted, next: null });
+      const gone = this.#driver.run(
+        "DELETE FROM points WHERE series = ?1 AND time < ?2 AND time <= coalesce((SELECT time FROM points WHERE series = ?1 AND time < ?2 ORDER BY time LIMIT 1 OFFSET ?3), ?2)",
+        [Number(next), beforeMs, limit],
+      );
+      deleted += gone;
+      // A series with more than that is gone on with.
+      if (gone > limit) return JSON.stringify({ deleted, next: series });
+      series = Number(next);
+      if (deleted >= limit) break;
+    }
+    return JSON.stringify({ deleted, next: series });
   }
 
   /** After a rollback: numbers given in it may be given again. */

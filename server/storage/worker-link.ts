@@ -2,10 +2,11 @@
 import { Worker } from "node:worker_threads";
 import { StorageUnavailableError } from "./collection.ts";
 import { SqlError } from "./drivers/driver.ts";
-import type { Answer, RequestBatch, StoreRequest, WorkerMessage, WorkerSettings } from "./requests.ts";
+import type { Failure, StoreRequest, WorkerMessage, WorkerSettings } from "./requests.ts";
 
 interface Asker {
-  readonly resolve: (answer: Answer) => void;
+  readonly succeed: (text: string) => void;
+  readonly fail: (failure: Failure) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -26,9 +27,9 @@ export async function openWorkerLink(settings: WorkerSettings): Promise<WorkerLi
 
 export class WorkerLink {
   readonly #worker: Worker;
-  readonly #askers = new Map<number, Asker>();
+  /** Of what was sent or gathered, in order, which is the order of the answers. */
+  readonly #askers = new Fifo<Asker>();
   #gathered: StoreRequest[] = [];
-  #next = 0;
   #closed: StorageUnavailableError | undefined;
 
   constructor(worker: Worker) {
@@ -39,57 +40,90 @@ export class WorkerLink {
     worker.on("exit", () => this.#fail("the storage thread has ended"));
   }
 
-  /** Rejects with `StorageUnavailableError`, or with an `Error` where the request is refused; a duplicate key is an answer. */
-  async ask(request: StoreRequest): Promise<Extract<Answer, { ok: true } | { kind: "duplicate-key" }>> {
-    const answer = await this.#post(request);
-    if (answer.ok || answer.kind === "duplicate-key") return answer;
-    if (answer.kind === "unavailable") throw new StorageUnavailableError(answer.message);
-    throw new Error(answer.message);
+  /**
+   * Resolves with what `read` makes of the answer's text. Rejects with `StorageUnavailableError`, with an `Error` where the request is refused,
+   * with what `build` throws. One promise per request: this is the way of every write.
+   */
+  ask<T>(build: () => StoreRequest, read: (text: string) => T, onDuplicate: (index: string) => T = refuseDuplicate): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const request = build();
+      if (this.#closed !== undefined) throw this.#closed;
+      this.#post(request, {
+        succeed: (text) => resolve(read(text)),
+        fail: (failure) => {
+          if (failure.kind === "duplicate-key") resolve(onDuplicate(failure.index));
+          else reject(failure.kind === "unavailable" ? new StorageUnavailableError(failure.message) : new Error(failure.message));
+        },
+        reject,
+      });
+    });
   }
 
   /** Everything asked before is answered first. */
   async close(): Promise<void> {
     if (this.#closed !== undefined) return;
     const exited = new Promise<void>((resolve) => this.#worker.once("exit", () => resolve()));
-    const last = this.#post({ op: "close" });
+    const last = this.ask(
+      () => ({ op: "close" }),
+      () => undefined,
+    );
     this.#closed = new StorageUnavailableError("the store is closed");
     await last;
     await exited;
   }
 
-  #post(request: StoreRequest): Promise<Answer> {
-    return new Promise((resolve, reject) => {
-      if (this.#closed !== undefined) {
-        reject(this.#closed);
-        return;
-      }
-      this.#askers.set(this.#next + this.#gathered.length, { resolve, reject });
-      this.#gathered.push(request);
-      if (this.#gathered.length === 1) queueMicrotask(() => this.#flush());
-    });
+  #post(request: StoreRequest, asker: Asker): void {
+    this.#askers.push(asker);
+    this.#gathered.push(request);
+    if (this.#gathered.length === 1) queueMicrotask(() => this.#flush());
   }
 
   #flush(): void {
-    const batch: RequestBatch = { first: this.#next, requests: JSON.stringify(this.#gathered) };
-    this.#next += this.#gathered.length;
+    const text = JSON.stringify(this.#gathered);
     this.#gathered = [];
-    this.#worker.postMessage(batch);
+    this.#worker.postMessage(text);
   }
 
   #receive(message: WorkerMessage): void {
     if (message.kind !== "answers") return;
-    for (const { first, answers } of message.batches) {
-      for (const [position, answer] of answers.entries()) {
-        const asker = this.#askers.get(first + position);
-        this.#askers.delete(first + position);
-        asker?.resolve(typeof answer === "string" ? { ok: true, text: answer } : answer);
-      }
+    for (const answer of message.answers) this.#settle(this.#askers.take(), answer);
+  }
+
+  #settle(asker: Asker | undefined, answer: string | Failure): void {
+    if (asker === undefined) throw new Error("the storage thread answered what nobody asked");
+    try {
+      if (typeof answer === "string") asker.succeed(answer);
+      else asker.fail(answer);
+    } catch (error) {
+      asker.reject(error instanceof Error ? error : new Error(String(error)));
     }
   }
 
   #fail(reason: string): void {
     this.#closed ??= new StorageUnavailableError(reason);
-    for (const asker of this.#askers.values()) asker.reject(new StorageUnavailableError(reason));
-    this.#askers.clear();
+    for (let asker = this.#askers.take(); asker !== undefined; asker = this.#askers.take())
+      asker.reject(new StorageUnavailableError(reason));
+  }
+}
+
+function refuseDuplicate(index: string): never {
+  throw new Error(`a duplicate of ${index} where none can be`);
+}
+
+/** First in, first out, without moving the rest at every taking. */
+class Fifo<T> {
+  #entering: T[] = [];
+  #leaving: T[] = [];
+
+  push(item: T): void {
+    this.#entering.push(item);
+  }
+
+  take(): T | undefined {
+    if (this.#leaving.length === 0) {
+      this.#leaving = this.#entering.reverse();
+      this.#entering = [];
+    }
+    return this.#leaving.pop();
   }
 }
