@@ -1,4 +1,5 @@
 /** Application data out, and the flights of handshakes packed into datagrams. */
+import { PrefixViews } from "../../bytes/prefix-views.ts";
 import type { SocketAddress } from "../../ports/datagram-socket.ts";
 import { RowFlag, WordSlot } from "../connections/connection-slab.ts";
 import { ContentType } from "../constants.ts";
@@ -23,6 +24,7 @@ export class Sender {
   readonly #site: Site;
   readonly #associations: Associations;
   readonly #out = new Uint8Array(scratchBytes);
+  readonly #outgoing = new PrefixViews(this.#out);
 
   constructor(site: Site, associations: Associations) {
     this.#site = site;
@@ -38,7 +40,9 @@ export class Sender {
       counters.sendTooLarge += 1;
     } else if (!records.maySeal(row)) {
       counters.sendWithoutLease += 1;
-      persistence.wrote(row);
+      // RFC 6347 §4.1: numbers do not wrap. Without one there is no alert either; the device finds out by the silence.
+      if (records.isExhausted(row)) this.#associations.close(row, "aged", undefined);
+      else persistence.wrote(row);
     } else {
       this.#sendOne(row, bytes);
     }
@@ -56,7 +60,7 @@ export class Sender {
     if (table.slab.has(row, RowFlag.unproven)) table.slab.mark(row, RowFlag.asked);
     counters.recordsOut += 1;
     persistence.wrote(row);
-    sendDatagram(this.#site, this.#out.subarray(0, end), unproved ?? table.addressOf(row));
+    sendDatagram(this.#site, this.#outgoing.upTo(end), unproved ?? table.addressOf(row));
   }
 
   /** As many records per datagram as fit `datagramBytes`, in order (RFC 6347 §4.1.1). */
@@ -95,7 +99,7 @@ export class Sender {
   }
 
   #flush({ address }: FlightSource, end: number): number {
-    sendDatagram(this.#site, this.#out.subarray(0, end), address);
+    sendDatagram(this.#site, this.#outgoing.upTo(end), address);
     return 0;
   }
 }

@@ -45,6 +45,11 @@ export class RecordLayer {
     return next < this.#slab.number(row, NumberSlot.writeLease) && next <= largestSequence;
   }
 
+  /** Whether every sequence number was used or given away. */
+  isExhausted(row: number): boolean {
+    return this.#slab.number(row, NumberSlot.writeSequence) > largestSequence;
+  }
+
   /** Bytes the record takes, header included. */
   sealedBytes(row: number, contentBytes: number): number {
     this.#take(row, ByteSlot.writeKeys);
