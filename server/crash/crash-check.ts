@@ -1,0 +1,120 @@
+/** Holds what is on disk after a kill against the ledger. */
+
+import type { LoggedEvent } from "../events/event.ts";
+import { eventsDefinition } from "../events/event-log.ts";
+import { collections } from "../features.ts";
+import { finalStatuses, type Operation } from "../operations/operation.ts";
+import { operationCollection } from "../operations/operation-store.ts";
+import { registrationCollection, type StoredRegistration } from "../registration/registration-store.ts";
+import type { Collection, StoredDocument } from "../storage/collection.ts";
+import { openEmbeddedStore } from "../storage/embedded-store.ts";
+import type { Store } from "../storage/store.ts";
+import type { AcknowledgedPoint, Ledger } from "./ledger.ts";
+
+const pageSize = 1_000;
+const endEvents: ReadonlySet<string> = new Set(finalStatuses.map((status) => `operation.${status}`));
+
+/** What is wrong, one line each. The server must not run: this takes its lock. */
+export async function checkDirectory(directory: string, ledger: Ledger): Promise<readonly string[]> {
+  const store = await openEmbeddedStore({ directory, collections });
+  try {
+    return [
+      ...(await store.verify()),
+      ...(await checkRegistrations(store, ledger)),
+      ...(await checkOperations(store, ledger)),
+      ...(await checkPoints(store, ledger)),
+    ];
+  } finally {
+    await store.close();
+  }
+}
+
+async function checkRegistrations(store: Store, ledger: Ledger): Promise<readonly string[]> {
+  const registrations = store.collection<StoredRegistration>(registrationCollection);
+  const wrong: string[] = [];
+  for (const [endpoint, location] of ledger.locations) {
+    if (ledger.registering.has(endpoint)) continue;
+    const found = await registrations.findOne({ _id: endpoint });
+    if (found === undefined || found.gone !== null) wrong.push(`${endpoint}: its acknowledged registration is missing`);
+    else if (`rd/${found.locationId}` !== location)
+      wrong.push(`${endpoint}: registered at rd/${found.locationId}, acknowledged ${location}`);
+  }
+  return wrong;
+}
+
+async function checkOperations(store: Store, ledger: Ledger): Promise<readonly string[]> {
+  const wrong: string[] = [];
+  const ends = await endsByOperation(store);
+  const holders = new Map<string, string>();
+  const missing = new Set(ledger.operations.keys());
+  for await (const operation of all(store.collection<Operation>(operationCollection))) {
+    const { _id: id, status, open, value } = operation;
+    missing.delete(id);
+    const isFinal = finalStatuses.includes(status);
+    const told = (ends.get(id) ?? 0) + operation.outbox.filter(({ type }) => endEvents.has(type)).length;
+    const acknowledged = ledger.operations.get(id)?.finalStatus;
+    if (open === isFinal) wrong.push(`operation ${id}: ${status}, and ${open ? "open" : "closed"}`);
+    if (acknowledged !== undefined && acknowledged !== status) wrong.push(`operation ${id}: ${status}, acknowledged ${acknowledged}`);
+    // Between the log and the outbox an event may be in both, with one key: once in the log all the same.
+    if ((ends.get(id) ?? 0) > 1 || (isFinal && told === 0) || (!isFinal && told > 0))
+      wrong.push(`operation ${id}: ${status}, its end told ${told} times`);
+    const other = typeof value === "string" ? holders.get(value) : undefined;
+    if (other !== undefined) wrong.push(`operations ${other} and ${id} come from one request`);
+    if (typeof value === "string") holders.set(value, id);
+  }
+  return [...wrong, ...[...missing].map((id) => `operation ${id}: acknowledged and missing`)];
+}
+
+/** How often the log says that an operation has ended, by its id. */
+async function endsByOperation(store: Store): Promise<ReadonlyMap<string, number>> {
+  const ends = new Map<string, number>();
+  for await (const { type, data } of all(store.collection<LoggedEvent>(eventsDefinition))) {
+    if (!endEvents.has(type) || typeof data !== "object" || data === null || !("operationId" in data)) continue;
+    const id = String(data["operationId"]);
+    ends.set(id, (ends.get(id) ?? 0) + 1);
+  }
+  return ends;
+}
+
+/** A Send names its time, so it is there once; a notification repeated to a new process may be there under two times. */
+async function checkPoints(store: Store, { points }: Ledger): Promise<readonly string[]> {
+  const wrong: string[] = [];
+  const series = new Map<string, AcknowledgedPoint[]>();
+  for (const point of points) {
+    const name = `${point.endpoint} ${point.path}`;
+    series.set(name, [...(series.get(name) ?? []), point]);
+  }
+  for (const acknowledged of series.values()) {
+    const [first] = acknowledged;
+    if (first === undefined) continue;
+    const found = await history(store, first.endpoint, first.path);
+    for (const { timeMs, value } of acknowledged) {
+      const times = found.get(value) ?? [];
+      if (timeMs === undefined ? times.length > 0 : times.length === 1 && times[0] === timeMs) continue;
+      wrong.push(`${first.endpoint} ${first.path}: acknowledged value ${value} is there ${times.length} times`);
+    }
+  }
+  return wrong;
+}
+
+/** Times by value. */
+async function history(store: Store, endpoint: string, path: string): Promise<ReadonlyMap<unknown, readonly number[]>> {
+  const found = new Map<unknown, number[]>();
+  for (let fromMs = 0; ; ) {
+    const page = await store.telemetry.range({ endpoint, path, fromMs, toMs: Number.MAX_SAFE_INTEGER, limit: pageSize });
+    for (const { value, timeMs } of page) found.set(value, [...(found.get(value) ?? []), timeMs]);
+    const last = page.at(-1);
+    if (last === undefined || page.length < pageSize) return found;
+    fromMs = last.timeMs + 0.001;
+  }
+}
+
+async function* all<T extends StoredDocument>(collection: Collection<T>): AsyncGenerator<T> {
+  for (let after: { readonly value: string; readonly id: string } | undefined; ; ) {
+    const page = await collection.find({}, { limit: pageSize, ...(after === undefined ? {} : { after }) });
+    yield* page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < pageSize) return;
+    after = { value: last._id, id: last._id };
+  }
+}

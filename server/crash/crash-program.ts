@@ -1,0 +1,106 @@
+/** A program of the crash run: orders writes through the REST API, repeats what it got no answer to, and looks at what became of them. */
+import type { Clock } from "@lwm2m/protocol/ports/clock";
+import type { SeededRandom } from "@lwm2m/protocol/testing/seeded-random";
+import type { CrashDevice } from "./crash-device.ts";
+import { observedPath } from "./crash-device.ts";
+import type { Ledger } from "./ledger.ts";
+
+/** Between two tries while the server is away. */
+const pauseMs = 20;
+
+export interface CrashProgramDeps {
+  readonly name: string;
+  readonly origin: string;
+  readonly key: string;
+  readonly devices: readonly CrashDevice[];
+  readonly ledger: Ledger;
+  readonly clock: Clock;
+  readonly random: SeededRandom;
+}
+
+interface Reply {
+  readonly status: number;
+  readonly body: { readonly id?: string; readonly status?: string; readonly value?: unknown; readonly finishedAt?: string | null };
+}
+
+export class CrashProgram {
+  readonly #deps: CrashProgramDeps;
+  #orders = 0;
+  /** Of those it made, not known to be final. */
+  readonly #open = new Map<string, { readonly endpoint: string; readonly value: string }>();
+
+  constructor(deps: CrashProgramDeps) {
+    this.#deps = deps;
+  }
+
+  async run(isOver: () => boolean): Promise<void> {
+    while (!isOver()) {
+      const device = this.#deps.random.pick(this.#deps.devices);
+      if (!device.isObserved) await this.#call("PUT", `/devices/${device.endpoint}/resources${observedPath}/observation`);
+      await this.#order(device.endpoint, isOver);
+      await this.#look();
+    }
+  }
+
+  /** Repeated under one key until it is answered: however often that is, it is one operation. */
+  async #order(endpoint: string, isOver: () => boolean): Promise<void> {
+    const value = `${this.#deps.name}-${++this.#orders}`;
+    const body = { kind: "write", path: "/3/0/14", value };
+    while (!isOver()) {
+      const reply = await this.#call("POST", `/devices/${endpoint}/operations`, body, value);
+      if (reply === undefined) {
+        await this.#pause();
+        continue;
+      }
+      const { id, status, finishedAt } = reply.body;
+      if (reply.status > 299 || id === undefined || status === undefined) return;
+      this.#open.set(id, { endpoint, value });
+      this.#see(id, status, finishedAt);
+      return;
+    }
+  }
+
+  async #look(): Promise<void> {
+    const [id] = this.#open.keys();
+    if (id === undefined) return;
+    const reply = await this.#call("GET", `/operations/${id}`);
+    if (reply === undefined) return this.#pause();
+    const { status, finishedAt } = reply.body;
+    if (reply.status === 200 && status !== undefined) this.#see(id, status, finishedAt);
+    else if (reply.status === 404) this.#deps.ledger.violations.push(`operation ${id} is not known any more`);
+  }
+
+  #see(id: string, status: string, finishedAt: string | null | undefined): void {
+    const order = this.#open.get(id);
+    if (order === undefined) return;
+    const isFinal = typeof finishedAt === "string";
+    this.#deps.ledger.see(id, order, status, isFinal);
+    this.#open.delete(id);
+    // Others have their turn before it is looked at again.
+    if (!isFinal) this.#open.set(id, order);
+  }
+
+  async #call(method: string, path: string, body?: unknown, idempotencyKey?: string): Promise<Reply | undefined> {
+    const headers = {
+      authorization: `Bearer ${this.#deps.key}`,
+      prefer: "respond-async",
+      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...(idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey }),
+    };
+    try {
+      const reply = await fetch(`${this.#deps.origin}/api/v1${path}`, {
+        method,
+        headers,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      return { status: reply.status, body: (await reply.json()) as Reply["body"] };
+    } catch {
+      // The server is dead: nothing was acknowledged.
+      return undefined;
+    }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => void this.#deps.clock.after(pauseMs, resolve));
+  }
+}

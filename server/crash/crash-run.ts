@@ -1,0 +1,83 @@
+/** Rounds of: load on a real server, kill -9 at a random moment, a look at what is on disk, the next start. Devices and programs live through all of it. */
+import { openCoapEndpoint } from "@lwm2m/protocol/coap/endpoint";
+import { systemClock } from "@lwm2m/protocol/platform/system-clock";
+import { systemRandom } from "@lwm2m/protocol/platform/system-random";
+import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
+import { type SeededRandom, seededRandom } from "@lwm2m/protocol/testing/seeded-random";
+import { checkDirectory } from "./crash-check.ts";
+import { CrashDevice } from "./crash-device.ts";
+import { CrashProgram } from "./crash-program.ts";
+import { Ledger } from "./ledger.ts";
+import { apiKey, ServerProcess } from "./platform/server-process.ts";
+
+export interface CrashRunSettings {
+  readonly directory: string;
+  readonly rounds: number;
+  /** Of the moments of death and the order of the load; what the machine makes of it differs from run to run. */
+  readonly seed: number;
+  readonly devices: number;
+  readonly programs: number;
+  readonly onRound: (line: string) => void;
+}
+
+/** The server lives this long under load in one round, milliseconds. */
+const shortestLifeMs = 200;
+const lifeSpreadMs = 1_500;
+
+/** What is wrong, one line each; nothing when all that was acknowledged is there. */
+export async function crashRun(settings: CrashRunSettings): Promise<readonly string[]> {
+  const random = seededRandom(settings.seed);
+  const ledger = new Ledger();
+  const server = new ServerProcess(settings.directory);
+  await server.start();
+  const load = await startLoad(settings, server, ledger, random);
+  try {
+    for (let round = 1; round <= settings.rounds; round++) {
+      if (round > 1) await server.start();
+      const lifeMs = shortestLifeMs + random.integer(lifeSpreadMs);
+      await pause(lifeMs);
+      await server.kill();
+      const wrong = [...(await checkDirectory(settings.directory, ledger)), ...ledger.violations];
+      settings.onRound(`round ${round}: killed after ${lifeMs} ms; acknowledged so far: ${ledger.count()}`);
+      if (wrong.length > 0) return wrong;
+    }
+    // Alive once more, then an orderly end: what was left halfway is brought to its one end.
+    await server.start();
+    await pause(lifeSpreadMs);
+    await load.stop();
+    await server.stop();
+    return [...(await checkDirectory(settings.directory, ledger)), ...ledger.violations];
+  } finally {
+    await server.kill();
+    await load.stop();
+  }
+}
+
+async function startLoad({ devices: count, programs }: CrashRunSettings, server: ServerProcess, ledger: Ledger, random: SeededRandom) {
+  let isOver = false;
+  const devices: CrashDevice[] = [];
+  for (let n = 0; n < count; n++) {
+    const coap = openCoapEndpoint({
+      socket: await openUdpSocket({ address: "127.0.0.1", port: 0 }),
+      clock: systemClock,
+      random: systemRandom,
+    });
+    devices.push(new CrashDevice({ endpoint: `crash-${n}`, coap, serverPort: server.coapPort, ledger, random }));
+  }
+  const lanes = Array.from({ length: programs }, (_, n) =>
+    new CrashProgram({ name: `p${n}`, origin: server.origin, key: apiKey, devices, ledger, clock: systemClock, random }).run(() => isOver),
+  );
+  const runs = [...devices.map((device) => device.run(() => isOver)), ...lanes];
+  return {
+    stop: async () => {
+      isOver = true;
+      // What is still unanswered is cut off with its socket.
+      await Promise.all(devices.map((device) => device.close()));
+      await Promise.all(runs);
+    },
+  };
+}
+
+function pause(delayMs: number): Promise<void> {
+  return new Promise((resolve) => void systemClock.after(delayMs, resolve));
+}
