@@ -118,12 +118,31 @@ class StoredEventLog implements EventLog {
 
   /** The events that are new; a draft whose key is known changes nothing. */
   async #write(drafts: readonly EventDraft[]): Promise<readonly LoggedEvent[]> {
-    const events = drafts.map(({ key, ...draft }): LoggedEvent => ({ _id: idOf(++this.#number), sourceKey: key, ...draft }));
-    const { failed } = await this.#events.bulkWrite(events.map((document) => ({ insertOne: { document } })));
-    const known = new Set(failed.map((failure) => failure.position));
-    const written = known.size === 0 ? events : events.filter((_, position) => !known.has(position));
+    const written: LoggedEvent[] = [];
+    for (let waiting = drafts; waiting.length > 0; ) {
+      const events = waiting.map(({ key, ...draft }): LoggedEvent => ({ _id: idOf(++this.#number), sourceKey: key, ...draft }));
+      const { failed } = await this.#events.bulkWrite(events.map((document) => ({ insertOne: { document } })));
+      const positions = new Set(failed.map((failure) => failure.position));
+      written.push(...(positions.size === 0 ? events : events.filter((_, position) => !positions.has(position))));
+      waiting = positions.size === 0 ? [] : await this.#unknown(waiting.filter((_, position) => positions.has(position)));
+    }
     this.#lastId = written.at(-1)?._id ?? this.#lastId;
     return written;
+  }
+
+  /**
+   * Of drafts that were refused, those that are not in the log: another process on this store has taken their numbers. They get the
+   * next ones, behind what was written with them.
+   */
+  async #unknown(refused: readonly EventDraft[]): Promise<readonly EventDraft[]> {
+    const known = await this.#events.find({ sourceKey: { $in: refused.map(({ key }) => key) } }, { limit: refused.length });
+    const keys = new Set(known.map(({ sourceKey }) => sourceKey));
+    const unknown = refused.filter(({ key }) => !keys.has(key));
+    if (unknown.length > 0) {
+      const [newest] = await this.#events.find({}, { sort: { _id: -1 }, limit: 1 });
+      this.#number = Math.max(this.#number, Number(newest?._id ?? 0));
+    }
+    return unknown;
   }
 
   #tell(events: readonly LoggedEvent[]): void {

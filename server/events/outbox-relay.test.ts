@@ -183,3 +183,39 @@ test("outbox: while the store does not answer the relay reports, waits, and trie
   await relay.close();
   assert.equal(clock.pendingTimers(), 0);
 });
+
+test("outbox: two relays on one store, each with a log of its own: every event once", async () => {
+  const relays = [await openRelay(), await openRelay({ log: await openEventLog({ store, clock }) })];
+  const ids = Array.from({ length: 30 }, (_, i) => `d${i}`);
+  await Promise.all(
+    ids.map(async (id, place) => {
+      const owner = relays[place % 2];
+      await create(id);
+      owner?.nudge("counters", id);
+      for (let rev = 1; rev < 10; rev++) {
+        await step(id, rev);
+        owner?.nudge("counters", id);
+        // Some are nudged in both processes: a sweep of the other one.
+        if (place % 5 === 0) relays[(place + 1) % 2]?.nudge("counters", id);
+      }
+    }),
+  );
+  for (const relay of relays) await relay.settled();
+  const all = await keys();
+  assert.equal(all.length, 300);
+  assert.equal(new Set(all).size, 300);
+  assert.equal(await counters.count({ hasOutbox: true }), 0);
+  for (const relay of relays) await relay.close();
+});
+
+test("outbox: what a process that is gone has left is found by another one", async () => {
+  const relay = await openRelay();
+  await create("a");
+  await step("a", 1);
+  assert.deepEqual(await keys(), []);
+  await clock.advance(600_000);
+  await relay.settled();
+  assert.deepEqual(await keys(), ["counters/a/1/0", "counters/a/2/0"]);
+  await relay.close();
+  assert.equal(clock.pendingTimers(), 0);
+});

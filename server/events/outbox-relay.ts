@@ -1,7 +1,7 @@
 /**
  * Moves events from the outboxes of documents to the log: append to the log, then clear the outbox. A crash between the two
- * repeats the first, and the log knows the keys: so each event is there once. Nudges only save time; at start everything
- * left behind is swept up.
+ * repeats the first, and the log knows the keys: so each event is there once. Nudges only save time; at start, and now and then
+ * for other processes on the same store, everything left behind is swept up.
  *
  *   idle --nudge--> relaying --done--> idle | relaying (more was nudged)
  *   relaying --store unavailable--> waiting --retry delay--> relaying
@@ -35,12 +35,15 @@ const relayLimits = {
   documentsAtOnce: 500,
   /** Milliseconds between attempts while the store does not answer. */
   retryDelayMs: 1_000,
+  /** Milliseconds between looks for what a process that is gone has left: ten minutes. */
+  sweepEveryMs: 600_000,
 } as const;
 
 /** Resolves after the sweep of what an earlier process left; rejects when the store fails meanwhile. */
 export async function openOutboxRelay(settings: OutboxRelaySettings): Promise<OutboxRelay> {
   const relay = new StoredOutboxRelay(settings);
   await relay.sweep();
+  relay.sweepLater();
   return relay;
 }
 
@@ -53,6 +56,8 @@ class StoredOutboxRelay implements OutboxRelay {
   readonly #nudged = new Map<string, Set<string>>();
   #running: Promise<void> | undefined;
   #retry: Timer | undefined;
+  #sweepTimer: Timer | undefined;
+  #sweeping: Promise<void> | undefined;
   #closed = false;
 
   constructor(settings: OutboxRelaySettings) {
@@ -68,11 +73,13 @@ class StoredOutboxRelay implements OutboxRelay {
   }
 
   async settled(): Promise<void> {
+    await this.#sweeping;
     while (this.#running !== undefined) await this.#running;
   }
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#sweepTimer?.cancel();
     this.#retry?.cancel();
     this.#retry = undefined;
     await this.settled();
@@ -85,6 +92,25 @@ class StoredOutboxRelay implements OutboxRelay {
         if (documents.length === 0) break;
         await this.#relay(collection, documents);
       }
+    }
+  }
+
+  sweepLater(): void {
+    if (this.#closed) return;
+    this.#sweepTimer = this.#settings.clock.after(relayLimits.sweepEveryMs, () => {
+      this.#sweeping = this.#nudgeAll()
+        .catch((error: unknown) => this.#settings.onError?.(error))
+        .finally(() => {
+          this.#sweeping = undefined;
+          this.sweepLater();
+        });
+    });
+  }
+
+  /** Mostly nothing: what this process wrote has been nudged. */
+  async #nudgeAll(): Promise<void> {
+    for (const [name, collection] of this.#collections) {
+      for (const { _id } of await collection.find({ hasOutbox: true }, { limit: relayLimits.documentsAtOnce })) this.nudge(name, _id);
     }
   }
 
