@@ -42,19 +42,23 @@ export interface EventOptions {
 export class LeshanServer {
   readonly child: Child;
   readonly port: number;
+  /** Of CoAP over DTLS. */
+  readonly securedPort: number;
 
-  constructor(child: Child, port: number) {
+  constructor(child: Child, port: number, securedPort: number) {
     this.child = child;
     this.port = port;
+    this.securedPort = securedPort;
   }
 
-  static async start(): Promise<LeshanServer> {
-    const child = startJava("leshan-server", ["--port", "0"]);
-    const port = await child.line("listening line", (line) => {
+  /** `keys`: who may come over DTLS (`Keys.java`). */
+  static async start(keys: readonly string[] = []): Promise<LeshanServer> {
+    const child = startJava("leshan-server", ["--port", "0", ...keys]);
+    const listening = await child.line("listening line", (line) => {
       const entry = parseLine(line);
-      return field(entry, "event") === "listening" ? Number(field(entry, "port")) : undefined;
+      return field(entry, "event") === "listening" ? entry : undefined;
     });
-    return new LeshanServer(child, port);
+    return new LeshanServer(child, Number(field(listening, "port")), Number(field(listening, "securedPort")));
   }
 
   /** Runs a command and gives its result line. */

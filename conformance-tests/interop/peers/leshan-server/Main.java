@@ -1,9 +1,12 @@
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Scanner;
+import org.eclipse.californium.elements.config.Configuration;
+import org.eclipse.californium.scandium.config.DtlsConfig;
 import org.eclipse.leshan.core.endpoint.Protocol;
 import org.eclipse.leshan.core.model.ObjectLoader;
 import org.eclipse.leshan.core.model.ObjectModel;
@@ -14,30 +17,44 @@ import org.eclipse.leshan.server.LeshanServer;
 import org.eclipse.leshan.server.LeshanServerBuilder;
 import org.eclipse.leshan.server.californium.endpoint.CaliforniumServerEndpointsProvider;
 import org.eclipse.leshan.server.californium.endpoint.coap.CoapServerProtocolProvider;
+import org.eclipse.leshan.server.californium.endpoint.coaps.CoapsServerProtocolProvider;
 import org.eclipse.leshan.server.model.VersionedModelProvider;
 
 /**
- * A Leshan server as a test peer: `--port N` (0 takes a free one) on loopback. It prints one JSON object per line for
+ * A Leshan server as a test peer: `--port N` (0 takes a free one) on loopback, beside it CoAP over DTLS on a free port, with
+ * connection ids, for those whom Keys names. It prints one JSON object per line for
  * whatever happens and takes the commands of Commands, one a line. The end of standard input stops it.
  */
 public final class Main {
+    private static final int CID_BYTES = 6;
+
     public static void main(String[] arguments) throws Exception {
-        int port = arguments.length == 2 && arguments[0].equals("--port") ? Integer.parseInt(arguments[1]) : 0;
+        Map<String, String> options = new HashMap<>();
+        for (int i = 0; i + 1 < arguments.length; i += 2) options.put(arguments[i].substring(2), arguments[i + 1]);
+        int port = Integer.parseInt(options.getOrDefault("port", "0"));
         List<ObjectModel> models = new ArrayList<>(ObjectLoader.loadAllDefault());
         models.add(temperature("1.0"));
         models.add(temperature("1.1"));
 
         LeshanServerBuilder builder = new LeshanServerBuilder();
         builder.setEndpointsProviders(
-                new CaliforniumServerEndpointsProvider.Builder(new CoapServerProtocolProvider())
+                new CaliforniumServerEndpointsProvider.Builder(new CoapServerProtocolProvider(), new CoapsServerProtocolProvider())
+                        .setConfiguration((Configuration settings) -> settings.set(DtlsConfig.DTLS_CONNECTION_ID_LENGTH, CID_BYTES))
                         .addEndpoint(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), Protocol.COAP)
+                        .addEndpoint(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), Protocol.COAPS)
                         .build());
+        builder.setSecurityStore(Keys.store(options));
+        if (options.containsKey("key")) {
+            builder.setPrivateKey(Keys.privateKey(options.get("key")));
+            builder.setPublicKey(Keys.publicKey(options.get("public")));
+        }
         builder.setObjectModelProvider(new VersionedModelProvider(models));
         LeshanServer server = builder.build();
         server.getRegistrationService().addListener(new RegistrationPrinter());
         server.getObservationService().addListener(new NotificationPrinter());
         server.start();
-        Json.print(Map.of("event", "listening", "port", server.getEndpoint(Protocol.COAP).getURI().getPort()));
+        Json.print(Map.of("event", "listening", "port", server.getEndpoint(Protocol.COAP).getURI().getPort(),
+                "securedPort", server.getEndpoint(Protocol.COAPS).getURI().getPort()));
 
         Commands commands = new Commands(server);
         try (Scanner lines = new Scanner(System.in)) {

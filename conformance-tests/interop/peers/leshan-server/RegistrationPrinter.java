@@ -29,6 +29,7 @@ final class RegistrationPrinter implements RegistrationListener {
         Map<String, Object> line = new LinkedHashMap<>();
         line.put("event", event);
         line.put("endpoint", registration.getEndpoint());
+        line.put("peer", registration.getClientTransportData().getIdentity().toString());
         line.put("lwm2m", registration.getLwM2mVersion().toString());
         line.put("lifetime", registration.getLifeTimeInSec());
         line.put("binding", BindingMode.toString(registration.getBindingMode()));
