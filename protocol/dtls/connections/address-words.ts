@@ -16,7 +16,10 @@ export function readAddress(text: string, out: Uint32Array): boolean {
 
 /** The form of RFC 5952, which is what sockets show; IPv4 dotted. */
 export function formatAddress(words: ArrayLike<number>): string {
-  const [first = 0, second = 0, third = 0, fourth = 0] = Array.from({ length: addressWords }, (_, i) => words[i] ?? 0);
+  const first = words[0] ?? 0;
+  const second = words[1] ?? 0;
+  const third = words[2] ?? 0;
+  const fourth = words[3] ?? 0;
   if (first === 0 && second === 0 && third === mappedWord) return dotted(fourth);
   const groups = [first, second, third, fourth].flatMap((word) => [word >>> 16, word & 0xffff]);
   const { at, length } = longestZeros(groups);

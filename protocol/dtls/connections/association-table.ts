@@ -3,6 +3,7 @@
  *
  * `SocketAddress` and `Association` objects are made when somebody needs one and kept for the connections that are busy at the moment.
  */
+import { sameBytes } from "../../bytes/same-bytes.ts";
 import type { Association, SocketAddress } from "../../ports/datagram-socket.ts";
 import type { Random } from "../../ports/random.ts";
 import { suiteOf } from "../crypto/suites.ts";
@@ -27,6 +28,7 @@ export interface AssociationTableSettings {
 /** Eight bits of a byte, for shifts. */
 const byteBits = 8;
 const none = -1;
+const empty = new Uint8Array(0);
 const wordRange = 2 ** 32;
 /** Ids are random: one that is taken happens once in a blue moon, three times in a row means that there is no chance in `Random`. */
 const idAttempts = 8;
@@ -150,7 +152,7 @@ export class AssociationTable {
     for (let slot = index.slotOf(hash); ; slot = index.after(slot)) {
       const other = index.rowAt(slot);
       if (other === none) return twins;
-      if (other !== row && slab.word(other, WordSlot.identityHash) === hash && equal(own, this.factsBytes(other))) twins.push(other);
+      if (other !== row && slab.word(other, WordSlot.identityHash) === hash && sameBytes(own, this.factsBytes(other))) twins.push(other);
     }
   }
 
@@ -162,7 +164,8 @@ export class AssociationTable {
   }
 
   bareAddressOf(row: number): SocketAddress {
-    const words = Array.from({ length: addressWords }, (_, i) => this.slab.word(row, WordSlot.address, i));
+    const words = this.#scratch;
+    for (let i = 0; i < addressWords; i++) words[i] = this.slab.word(row, WordSlot.address, i);
     return { address: this.#scoped.get(row) ?? formatAddress(words), port: this.slab.word(row, WordSlot.port) };
   }
 
@@ -200,12 +203,13 @@ export class AssociationTable {
   /** A view until the next `open`. */
   peerIdOf(row: number): Uint8Array {
     const length = this.slab.word(row, WordSlot.idBytes) & 0xff;
-    return length > idPlaceBytes ? (this.#longIds.get(row) ?? new Uint8Array(0)) : this.slab.view(row, ByteSlot.peerId, length);
+    if (length === 0) return empty;
+    return length > idPlaceBytes ? (this.#longIds.get(row) ?? empty) : this.slab.view(row, ByteSlot.peerId, length);
   }
 
   /** Empty for an id that stands in the row. */
   longPeerIdOf(row: number): Uint8Array {
-    return this.#longIds.get(row) ?? new Uint8Array(0);
+    return this.#longIds.get(row) ?? empty;
   }
 
   /** A view until the next `establish`. */
@@ -253,10 +257,10 @@ export class AssociationTable {
   }
 
   #writeKeys(row: number, slot: number, parts: readonly Uint8Array[]): void {
-    const sum = parts.reduce((bytes, part) => bytes + part.length, 0);
-    if (sum > keyPlaceBytes) throw new Error(`${sum} bytes of keys in one direction`);
-    let at = this.slab.at(row, slot);
+    const start = this.slab.at(row, slot);
+    let at = start;
     for (const part of parts) {
+      if (at + part.length > start + keyPlaceBytes) throw new Error("too many bytes of keys in one direction");
       this.slab.bytes.set(part, at);
       at += part.length;
     }
@@ -285,8 +289,4 @@ export class AssociationTable {
     if (address.address.includes("%")) this.#scoped.set(row, address.address);
     else this.#scoped.delete(row);
   }
-}
-
-function equal(one: Uint8Array, other: Uint8Array): boolean {
-  return one.length === other.length && one.every((byte, i) => byte === other[i]);
 }

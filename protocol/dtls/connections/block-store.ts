@@ -3,7 +3,7 @@
 const smallestBlockBytes = 32;
 /** 32 bytes to 64 kB. */
 const sizeClasses = 12;
-const lengthBytes = 4;
+const lengthBytes = 3;
 /** A handle is class × this + block. */
 const blocksPerClass = 2 ** 26;
 const smallestBlocks = 32;
@@ -26,13 +26,14 @@ export class BlockStore {
 
   /** The handle (above 0) of a copy of `value`; 0 for what is too long to be kept. */
   put(value: Uint8Array): number {
-    const number = this.#classes.findIndex(({ blockBytes }) => value.length + lengthBytes <= blockBytes);
+    let number = 0;
+    while (value.length + lengthBytes > smallestBlockBytes * 2 ** number) number += 1;
     const size = this.#classes[number];
     if (size === undefined) return 0;
     const block = size.free.pop() ?? size.next++;
     if (size.next * size.blockBytes > size.bytes.length) grow(size);
     const at = block * size.blockBytes;
-    new DataView(size.bytes.buffer).setUint32(at, value.length);
+    writeLength(size.bytes, at, value.length);
     size.bytes.set(value, at + lengthBytes);
     return number * blocksPerClass + block + 1;
   }
@@ -41,7 +42,7 @@ export class BlockStore {
   get(handle: number): Uint8Array {
     if (handle === 0) return new Uint8Array(0);
     const { size, at } = this.#placeOf(handle);
-    const length = new DataView(size.bytes.buffer).getUint32(at);
+    const length = readLength(size.bytes, at);
     return size.bytes.subarray(at + lengthBytes, at + lengthBytes + length);
   }
 
@@ -57,6 +58,16 @@ export class BlockStore {
     if (size === undefined) throw new Error(`${handle} is no handle of a block`);
     return { size, at: ((handle - 1) % blocksPerClass) * size.blockBytes };
   }
+}
+
+function writeLength(bytes: Uint8Array, at: number, length: number): void {
+  bytes[at] = length >>> 16;
+  bytes[at + 1] = length >>> 8;
+  bytes[at + 2] = length;
+}
+
+function readLength(bytes: Uint8Array, at: number): number {
+  return ((bytes[at] ?? 0) << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
 }
 
 function grow(size: SizeClass): void {

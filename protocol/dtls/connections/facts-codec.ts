@@ -81,7 +81,7 @@ function writeLong(writer: ByteWriter, value: Uint8Array): void {
 }
 
 function readLong(reader: ByteReader): Uint8Array {
-  return reader.bytes(reader.u16()).slice();
+  return reader.copy(reader.u16());
 }
 
 function writeOptional(writer: ByteWriter, value: Uint8Array | undefined): void {

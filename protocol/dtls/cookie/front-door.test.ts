@@ -60,7 +60,7 @@ test("RFC 6347 §4.2.1: the hello with its cookie is let in, whole and copied, w
   const considered = door.consider(datagram, from, 1_000);
   assert.equal(considered.kind, "accept");
   assert.deepEqual(considered.hello, datagram.slice(recordHeaderBytes));
-  assert.deepEqual([considered.random, considered.recordSequence], [hello.random, 9]);
+  assert.equal(considered.recordSequence, 9);
   datagram.fill(0);
   assert.notEqual(considered.hello[0], 0);
 });

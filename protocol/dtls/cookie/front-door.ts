@@ -7,7 +7,7 @@
 import { timingSafeEqual } from "node:crypto";
 import type { SocketAddress } from "../../ports/datagram-socket.ts";
 import { ContentType, HandshakeType, ProtocolVersion } from "../constants.ts";
-import { hmac } from "../crypto/hmac.ts";
+import { hashBytesOf, hmac, writeHmac } from "../crypto/hmac.ts";
 import { encodeHelloVerifyRequest } from "../wire/handshake-codec.ts";
 import { encodeHandshakeMessage } from "../wire/handshake-header.ts";
 import { RecordView, recordHeaderBytes, writeRecordHeader } from "../wire/record-header.ts";
@@ -21,8 +21,6 @@ export type Considered =
       readonly kind: "accept";
       /** The message, header and body, copied: what `ServerHandshake` takes. */
       readonly hello: Uint8Array;
-      /** Of the ClientHello: tells a repeat of the hello that is being answered from a new one. */
-      readonly random: Uint8Array;
       /** Of the record: the first record of the answer has this one, too (RFC 6347 §4.2.1). */
       readonly recordSequence: number;
     };
@@ -37,6 +35,8 @@ const dropped: Considered = { kind: "drop" };
 export class FrontDoor {
   readonly #secret: Uint8Array;
   readonly #view = new RecordView();
+  readonly #cookie = new CookiePlace();
+  readonly #olderCookie = new CookiePlace();
   #period = Number.NaN;
   #key: Uint8Array = new Uint8Array(0);
   #previousKey: Uint8Array = new Uint8Array(0);
@@ -56,11 +56,14 @@ export class FrontDoor {
     this.#turnKeys(nowMs);
     const fields = fieldsOf(hello, from);
     const recordSequence = view.sequence;
-    const cookie = cookieOf(this.#key, fields);
+    const cookie = this.#cookie.by(this.#key, fields);
     // Most of a flood brings none, and costs one MAC.
     const mayBeOurs = hello.cookie.length === cookieBytes;
-    if (mayBeOurs && (timingSafeEqual(hello.cookie, cookie) || timingSafeEqual(hello.cookie, cookieOf(this.#previousKey, fields)))) {
-      return { kind: "accept", hello: new Uint8Array(record), random: new Uint8Array(hello.random), recordSequence };
+    if (
+      mayBeOurs &&
+      (timingSafeEqual(hello.cookie, cookie) || timingSafeEqual(hello.cookie, this.#olderCookie.by(this.#previousKey, fields)))
+    ) {
+      return { kind: "accept", hello: new Uint8Array(record), recordSequence };
     }
     return { kind: "reply", datagram: verifyRequest(cookie, hello.messageSequence, recordSequence) };
   }
@@ -79,14 +82,22 @@ export class FrontDoor {
 }
 
 /** RFC 6347 §4.2.1 names them: the address, and every parameter of the hello that the second one must repeat. */
-function fieldsOf(hello: HelloSkim, { address, port }: SocketAddress): Uint8Array {
+function fieldsOf(hello: HelloSkim, { address, port }: SocketAddress): readonly Uint8Array[] {
   const sender = Buffer.from(`${address} ${port} `);
   // The fields keep their lengths, so that none can grow into the next.
-  return Buffer.concat([sender, hello.versionRandomAndSession, hello.suitesAndCompression]);
+  return [sender, hello.versionRandomAndSession, hello.suitesAndCompression];
 }
 
-function cookieOf(key: Uint8Array, fields: Uint8Array): Uint8Array {
-  return hmac("sha256", key, fields).subarray(0, cookieBytes);
+/** A place for one cookie after the other: everybody who asks is told his, so it may be text on its way. */
+class CookiePlace {
+  readonly #mac = Buffer.alloc(hashBytesOf("sha256"));
+  readonly #cookie = this.#mac.subarray(0, cookieBytes);
+
+  /** Good until the next one. */
+  by(key: Uint8Array, fields: readonly Uint8Array[]): Uint8Array {
+    writeHmac("sha256", key, fields, this.#mac);
+    return this.#cookie;
+  }
 }
 
 /** Version 1.0 in both places: it says nothing about what will be negotiated (RFC 6347 §4.2.1). */

@@ -7,7 +7,6 @@ import { readerOf, readVector } from "../wire/vector-codec.ts";
 /** Views of the record. */
 export interface HelloSkim {
   readonly messageSequence: number;
-  readonly random: Uint8Array;
   readonly cookie: Uint8Array;
   /** client_version, random, session_id with its length. */
   readonly versionRandomAndSession: Uint8Array;
@@ -35,14 +34,15 @@ export function skimHello(record: Uint8Array): HelloSkim | undefined {
 
 function read(record: Uint8Array): HelloSkim | undefined {
   if (record[0] !== HandshakeType.clientHello) return undefined;
-  const [fragment, ...others] = readHandshakeFragments(record);
-  if (fragment === undefined || others.length > 0) return undefined;
+  const fragments = readHandshakeFragments(record);
+  const fragment = fragments[0];
+  if (fragment === undefined || fragments.length > 1) return undefined;
   const { length, bytes: body, sequence } = fragment;
   // A hello in fragments would have to be kept, and there is nobody yet to keep it for.
   if (body.length !== length || length > largestHelloBytes || sequence > largestMessageSequence) return undefined;
   const reader = readerOf(body);
   reader.skip(versionBytes);
-  const random = reader.bytes(randomBytes);
+  reader.skip(randomBytes);
   readVector(reader, 1, "session_id", 0, longestSessionId);
   const sessionEnd = reader.position;
   const cookie = readVector(reader, 1, "cookie");
@@ -51,7 +51,6 @@ function read(record: Uint8Array): HelloSkim | undefined {
   readVector(reader, 1, "compression_methods", 1);
   return {
     messageSequence: sequence,
-    random,
     cookie,
     versionRandomAndSession: body.subarray(0, sessionEnd),
     suitesAndCompression: body.subarray(suitesAt, reader.position),

@@ -125,9 +125,10 @@ export class Associations {
     if (this.#mostPerIdentity === Number.POSITIVE_INFINITY) return [];
     const { table } = this.#site;
     const { slab } = table;
+    const twins = table.twinsOf(row);
+    if (twins.length === 0) return twins;
     const address = table.bareAddressOf(row);
     const isBefore = (one: number, other: number): number => slab.number(one, NumberSlot.heardAt) - slab.number(other, NumberSlot.heardAt);
-    const twins = table.twinsOf(row);
     const elsewhere = twins.filter((twin) => !table.isAt(twin, address)).sort(isBefore);
     const excess = Math.max(0, elsewhere.length + 1 - this.#mostPerIdentity);
     return [...twins.filter((twin) => table.isAt(twin, address)), ...elsewhere.slice(0, excess)];

@@ -3,6 +3,7 @@ import type { Timer } from "../../ports/clock.ts";
 import type { SocketAddress } from "../../ports/datagram-socket.ts";
 import type { ClientCredentials, ResumableSession } from "../credentials-contract.ts";
 import type { HandshakeMachine } from "../handshake-contract.ts";
+import { sameAddress } from "./address-moves.ts";
 
 const none = -1;
 
@@ -69,13 +70,20 @@ export function newRun({ role, address, machine, hello, firstSequence, credentia
 export class HandshakeRuns {
   readonly #byAddress = new Map<string, HandshakeRun>();
   readonly #byRow = new Map<number, HandshakeRun>();
+  /** Asked for last: every record of a datagram asks for the same. */
+  #askedFor: { readonly address: SocketAddress; readonly run: HandshakeRun | undefined } | undefined;
 
   get size(): number {
     return this.#byAddress.size;
   }
 
   at(address: SocketAddress): HandshakeRun | undefined {
-    return this.#byAddress.size === 0 ? undefined : this.#byAddress.get(keyOf(address));
+    if (this.#byAddress.size === 0) return undefined;
+    const asked = this.#askedFor;
+    if (asked !== undefined && sameAddress(asked.address, address)) return asked.run;
+    const run = this.#byAddress.get(keyOf(address));
+    this.#askedFor = { address, run };
+    return run;
   }
 
   ofRow(row: number): HandshakeRun | undefined {
@@ -83,6 +91,7 @@ export class HandshakeRuns {
   }
 
   add(run: HandshakeRun): void {
+    this.#askedFor = undefined;
     this.#byAddress.set(keyOf(run.address), run);
   }
 
@@ -91,7 +100,9 @@ export class HandshakeRuns {
   }
 
   remove(run: HandshakeRun): void {
-    if (this.#byAddress.get(keyOf(run.address)) === run) this.#byAddress.delete(keyOf(run.address));
+    this.#askedFor = undefined;
+    const key = keyOf(run.address);
+    if (this.#byAddress.get(key) === run) this.#byAddress.delete(key);
     if (this.#byRow.get(run.row) === run) this.#byRow.delete(run.row);
   }
 

@@ -3,6 +3,7 @@
  *
  * On the path of every datagram: one reused record view and one buffer for plaintext; nothing else is made for application data.
  */
+import { sameBytes } from "../../bytes/same-bytes.ts";
 import type { SocketAddress } from "../../ports/datagram-socket.ts";
 import { NumberSlot, RowFlag, WordSlot } from "../connections/connection-slab.ts";
 import { AlertDescription, AlertLevel, ContentType, HandshakeType, ProtocolVersion } from "../constants.ts";
@@ -273,7 +274,7 @@ export class Inbound {
 function isRepeat(run: HandshakeRun | undefined, fragment: Uint8Array): boolean {
   if (run === undefined) return false;
   if (run.role === "client") return true;
-  return run.hello.length === fragment.length && run.hello.every((byte, i) => byte === fragment[i]);
+  return sameBytes(run.hello, fragment);
 }
 
 function findAlert(content: Uint8Array): { level: number; description: number } | undefined {

@@ -203,7 +203,7 @@ export class ClientExchange {
     if (psk === undefined && agreed === undefined) throw new Error(`${keyExchange} without a secret`);
     if (psk !== undefined) {
       this.#identity = { kind: "psk", identity: psk.identity };
-      conversation.explainSilence("psk-mismatch", "the server does not answer this identity and key");
+      conversation.explainSilence("psk-mismatch", () => "the server does not answer this identity and key");
     }
     const premaster = psk === undefined ? agreed : pskPremaster(psk.key, agreed);
     if (premaster === undefined) throw new Error(`${keyExchange} without a secret`);

@@ -52,7 +52,7 @@ export class Conversation {
   #answered = -1;
   #pending: { readonly ask: number; readonly resume: (answer: Answer) => void } | undefined;
   #asked = 0;
-  #silence: { readonly failure: HandshakeFailure; readonly reason: string } = { failure: "timeout", reason: "no answer" };
+  #silence: { readonly failure: HandshakeFailure; readonly reason: () => string } = { failure: "timeout", reason: () => "no answer" };
   #now = 0;
 
   constructor(
@@ -125,7 +125,7 @@ export class Conversation {
   }
 
   /** How silence from here on is to be read: a peer with another key cannot be heard at all. */
-  explainSilence(failure: HandshakeFailure, reason: string): void {
+  explainSilence(failure: HandshakeFailure, reason: () => string): void {
     this.#silence = { failure, reason };
   }
 
@@ -258,7 +258,7 @@ export class Conversation {
         this.#arm();
         return;
       case "give-up":
-        this.#fail(this.#silence.failure, this.#silence.reason);
+        this.#fail(this.#silence.failure, this.#silence.reason());
         return;
     }
   }

@@ -153,6 +153,14 @@ test("RFC 4279 §2: an unknown identity and a wrong key get the same flights at 
   assert.deepEqual(seen(unknown).ends, ["psk-mismatch", "psk-mismatch", []]);
 });
 
+test("§4.18 of the plan: what the server says of it to its operator, and to nobody else, is the identity, and whether anybody has it", async () => {
+  const { realm } = pskParties();
+  const wrongKey = await fail(pskParties(Buffer.from("another key here")));
+  const unknown = await fail({ credentials: { psk: { identity: Buffer.from("dev \n\u{1F600} 2"), key: pskKey } }, realm });
+  assert.equal(wrongKey.server.reason, 'nothing could be opened: the client has another key for PSK identity "urn:dev:1"');
+  assert.equal(unknown.server.reason, 'nobody has the PSK identity "dev \\n\u{1F600} 2"');
+});
+
 for (const identity of [new Uint8Array(0), new Uint8Array(129).fill(0x61)]) {
   test(`RFC 7925 §4.2: an identity of ${identity.length} bytes is nobody's, and nobody is asked`, async () => {
     const { realm } = pskParties();

@@ -161,13 +161,16 @@ export class ServerExchange {
   #askForKey(identity: Uint8Array, agreed: Uint8Array | undefined): void {
     const { conversation, realm } = this.#parts;
     this.#identity = { kind: "psk", identity };
-    conversation.explainSilence("psk-mismatch", "nothing could be opened: another key, or an identity nobody knows");
+    // For the log of this side alone, and put together when all is over: the client sees no difference.
+    let isKnown = false;
+    conversation.explainSilence("psk-mismatch", () => silenceOf(identity, isKnown));
     if (identity.length === 0 || identity.length > largestPskIdentityBytes) {
       this.#deriveFromPsk(undefined, agreed);
       return;
     }
     conversation.ask({ kind: "psk", realm, identity }, (answer) => {
       if (answer.kind !== "psk") throw wrongAnswer(answer);
+      isKnown = answer.key !== undefined;
       this.#deriveFromPsk(answer.key, agreed);
     });
   }
@@ -284,4 +287,11 @@ export class ServerExchange {
 
 function wrongAnswer({ kind }: Answer): Error {
   return new Error(`an answer of kind ${kind} to another question`);
+}
+
+/** What the operator of a device with wrong settings looks for. Quoted, as anybody can say anything. */
+function silenceOf(identity: Uint8Array, isKnown: boolean): string {
+  const text = new TextDecoder().decode(identity.subarray(0, largestPskIdentityBytes));
+  const name = `PSK identity ${JSON.stringify(text)}`;
+  return isKnown ? `nothing could be opened: the client has another key for ${name}` : `nobody has the ${name}`;
 }

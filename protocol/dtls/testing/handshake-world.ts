@@ -3,6 +3,7 @@
  * can be lost, doubled, delayed or replaced. Records of epoch 1 travel in the clear here and count as opened when both sides derived
  * the same keys: protection is the record layer's, and tested there.
  */
+import { sameBytes } from "../../bytes/same-bytes.ts";
 import type { SocketAddress } from "../../ports/datagram-socket.ts";
 import { seededRandom } from "../../testing/seeded-random.ts";
 import { VirtualClock } from "../../testing/virtual-clock.ts";
@@ -75,7 +76,7 @@ export class HandshakeWorld {
   readonly #random;
   readonly #door: FrontDoor;
   readonly #startedAt = this.clock.now();
-  #helloRandom: Uint8Array | undefined;
+  #hello: Uint8Array | undefined;
   #recordSequence = 0;
 
   constructor(wish: WorldWish) {
@@ -196,8 +197,8 @@ export class HandshakeWorld {
       return true;
     }
     if (considered.kind === "drop") return true;
-    if (this.#helloRandom !== undefined && Buffer.compare(this.#helloRandom, considered.random) === 0) return false;
-    this.#helloRandom = considered.random;
+    if (this.#hello !== undefined && sameBytes(this.#hello, considered.hello)) return false;
+    this.#hello = considered.hello;
     const { serverSettings, realm, realmOf, sessions, serverId } = this.#wish;
     const machine = new ServerHandshake({
       settings: { ...defaultHandshakeSettings, ...serverSettings },
