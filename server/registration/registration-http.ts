@@ -2,6 +2,7 @@
 import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import type { DeviceFacet, Devices } from "../devices/device.ts";
+import { unknownDevice } from "../devices/device-http.ts";
 import type { JsonSchema, Reply, Route } from "../http/route.ts";
 import type { Json } from "../storage/collection.ts";
 import { deviceModel } from "./device-model.ts";
@@ -111,8 +112,4 @@ async function listObjects({ registrations, devices, registry }: RegistrationRou
     return { id, version, instances: [...instances], ...known };
   });
   return { status: 200, body: { items } };
-}
-
-function unknownDevice(endpoint: string): Reply {
-  return { problem: { type: "device-unknown", detail: `no device named ${JSON.stringify(endpoint)} has registered here` } };
 }

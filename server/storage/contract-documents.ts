@@ -160,4 +160,29 @@ export function describeTelemetry(store: () => Store): void {
     await assert.rejects(range(0, 1, 0));
     await assert.rejects(store().telemetry.append([point("/1", Number.NaN, 1)]));
   });
+
+  test("telemetry: steps count all points, take their ends, and sum up what are numbers", async () => {
+    const path = "/3303/9/5700";
+    const values: readonly (readonly [number, Json])[] = [
+      ...([[99, 1] as const, [100, 4], [104.5, -2.5], [109, "9223372036854775807"], [110, true], [130, 7], [139, 9], [140, 1]] as const),
+    ];
+    await store().telemetry.append(values.map(([timeMs, value]) => point(path, timeMs, value)));
+    const steps = (limit: number, stepMs = 10) =>
+      store().telemetry.downsample({ endpoint: "urn:ep:1", path, fromMs: 100, toMs: 140, stepMs, limit });
+    const expected = [
+      { fromMs: 100, count: 3, first: 4, last: "9223372036854775807", numbers: { count: 2, min: -2.5, max: 4, sum: 1.5 } },
+      { fromMs: 110, count: 1, first: true, last: true, numbers: undefined },
+      { fromMs: 130, count: 2, first: 7, last: 9, numbers: { count: 2, min: 7, max: 9, sum: 16 } },
+    ];
+    assert.deepEqual(await steps(10), expected);
+    assert.deepEqual(await steps(2), expected.slice(0, 2));
+    assert.deepEqual(
+      (await steps(10, 0.5)).map(({ fromMs }) => fromMs),
+      [100, 104.5, 109, 110, 130, 139],
+    );
+    assert.deepEqual(await store().telemetry.downsample({ endpoint: "x", path, fromMs: 0, toMs: 9, stepMs: 1, limit: 1 }), []);
+    for (const [limit, stepMs] of [...[[0, 10] as const, [10_001, 10], [1, 0], [1, -1], [1, Number.NaN]]] as const) {
+      await assert.rejects(steps(limit, stepMs), `limit ${limit}, step ${stepMs}`);
+    }
+  });
 }

@@ -1,7 +1,8 @@
 /** The main thread's side of the points. */
 import type { Json } from "./collection.ts";
+import { checkDownsample } from "./downsample.ts";
 import type { PointPlace } from "./requests.ts";
-import type { TelemetryPoint, TelemetryStore } from "./store.ts";
+import type { DownsampleQuery, TelemetryPoint, TelemetryStep, TelemetryStore } from "./store.ts";
 import type { PointRow } from "./telemetry-table.ts";
 import type { WorkerLink } from "./worker-link.ts";
 
@@ -9,6 +10,9 @@ import type { WorkerLink } from "./worker-link.ts";
 const longestRange = 10_000;
 /** Points deleted in one commit, about: milliseconds of the worker, between which the others have their turn. */
 const prunedAtATime = 5_000;
+
+/** As `TelemetryTable.downsample` writes it. */
+type StepRow = readonly [number, number, Json, Json, number, number, number, number];
 
 export class EmbeddedTelemetry implements TelemetryStore {
   readonly #link: WorkerLink;
@@ -34,6 +38,18 @@ export class EmbeddedTelemetry implements TelemetryStore {
       JSON.parse,
     );
     return rows.map(([timeMs, receivedMs, value]) => ({ endpoint, path, timeMs, receivedMs, value }));
+  }
+
+  async downsample(query: DownsampleQuery): Promise<readonly TelemetryStep[]> {
+    checkDownsample(query);
+    const rows = await this.#link.ask<readonly StepRow[]>(() => ({ op: "downsample", ...query }), JSON.parse);
+    return rows.map(([step, count, first, last, numbers, min, max, sum]) => ({
+      fromMs: query.fromMs + step * query.stepMs,
+      count,
+      first,
+      last,
+      numbers: numbers === 0 ? undefined : { count: numbers, min, max, sum },
+    }));
   }
 
   async *all(): AsyncGenerator<readonly TelemetryPoint[]> {

@@ -13,7 +13,7 @@ const engineFailures: ReadonlySet<number> = new Set([
   ...[sqlCodes.corrupt, sqlCodes.full, sqlCodes.cannotOpen, sqlCodes.notADatabase],
 ]);
 
-const readingOperations: ReadonlySet<string> = new Set(["find", "count", "range", "points", "verify", ...aloneOperations]);
+const readingOperations: ReadonlySet<string> = new Set(["find", "count", "range", "downsample", "points", "verify", ...aloneOperations]);
 
 export class Engine {
   readonly #driver: SqlDriver;
@@ -92,6 +92,8 @@ export class Engine {
         return "null";
       case "range":
         return this.#telemetry.range(request.endpoint, request.path, request.fromMs, request.toMs, request.limit);
+      case "downsample":
+        return this.#telemetry.downsample(request);
       case "probe":
         this.#driver.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('probe', ?)", [String(++this.#probes)]);
         return String(this.#driver.get("SELECT value FROM meta WHERE name = 'probe'")?.[0]);

@@ -46,6 +46,15 @@ export type StoreRequest =
       readonly toMs: number;
       readonly limit: number;
     }
+  | {
+      readonly op: "downsample";
+      readonly endpoint: string;
+      readonly path: string;
+      readonly fromMs: number;
+      readonly toMs: number;
+      readonly stepMs: number;
+      readonly limit: number;
+    }
   /** Up to `limit` points from a place on, in the order (series, time): one page of an export. */
   | { readonly op: "points"; readonly after: PointPlace; readonly limit: number }
   /** Deletes points older than `beforeMs`, of the series behind `afterSeries`, until about `limit` are gone. */

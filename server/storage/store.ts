@@ -58,6 +58,29 @@ export interface TelemetryStore {
     readonly toMs: number;
     readonly limit: number;
   }): Promise<readonly TelemetryPoint[]>;
+  /** The points of [fromMs, toMs) by steps of `stepMs` from `fromMs` on, oldest first; a step without points is left out. */
+  downsample(query: DownsampleQuery): Promise<readonly TelemetryStep[]>;
+}
+
+export interface DownsampleQuery {
+  readonly endpoint: string;
+  readonly path: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Above 0. */
+  readonly stepMs: number;
+  /** Steps at most (1–10,000). */
+  readonly limit: number;
+}
+
+export interface TelemetryStep {
+  readonly fromMs: number;
+  /** Of all points in it. */
+  readonly count: number;
+  readonly first: import("./collection.ts").Json;
+  readonly last: import("./collection.ts").Json;
+  /** Of those that are numbers (a 64-bit integer that JSON would round is text, and none); undefined without any. */
+  readonly numbers: { readonly count: number; readonly min: number; readonly max: number; readonly sum: number } | undefined;
 }
 
 /** The store cannot be opened; the message is one line for the person who started the server. */

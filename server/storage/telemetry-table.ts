@@ -1,6 +1,7 @@
 /** Points in SQLite, inside the worker: one row per (series, time), the series being an endpoint name and a path. */
 import type { SqlDriver } from "./drivers/driver.ts";
 import type { PointPlace } from "./requests.ts";
+import type { DownsampleQuery } from "./store.ts";
 
 /** `[endpoint, path, timeMs, receivedMs, value as JSON text]`, as it travels. */
 export type PointRow = readonly [string, string, number, number, string];
@@ -9,6 +10,21 @@ export type PointRow = readonly [string, string, number, number, string];
 const rememberedSeries = 100_000;
 /** Series one step of a pruning looks at. */
 const seriesAtATime = 500;
+
+/** What lies at the ends of a step is looked up by the key of `points`, once per step. */
+const stepsOfSeries = `
+  SELECT step, count,
+    (SELECT value FROM points WHERE series = ?1 AND time = earliest), (SELECT value FROM points WHERE series = ?1 AND time = latest),
+    numbers, least, greatest, sum
+  FROM (
+    SELECT CAST((time - ?2) / ?4 AS INTEGER) AS step, count(*) AS count, min(time) AS earliest, max(time) AS latest,
+      count(number) AS numbers, min(number) AS least, max(number) AS greatest, total(number) AS sum
+    FROM (
+      SELECT time, CASE WHEN json_type(value) IN ('integer', 'real') THEN value->>'$' END AS number
+      FROM points WHERE series = ?1 AND time >= ?2 AND time < ?3
+    )
+    GROUP BY step ORDER BY step LIMIT ?5
+  )`;
 
 export class TelemetryTable {
   readonly #driver: SqlDriver;
@@ -37,6 +53,14 @@ export class TelemetryTable {
       [...[series, fromMs, toMs, limit]],
     );
     return `[${rows.map(([time, received, value]) => `[${time},${received},${value}]`).join()}]`;
+  }
+
+  /** JSON text of `[index of the step, points, first, last, numbers, least, greatest, sum][]`, oldest first. */
+  downsample({ endpoint, path, fromMs, toMs, stepMs, limit }: DownsampleQuery): string {
+    const series = this.#find(endpoint, path);
+    if (series === undefined) return "[]";
+    const rows = this.#driver.all(stepsOfSeries, [series, fromMs, toMs, stepMs, limit]);
+    return `[${rows.map((row) => `[${row.map((value) => value ?? "null").join()}]`).join()}]`;
   }
 
   /** JSON text of `{ points, next }`: points in the order (series, time), and the place behind the last one. */

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
 import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
+import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import { at, type Rest, restOf } from "../testing/rest.ts";
 import { content, ScriptedDevice, senmlValue } from "../testing/scripted-device.ts";
 import { ServerWorld } from "../testing/server-world.ts";
@@ -236,6 +237,34 @@ describe("GET /devices/{endpoint}/resources", () => {
       from = typeof next === "string" ? next : null;
     }
     assert.deepEqual(values, [0, 1, 2, 3, 4]);
+  });
+
+  test("the history by steps of time: all aggregates, or one; the next page goes on at its step", async () => {
+    await device.register();
+    const path = "/3303/0/5700";
+    device.answers.set(`GET ${path}`, senmlValue(path, 0));
+    await world.carryOut("dev-1", { kind: "observe", path });
+    const startMs = world.clock.now();
+    for (const [value, afterMs] of [
+      [3, 1_000],
+      [5, 1_000],
+      [10, 10_000],
+    ] as const) {
+      await world.clock.advance(afterMs);
+      await world.until(device.notify(path, senmlValue(path, value)));
+    }
+    const query = `path=${path}&from=${formatInstant(startMs + 1)}&stepSeconds=5`;
+    const { body } = await rest("GET", `/devices/dev-1/history?${query}`);
+    const time = (afterMs: number) => formatInstant(startMs + 1 + afterMs);
+    assert.deepEqual(at(body, "items"), [
+      { time: time(0), count: 2, first: 3, last: 5, min: 3, max: 5, mean: 4, sum: 8 },
+      { time: time(10_000), count: 1, first: 10, last: 10, min: 10, max: 10, mean: 10, sum: 10 },
+    ]);
+    const page = (await rest("GET", `/devices/dev-1/history?${query}&aggregate=mean&limit=1`)).body;
+    assert.deepEqual([at(page, "items"), at(page, "next"), at(page, "stepSeconds")], [[{ time: time(0), value: 4 }], time(5_000), 5]);
+    for (const wrong of ["aggregate=mean", "stepSeconds=0", "stepSeconds=5&aggregate=median"]) {
+      assert.equal((await rest("GET", `/devices/dev-1/history?path=${path}&${wrong}`)).status, "bad-request", wrong);
+    }
   });
 });
 

@@ -1,10 +1,10 @@
 /** Last known values and their history over REST: answered at once, whether the device is awake or asleep. */
 import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
-import { contains, findPath, type Lwm2mPath, levelOf } from "@lwm2m/protocol/lwm2m/path";
-import { findInstant, formatInstant } from "@lwm2m/protocol/platform/instant";
+import { contains, findPath, type Lwm2mPath } from "@lwm2m/protocol/lwm2m/path";
+import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Devices } from "../devices/device.ts";
-import type { Problem } from "../http/problem.ts";
+import { unknownDevice } from "../devices/device-http.ts";
 import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
 import type { OperationDoor } from "../operations/operation-door.ts";
 import { operationHeaders, operationReplies } from "../operations/operation-http.ts";
@@ -12,6 +12,7 @@ import { operationProblem } from "../operations/operation-view.ts";
 import { deviceModel } from "../registration/device-model.ts";
 import type { Registrations } from "../registration/registration.ts";
 import type { Json } from "../storage/collection.ts";
+import { historyRoutes } from "./history-http.ts";
 import type { KnownValue } from "./twin.ts";
 import type { TwinService } from "./twin-service.ts";
 
@@ -25,7 +26,6 @@ export interface TwinRoutesDeps {
 }
 
 const instant: JsonSchema = { type: "string", format: "date-time" };
-const dayMs = 86_400_000;
 
 const valueSchema: JsonSchema = {
   type: "object",
@@ -74,31 +74,7 @@ export function twinRoutes(deps: TwinRoutesDeps): Route[] {
       replies: { ...operationReplies, 200: { description: "The known values", schema: valuesSchema } },
       handle: (request) => get(deps, request),
     },
-    {
-      method: "GET",
-      path: "/devices/{endpoint}/history",
-      name: "getHistory",
-      summary:
-        "The values of a resource over time, oldest first, from (inclusive) to (exclusive); by default the last day. `next` is the next `from`.",
-      query: {
-        path: { type: "string", minLength: 1, description: "/3303/0/5700 or temperature/0/sensorValue" },
-        from: instant,
-        to: instant,
-        limit: { type: "integer", minimum: 1, maximum: 10_000, default: 1_000 },
-      },
-      requiredQuery: ["path"],
-      replies: {
-        200: {
-          description: "Points",
-          schema: {
-            type: "object",
-            required: ["items", "next"],
-            properties: { items: { type: "array" }, next: { type: ["string", "null"] } },
-          },
-        },
-      },
-      handle: (request) => history(deps, request),
-    },
+    ...historyRoutes(deps),
   ];
 }
 
@@ -129,43 +105,6 @@ async function get(deps: TwinRoutesDeps, request: RouteRequest): Promise<Reply> 
   const [only] = values;
   const single = values.length === 1 && only !== undefined && only["path"] === resolved.path ? only : {};
   return { status: 200, body: { endpoint, path: resolved.path, ...single, values } };
-}
-
-async function history(deps: TwinRoutesDeps, { params, query }: RouteRequest): Promise<Reply> {
-  const endpoint = params["endpoint"] ?? "";
-  if (!(await deps.devices.isKnown(endpoint))) return unknownDevice(endpoint);
-  const resolved = await deps.door.findPath(endpoint, String(query["path"]));
-  if ("problem" in resolved) return resolved;
-  const fault = notASeries(resolved.path);
-  if (fault !== undefined) return { problem: fault };
-  const limit = Number(query["limit"] ?? 1_000);
-  const nowMs = deps.clock.now();
-  const toMs = findInstant(String(query["to"] ?? "")) ?? nowMs + 1;
-  const fromMs = findInstant(String(query["from"] ?? "")) ?? toMs - dayMs;
-  if (fromMs > toMs) {
-    const detail = "from is later than to";
-    return { problem: { type: "bad-request", detail, errors: [{ pointer: "/from", detail }] } };
-  }
-  const points = await deps.twins.history({ endpoint, path: resolved.path, fromMs, toMs, limit });
-  const last = points.at(-1);
-  return {
-    status: 200,
-    body: {
-      endpoint,
-      path: resolved.path,
-      items: points.map(({ timeMs, receivedMs, value }) => ({ time: formatInstant(timeMs), receivedAt: formatInstant(receivedMs), value })),
-      next: points.length === limit && last !== undefined ? formatInstant(last.timeMs + 1) : null,
-    },
-  };
-}
-
-/** A series belongs to one value: an empty list for an object would read as "nothing happened". */
-function notASeries(text: string): Problem | undefined {
-  const path = findPath(text);
-  const level = path === undefined ? "object" : levelOf(path);
-  if (level === "resource" || level === "resourceInstance") return undefined;
-  const detail = `${text} is an ${level}; a history belongs to a resource or a resource instance`;
-  return { type: "bad-request", detail, errors: [{ pointer: "/path", detail }] };
 }
 
 async function knownValues(
@@ -212,8 +151,4 @@ function comparePaths(a: string, b: string): number {
     if (order !== 0) return order;
   }
   return 0;
-}
-
-function unknownDevice(endpoint: string): Reply {
-  return { problem: { type: "device-unknown", detail: `no device named ${JSON.stringify(endpoint)} has registered here` } };
 }

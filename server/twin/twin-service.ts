@@ -8,7 +8,7 @@ import { outboxOf } from "../events/outbox.ts";
 import type { OutboxRelay } from "../events/outbox-relay.ts";
 import type { News } from "../operations/news.ts";
 import { type DeviceModel, deviceModel } from "../registration/device-model.ts";
-import type { Store, TelemetryPoint } from "../storage/store.ts";
+import type { DownsampleQuery, Store, TelemetryPoint, TelemetryStep } from "../storage/store.ts";
 import { difference, type KnownValue, pointsOf, type Twin } from "./twin.ts";
 import { TwinStore, twinCollection } from "./twin-store.ts";
 
@@ -70,6 +70,10 @@ export class TwinService {
     readonly limit: number;
   }): Promise<readonly TelemetryPoint[]> {
     return this.#deps.store.telemetry.range(query);
+  }
+
+  downsampled(query: DownsampleQuery): Promise<readonly TelemetryStep[]> {
+    return this.#deps.store.telemetry.downsample(query);
   }
 
   /** The device was deleted; its history stays. */

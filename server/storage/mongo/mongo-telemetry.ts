@@ -4,7 +4,8 @@
  */
 import type { Collection, Db } from "mongodb";
 import type { Json } from "../collection.ts";
-import type { TelemetryPoint, TelemetryStore } from "../store.ts";
+import { downsampleByPages } from "../downsample.ts";
+import type { DownsampleQuery, TelemetryPoint, TelemetryStep, TelemetryStore } from "../store.ts";
 import { fromBson, toBson } from "./bson-document.ts";
 import { refuses } from "./mongo-indexes.ts";
 import type { MongoLink } from "./mongo-link.ts";
@@ -68,6 +69,10 @@ class TimeSeries implements TelemetryStore {
       return { t: instant(timeMs), m: { e: endpoint, p: path }, at: timeMs, r: receivedMs, v: packed(value) };
     });
     await this.#link.ask(() => this.#collection.insertMany(documents, { ordered: false }));
+  }
+
+  async downsample(query: DownsampleQuery): Promise<readonly TelemetryStep[]> {
+    return downsampleByPages((page) => this.range(page), query);
   }
 
   async range(query: RangeQuery): Promise<readonly TelemetryPoint[]> {
@@ -134,6 +139,10 @@ class PlainPoints implements TelemetryStore {
     const writes = [...byId.values()].map(({ _id, ...replacement }) => ({ replaceOne: { filter: { _id }, replacement, upsert: true } }));
     const write = () => this.#link.ask(() => this.#collection.bulkWrite(writes, { ordered: false }));
     await (this.#turns === undefined ? write() : this.#turns.run(write));
+  }
+
+  async downsample(query: DownsampleQuery): Promise<readonly TelemetryStep[]> {
+    return downsampleByPages((page) => this.range(page), query);
   }
 
   async range(query: RangeQuery): Promise<readonly TelemetryPoint[]> {
