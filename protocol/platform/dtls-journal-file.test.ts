@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { appendFile, mkdtemp, readdir, rm, stat, truncate } from "node:fs/promises";
+import { appendFile, mkdtemp, readdir, rm, stat, symlink, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -47,6 +47,17 @@ test("journal files: an owner whose successor exists appends and rotates in vain
     await assert.rejects(first.append(Buffer.from("two")), JournalFenced);
     await assert.rejects(first.rotate(), JournalFenced);
     await second.append(Buffer.from("three"));
+    await Promise.all([first.close(), second.close()]);
+  }));
+
+test("journal files: a part that its owner drops between its being seen and being read is one that later ones replace", () =>
+  inFolder(async (folder) => {
+    await symlink(join(folder, "gone"), join(folder, "dtls-0000000001.journal"));
+    const first = await openDtlsJournalFile(folder);
+    assert.deepEqual(await first.takeOver(), []);
+    await first.append(Buffer.from("all of it"));
+    const second = await openDtlsJournalFile(folder);
+    assert.deepEqual(chunksIn(await second.takeOver()), [["all of it"]]);
     await Promise.all([first.close(), second.close()]);
   }));
 

@@ -43,7 +43,11 @@ class DtlsJournalFile implements DtlsJournal {
     }
     const before = (await partsIn(this.#folder)).filter((part) => part < this.#part);
     const read: JournalPart[] = [];
-    for (const part of before) read.push({ part, ...chunksOf(await readFile(this.#pathOf(part))) });
+    for (const part of before) {
+      const bytes = await this.#read(part);
+      // An owner that is being replaced has just dropped it: all that matters stands in a later part, which is read after it.
+      if (bytes !== undefined) read.push({ part, ...chunksOf(bytes) });
+    }
     return read;
   }
 
@@ -79,6 +83,16 @@ class DtlsJournalFile implements DtlsJournal {
   async #requireNewest(): Promise<void> {
     const newest = (await partsIn(this.#folder)).at(-1);
     if (newest !== this.#part) throw new JournalFenced(this.#part);
+  }
+
+  /** Undefined when it is not there. */
+  async #read(part: number): Promise<Buffer | undefined> {
+    try {
+      return await readFile(this.#pathOf(part));
+    } catch (error) {
+      if (error instanceof Error && "code" in error && error.code === "ENOENT") return undefined;
+      throw error;
+    }
   }
 
   /** False when it exists. */
