@@ -2,19 +2,22 @@
 import { isIPv6 } from "node:net";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Random } from "@lwm2m/protocol/ports/random";
+import { collections, outboxCollections, sealedCollections } from "./collections.ts";
 import { openConfiguredStore } from "./configured-store.ts";
 import { openSecurityStore } from "./credentials/security-store.ts";
 import type { CoapDoor } from "./doors/coap-door.ts";
 import { doorRoutes } from "./doors/door-http.ts";
 import { bindDoors } from "./doors/doors.ts";
+import { openPressureGate } from "./doors/pressure-gate.ts";
 import type { EventType } from "./events/event.ts";
 import { eventRoutes } from "./events/event-http.ts";
 import { openEventLog } from "./events/event-log.ts";
 import { openOutboxRelay } from "./events/outbox-relay.ts";
-import { collections, openFeatures, outboxCollections, sealedCollections } from "./features.ts";
+import { openFeatures } from "./features.ts";
 import { apiPrefix, type HttpDoor, openHttpDoor } from "./http/door.ts";
 import { healthRoutes, versionRoute } from "./http/health-http.ts";
 import { openApiRoute } from "./http/openapi.ts";
+import { pressedRoutes } from "./http/pressure-http.ts";
 import type { Log } from "./log.ts";
 import { type Authenticate, bearerCheck, openAdministratorKey } from "./security/api-key.ts";
 import { openSecretBox, sealAnew } from "./security/sealed-documents.ts";
@@ -23,6 +26,7 @@ import type { Settings } from "./settings/config.ts";
 import { StartError } from "./start-error.ts";
 import { StorageUnavailableError } from "./storage/collection.ts";
 import { type Store, StoreOpenError } from "./storage/store.ts";
+import { watchPressure } from "./storage/store-pressure.ts";
 import { openSupervisor } from "./supervisor.ts";
 import { serverVersion } from "./version.ts";
 
@@ -83,7 +87,10 @@ async function open(deps: AppDeps, closers: Closers): Promise<App> {
   let authenticate: Authenticate = () => undefined;
   const eventDoor = { log: storage.events, clock, maxStreams: settings.eventStreams };
   const http = await openHttp(deps, {
-    routes: [...features.routes, ...eventRoutes(eventDoor), ...doorRoutes(numbers), versionRoute(serverVersion())],
+    routes: pressedRoutes([...features.routes, ...eventRoutes(eventDoor), ...doorRoutes(numbers), versionRoute(serverVersion())], {
+      pressure: storage.pressure,
+      putOff: storage.gate.putOff,
+    }),
     openRoutes: healthRoutes({ findFaults: () => findFaults(storage.store, clock, doorFaults(isOpen, [coap, bootstrap])) }),
     authenticate: (authorization) => authenticate(authorization),
   });
@@ -115,8 +122,9 @@ async function open(deps: AppDeps, closers: Closers): Promise<App> {
 async function openStorage(deps: AppDeps, closers: Closers) {
   const { settings, log, clock, random } = deps;
   const supervisor = openSupervisor(log);
-  const store = await openConfiguredStore({ ...deps, collections, openWaitingDoor: (reason) => openWaitingDoor(deps, reason) });
-  closers.add("store", () => store.close());
+  const opened = await openConfiguredStore({ ...deps, collections, openWaitingDoor: (reason) => openWaitingDoor(deps, reason) });
+  closers.add("store", () => opened.close());
+  const { store, pressure } = watchPressure(opened, clock);
   closers.add("background work", () => supervisor.settled());
   const keyFile = { file: settings.secretKeyFile, dataDir: settings.dataDir };
   const secrets = await openSecretBox({ store, clock, random, keyFile });
@@ -142,7 +150,7 @@ async function openStorage(deps: AppDeps, closers: Closers) {
   const sealed = await sealAnew(store, secrets, sealedCollections);
   if (sealed > 0) log.info("secrets sealed anew", { documents: sealed, keyId: secrets.keyId });
   const security = await openSecurityStore({ store, relay, clock, random, supervisor, secrets });
-  return { supervisor, store, secrets, security, events, relay };
+  return { supervisor, store, pressure, gate: openPressureGate(pressure, random), secrets, security, events, relay };
 }
 
 function administratorKey({ settings, random }: AppDeps): Promise<{ readonly key: string; readonly isNew: boolean }> {

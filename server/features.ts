@@ -6,55 +6,41 @@ import { typeLookup } from "@lwm2m/object-registry/type-lookup";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Random } from "@lwm2m/protocol/ports/random";
-import { credentialCollection } from "./credentials/credential.ts";
 import { credentialRoutes } from "./credentials/credential-http.ts";
 import type { SecurityStore } from "./credentials/security-store.ts";
-import { serverIdentityCollection } from "./credentials/server-identity.ts";
 import { serverIdentityRoutes } from "./credentials/server-identity-http.ts";
-import { trustAnchorCollection } from "./credentials/trust-anchor.ts";
 import { trustAnchorRoutes } from "./credentials/trust-anchor-http.ts";
 import type { DeviceFacet } from "./devices/device.ts";
 import { deviceRoutes } from "./devices/device-http.ts";
 import { openDeviceService } from "./devices/device-service.ts";
-import { deviceCollection } from "./devices/device-store.ts";
 import { parametersOf } from "./devices/link-profile.ts";
-import { type LinkProfileService, linkProfileCollection, openLinkProfileService } from "./devices/link-profile-service.ts";
-import { ToleranceLog, toleranceCollection } from "./devices/tolerance-log.ts";
+import { type LinkProfileService, openLinkProfileService } from "./devices/link-profile-service.ts";
+import { ToleranceLog } from "./devices/tolerance-log.ts";
 import { coapRouter } from "./doors/coap-router.ts";
 import { packageAddress } from "./doors/package-address.ts";
+import type { PressureGate } from "./doors/pressure-gate.ts";
 import type { SecuredPeers } from "./doors/secured-peers.ts";
 import type { EventLog } from "./events/event.ts";
-import { eventsDefinition } from "./events/event-log.ts";
 import type { OutboxRelay } from "./events/outbox-relay.ts";
 import { packageHandler } from "./firmware/package-coap.ts";
 import { packageRoutes } from "./firmware/package-http.ts";
 import { openPackageService } from "./firmware/package-service.ts";
-import { packageCollection } from "./firmware/package-store.ts";
 import { updateRoutes } from "./firmware/update-http.ts";
 import { openUpdateService } from "./firmware/update-service.ts";
-import { updateCollection } from "./firmware/update-store.ts";
 import type { Route } from "./http/route.ts";
 import type { Log } from "./log.ts";
 import { modelRoutes } from "./models/model-http.ts";
 import { openModelService } from "./models/model-service.ts";
-import { modelCollection } from "./models/model-store.ts";
 import { observationRoutes } from "./observations/observation-http.ts";
 import { openObservationService, rememberObservations } from "./observations/observation-service.ts";
-import { observationCollection } from "./observations/observation-store.ts";
-import { IdempotencyKeys, idempotencyCollection } from "./operations/idempotency.ts";
+import { IdempotencyKeys } from "./operations/idempotency.ts";
 import type { Learn } from "./operations/news.ts";
 import { OperationDoor } from "./operations/operation-door.ts";
 import { operationRoutes } from "./operations/operation-http.ts";
 import { openOperationService } from "./operations/operation-service.ts";
-import { operationCollection } from "./operations/operation-store.ts";
 import { resourceRoutes } from "./operations/resource-http.ts";
 import { findLocalAddressTowards } from "./platform/local-address.ts";
-import {
-  type BootstrapConfigStore,
-  bootstrapConfigs,
-  clearTextCollection,
-  openBootstrapConfigStore,
-} from "./provisioning/bootstrap-config-store.ts";
+import { type BootstrapConfigStore, openBootstrapConfigStore } from "./provisioning/bootstrap-config-store.ts";
 import { bootstrapEvent } from "./provisioning/bootstrap-news.ts";
 import { provisioningRoutes } from "./provisioning/provisioning-http.ts";
 import { openConfiguredWakeUps } from "./queue/configured-wake-ups.ts";
@@ -65,65 +51,17 @@ import { modelUsers } from "./registration/model-users.ts";
 import { registrationCoapRoute } from "./registration/registration-coap.ts";
 import { registrationFacet, registrationRoutes } from "./registration/registration-http.ts";
 import { openRegistrationService, type RegistrationService } from "./registration/registration-service.ts";
-import { registrationCollection } from "./registration/registration-store.ts";
 import { watchSecuredDevices } from "./registration/secured-devices.ts";
-import { sealingKeyCollection } from "./security/sealed-documents.ts";
 import type { SecretBox } from "./security/secret-box.ts";
 import { usualLink } from "./settings/coap-settings.ts";
 import type { Settings } from "./settings/config.ts";
-import type { CollectionDefinition } from "./storage/collection.ts";
 import type { Store } from "./storage/store.ts";
 import type { Supervisor } from "./supervisor.ts";
 import { traceFacet, traceRoutes } from "./trace/trace-http.ts";
-import { openTraceService, type TraceService, tracedDeviceCollection } from "./trace/trace-service.ts";
+import { openTraceService, type TraceService } from "./trace/trace-service.ts";
 import { sendCoapRoute } from "./twin/send-coap.ts";
 import { twinRoutes } from "./twin/twin-http.ts";
 import { openTwinService } from "./twin/twin-service.ts";
-import { twinCollection } from "./twin/twin-store.ts";
-
-/** What the store is opened with. */
-export const collections: readonly CollectionDefinition[] = [
-  eventsDefinition,
-  deviceCollection,
-  linkProfileCollection,
-  tracedDeviceCollection,
-  toleranceCollection,
-  registrationCollection,
-  operationCollection,
-  idempotencyCollection,
-  observationCollection,
-  twinCollection,
-  packageCollection,
-  updateCollection,
-  bootstrapConfigs,
-  modelCollection,
-  sealingKeyCollection,
-  clearTextCollection,
-  credentialCollection,
-  trustAnchorCollection,
-  serverIdentityCollection,
-];
-
-/** Those whose documents have sealed fields. */
-export const sealedCollections: readonly CollectionDefinition[] = [
-  bootstrapConfigs,
-  credentialCollection,
-  trustAnchorCollection,
-  serverIdentityCollection,
-];
-
-/** Those whose documents carry events until the relay has moved them to the log. */
-export const outboxCollections: readonly CollectionDefinition[] = [
-  deviceCollection,
-  registrationCollection,
-  operationCollection,
-  observationCollection,
-  twinCollection,
-  updateCollection,
-  credentialCollection,
-  trustAnchorCollection,
-  serverIdentityCollection,
-];
 
 export interface FeatureDeps {
   readonly store: Store;
@@ -136,6 +74,7 @@ export interface FeatureDeps {
   readonly random: Random;
   readonly log: Log;
   readonly settings: Settings;
+  readonly gate: PressureGate;
 }
 
 export interface FeatureDoors {
@@ -192,7 +131,8 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const bootstrap = openBootstrap(deps, doors, { configs, registry, leniency, links, mismatches });
   const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
   const send = sendCoapRoute({ registrations, registry, clock, learn, leniency });
-  coap.handle(coapRouter([registrationCoapRoute({ registrations, identities, leniency }), send, { prefix: "fw", handle: servePackage }]));
+  const register = registrationCoapRoute({ registrations, identities, leniency });
+  coap.handle(deps.gate.guard(coapRouter([register, send, { prefix: "fw", handle: servePackage }])));
 
   const door = new OperationDoor({ ...deps, operations, registrations, registry, keys: new IdempotencyKeys(store, clock, supervisor) });
   // A deleted device loses what would be sent to it first, its registration last.

@@ -2,7 +2,7 @@
 
 import type { LoggedEvent } from "../events/event.ts";
 import { eventsDefinition } from "../events/event-log.ts";
-import { collections } from "../features.ts";
+import { collections } from "../collections.ts";
 import { finalStatuses, type Operation } from "../operations/operation.ts";
 import { operationCollection } from "../operations/operation-store.ts";
 import { registrationCollection, type StoredRegistration } from "../registration/registration-store.ts";

@@ -25,6 +25,7 @@ export const problemTypes = {
   "model-invalid": { status: 422, title: "The file is not an object definition file" },
   "idempotency-mismatch": { status: 422, title: "The Idempotency-Key was used with another request" },
   "queue-full": { status: 429, title: "Too many operations wait for this device" },
+  "store-busy": { status: 429, title: "The server takes no new work for a moment" },
   "internal-error": { status: 500, title: "The server failed" },
   "device-rejected": { status: 502, title: "The device refused the operation" },
   "device-unreachable": { status: 503, title: "The device is not reachable now" },

@@ -1,0 +1,64 @@
+/** The collections of all features: what the store is opened with. */
+import { credentialCollection } from "./credentials/credential.ts";
+import { serverIdentityCollection } from "./credentials/server-identity.ts";
+import { trustAnchorCollection } from "./credentials/trust-anchor.ts";
+import { deviceCollection } from "./devices/device-store.ts";
+import { linkProfileCollection } from "./devices/link-profile-service.ts";
+import { toleranceCollection } from "./devices/tolerance-log.ts";
+import { eventsDefinition } from "./events/event-log.ts";
+import { packageCollection } from "./firmware/package-store.ts";
+import { updateCollection } from "./firmware/update-store.ts";
+import { modelCollection } from "./models/model-store.ts";
+import { observationCollection } from "./observations/observation-store.ts";
+import { idempotencyCollection } from "./operations/idempotency.ts";
+import { operationCollection } from "./operations/operation-store.ts";
+import { bootstrapConfigs, clearTextCollection } from "./provisioning/bootstrap-config-store.ts";
+import { registrationCollection } from "./registration/registration-store.ts";
+import { sealingKeyCollection } from "./security/sealed-documents.ts";
+import type { CollectionDefinition } from "./storage/collection.ts";
+import { tracedDeviceCollection } from "./trace/trace-service.ts";
+import { twinCollection } from "./twin/twin-store.ts";
+
+/** What the store is opened with. */
+export const collections: readonly CollectionDefinition[] = [
+  eventsDefinition,
+  deviceCollection,
+  linkProfileCollection,
+  tracedDeviceCollection,
+  toleranceCollection,
+  registrationCollection,
+  operationCollection,
+  idempotencyCollection,
+  observationCollection,
+  twinCollection,
+  packageCollection,
+  updateCollection,
+  bootstrapConfigs,
+  modelCollection,
+  sealingKeyCollection,
+  clearTextCollection,
+  credentialCollection,
+  trustAnchorCollection,
+  serverIdentityCollection,
+];
+
+/** Those whose documents have sealed fields. */
+export const sealedCollections: readonly CollectionDefinition[] = [
+  bootstrapConfigs,
+  credentialCollection,
+  trustAnchorCollection,
+  serverIdentityCollection,
+];
+
+/** Those whose documents carry events until the relay has moved them to the log. */
+export const outboxCollections: readonly CollectionDefinition[] = [
+  deviceCollection,
+  registrationCollection,
+  operationCollection,
+  observationCollection,
+  twinCollection,
+  updateCollection,
+  credentialCollection,
+  trustAnchorCollection,
+  serverIdentityCollection,
+];
