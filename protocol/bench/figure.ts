@@ -5,7 +5,17 @@ export interface Figure {
   readonly value: number;
   readonly unit: string;
   /** Measured in the same run on the same machine; null when there is nothing to compare with. */
-  readonly against: "npm-coap" | "libcoap" | "californium" | "scandium" | "cbor-x" | "raw-driver" | "leshan" | "bare-express" | null;
+  readonly against:
+    | "npm-coap"
+    | "libcoap"
+    | "californium"
+    | "scandium"
+    | "cbor-x"
+    | "raw-driver"
+    | "leshan"
+    | "bare-express"
+    | "store-scheduler"
+    | null;
   /** Above 1: we are better. Null without a comparison. */
   readonly ratio: number | null;
 }

@@ -213,7 +213,7 @@ class BullTopic implements WakeUps {
     const graceMs = this.#graceMs();
     // Rung for in another process, or lost.
     for (const [key, atMs] of this.#jobs) if (atMs < nowMs - graceMs) this.#jobs.delete(key);
-    return sweep(this.#topic, { nowMs, graceMs }, this.#settings.onError);
+    return sweep({ topic: this.#topic, graceMs: () => graceMs, isClosed: () => this.#isClosed, onError: this.#settings.onError }, nowMs);
   }
 }
 
