@@ -36,8 +36,8 @@ export interface OutgoingRecord {
 }
 
 export type HandshakeEffect =
-  /** One flight, or its repetition. */
-  | { readonly kind: "send"; readonly records: readonly OutgoingRecord[] }
+  /** One flight, or its repetition; `small`: larger datagrams were lost, one of its small records each may pass (RFC 6347 §4.1.1.1). */
+  | { readonly kind: "send"; readonly records: readonly OutgoingRecord[]; readonly small: boolean }
   /** Epoch 1 can be opened and sealed from now on. */
   | { readonly kind: "keys"; readonly keys: ConnectionKeys }
   /** Replaces the running timer; undefined stops it. */

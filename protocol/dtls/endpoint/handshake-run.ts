@@ -11,9 +11,10 @@ export interface HandshakeRun {
   readonly role: "client" | "server";
   readonly beganAt: number;
   readonly address: SocketAddress;
-  readonly machine: HandshakeMachine;
+  /** Until it is over. */
+  machine: HandshakeMachine;
   /** What the client said, header included: a repeat of it belongs here, another hello is another handshake. Empty as a client. */
-  readonly hello: Uint8Array;
+  hello: Uint8Array;
   readonly credentials: ClientCredentials | undefined;
   /** Of a client: who waits for the end. */
   readonly settle: { connected(peer: SocketAddress, session: ResumableSession | undefined): void; failed(error: Error): void } | undefined;
@@ -65,6 +66,21 @@ export function newRun({ role, address, machine, hello, firstSequence, credentia
     connected: false,
     over: false,
   };
+}
+
+const noMachine: HandshakeMachine = { start: () => [], step: () => [], heldBytes: 0, close: () => {} };
+const noHello = new Uint8Array(0);
+
+/**
+ * Lets go of all that is large. Maps and sets that many runs pass through leave old tables behind, which hold on to them until the next
+ * full collection.
+ */
+export function empty(run: HandshakeRun): void {
+  run.machine.close();
+  run.machine = noMachine;
+  run.hello = noHello;
+  run.early = [];
+  run.timer = undefined;
 }
 
 export class HandshakeRuns {

@@ -8,7 +8,7 @@ import { DtlsError } from "../endpoint-contract.ts";
 import type { ConnectionKeys, HandshakeEffect, HandshakeFailure, HandshakeInput, OutgoingRecord } from "../handshake-contract.ts";
 import type { Associations } from "./associations.ts";
 import { HalfOpen } from "./half-open.ts";
-import { type HandshakeRun, HandshakeRuns, newRun, type RunStart } from "./handshake-run.ts";
+import { empty, type HandshakeRun, HandshakeRuns, newRun, type RunStart } from "./handshake-run.ts";
 import { answerTo } from "./questions.ts";
 import type { Sender } from "./sender.ts";
 import type { Site } from "./site.ts";
@@ -250,12 +250,11 @@ export class Handshakes {
     if (run.over) return;
     run.over = true;
     run.timer?.cancel();
-    run.machine.close();
+    empty(run);
     this.runs.remove(run);
     this.#lingering.delete(run);
     this.#halfOpen.remove(run);
     this.#site.admission.hold(-run.countedBytes);
-    run.early = [];
     if (!run.connected) this.#site.admission.ended(run.address);
   }
 

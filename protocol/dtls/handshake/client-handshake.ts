@@ -54,7 +54,10 @@ export class ClientHandshake implements HandshakeMachine {
     const role = {
       name: "client",
       receive: (step: HandshakeStep, message: WholeMessage) => this.#receive(step, message),
-      wipe: () => this.#exchange?.wipe(),
+      wipe: () => {
+        this.#exchange?.wipe();
+        this.#exchange = undefined;
+      },
     } as const;
     this.#conversation = new Conversation({ ...parts, role }, { receive: 0, send: 0 });
   }

@@ -35,7 +35,7 @@ export interface Role {
   readonly name: "client" | "server";
   /** The table allowed it. Faults are thrown as `HandshakeAbort` or `DtlsFormatError`. */
   receive(step: HandshakeStep, message: WholeMessage): void;
-  /** The handshake is over, one way or the other: secrets are overwritten. */
+  /** Nothing is received any more, one way or the other: secrets are overwritten. Comes again when the last repeat is over. */
   wipe(): void;
 }
 
@@ -131,7 +131,9 @@ export class Conversation {
 
   /** `linger` when our flight was the last. */
   connected(facts: ConnectionFacts, linger: boolean): void {
+    // To repeat the last flight takes no secret any more.
     this.transcript.clear();
+    this.#role.wipe();
     this.emit({ kind: "connected", facts });
     if (linger) {
       this.#phase = "lingering";

@@ -17,6 +17,8 @@ export class FlightTimer {
   /** Undefined while only the deadline counts. */
   #dueAt: number | undefined;
   #losses = 0;
+  /** Of the same flight, whoever asked for them: a peer that repeats its own sooner than we has not heard ours either. */
+  #repeats = 0;
   #sentAt = Number.NEGATIVE_INFINITY;
   #stopsAtNextFlight = false;
 
@@ -29,14 +31,20 @@ export class FlightTimer {
     this.#deadlineAt = nowMs + this.#settings.deadlineMs;
   }
 
-  /** Largest plaintext of a record for the path as it has shown itself (RFC 6347 §4.1.1.1). */
+  /** Whether the path has shown itself to lose what is large (RFC 6347 §4.1.1.1). */
+  get isSmallPath(): boolean {
+    return this.#repeats >= lossesBeforeSmallMtu;
+  }
+
+  /** Largest plaintext of a record for the path as it has shown itself. */
   get mtuBytes(): number {
-    return this.#losses >= lossesBeforeSmallMtu ? this.#settings.smallMtuBytes : this.#settings.mtuBytes;
+    return this.isSmallPath ? this.#settings.smallMtuBytes : this.#settings.mtuBytes;
   }
 
   /** A new flight left. */
   sent(afterwards: Afterwards, nowMs: number): void {
     this.#losses = 0;
+    this.#repeats = 0;
     this.#timeoutMs = this.#settings.initialTimeoutMs;
     this.#stopsAtNextFlight = afterwards === "flight";
     this.#sentAt = nowMs;
@@ -54,6 +62,7 @@ export class FlightTimer {
   mayRepeat(nowMs: number): boolean {
     if (nowMs - this.#sentAt < this.#settings.initialTimeoutMs * repeatPause) return false;
     this.#sentAt = nowMs;
+    this.#repeats += 1;
     if (this.#dueAt !== undefined) this.#dueAt = nowMs + this.#jittered();
     return true;
   }
@@ -67,6 +76,7 @@ export class FlightTimer {
     if (this.#dueAt === undefined || nowMs < this.#dueAt) return "wait";
     if (this.#losses >= this.#settings.mostRetransmissions) return "give-up";
     this.#losses += 1;
+    this.#repeats += 1;
     this.#timeoutMs = Math.min(this.#timeoutMs * 2, this.#settings.largestTimeoutMs);
     this.#sentAt = nowMs;
     this.#dueAt = nowMs + this.#jittered();

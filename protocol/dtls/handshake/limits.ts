@@ -4,7 +4,7 @@ import { HandshakeType } from "../constants.ts";
 /** Jitter on top of a flight's timeout, as a share of it: a fleet that restarts at once does not stay in step. */
 export const timeoutJitter = 0.1;
 
-/** Losses of the same flight after which fragments become as small as `smallMtuBytes` (RFC 6347 §4.1.1.1). */
+/** Repeats of the same flight after which fragments become as small as `smallMtuBytes` (RFC 6347 §4.1.1.1). */
 export const lossesBeforeSmallMtu = 2;
 
 /** Least pause between repetitions of a flight that repeats of the peer asked for, as a share of `initialTimeoutMs`. */

@@ -57,7 +57,10 @@ export class ServerHandshake implements HandshakeMachine {
     const role = {
       name: "server",
       receive: (step: HandshakeStep, message: WholeMessage) => this.#get().receive(step, message),
-      wipe: () => this.#exchange?.wipe(),
+      wipe: () => {
+        this.#exchange?.wipe();
+        this.#exchange = undefined;
+      },
     } as const;
     // RFC 6347 §4.2.2: HelloVerifyRequest had the number of the first hello, so ServerHello has that of the second.
     this.#conversation = new Conversation({ ...parts, role }, { receive: sequence + 1, send: sequence });
