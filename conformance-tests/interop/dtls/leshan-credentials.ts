@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { issue, makeTestAuthority, makeTestKey, pemOf, type TestKey } from "@lwm2m/protocol/dtls/testing/test-authority";
+import { extension, issue, makeTestAuthority, makeTestKey, pemOf, type TestKey } from "@lwm2m/protocol/dtls/testing/test-authority";
 import { field, type Json, type RestClient, text } from "../platform/rest-client.ts";
 
 export type CredentialKind = "psk" | "rpk" | "x509";
@@ -12,12 +12,14 @@ export type Realm = "server" | "bootstrap";
 
 const endEntity = { keyUsage: [0], authority: false } as const;
 const serverHost = "localhost";
+/** subjectAltName (RFC 5280 §4.2.1.6) of this host and of the addresses of loopback the suites use: clients compare what they connect to. */
+const serverNames = extension("2.5.29.17", Buffer.from(`301782096c6f63616c686f7374${"87047f000001"}${"87047f000002"}`, "hex"));
 
 /** One authority for server and devices; files in a directory of its own. */
 export class LeshanKeys {
   readonly #directory = mkdtempSync(join(tmpdir(), "lwm2m-leshan-"));
   readonly #authority = makeTestAuthority("fleet root");
-  readonly #server = issue(this.#authority, { ...endEntity, commonName: serverHost, dnsNames: [serverHost] });
+  readonly #server = issue(this.#authority, { ...endEntity, commonName: serverHost, extensions: [serverNames] });
   readonly #psk = new Map<string, { readonly identity: string; readonly keyHex: string }>();
   readonly #pairs = new Map<string, TestKey>();
 

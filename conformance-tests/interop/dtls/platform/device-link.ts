@@ -18,6 +18,8 @@ export class DeviceLink {
   hellos = 0;
   /** ChangeCipherSpecs of both sides: the server's says that it has accepted the device's keys. */
   readonly keyChanges = { device: 0, server: 0 };
+  /** Datagrams of the device. */
+  sent = 0;
   /** Datagrams that were too large. */
   tooLarge = 0;
   isCut = false;
@@ -76,6 +78,7 @@ export class DeviceLink {
 
   #up(bytes: Buffer, from: { readonly address: string; readonly port: number }): void {
     this.#device = from;
+    this.sent += 1;
     for (const { type, message } of plainRecords(bytes)) {
       if (type === record.handshake && message === record.clientHello) this.hellos += 1;
       if (type === record.changeCipherSpec) this.keyChanges.device += 1;

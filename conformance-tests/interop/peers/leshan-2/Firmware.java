@@ -2,6 +2,7 @@ import java.security.MessageDigest;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import org.eclipse.californium.core.CoapClient;
@@ -38,23 +39,21 @@ public final class Firmware extends BaseInstanceEnabler {
     /** What /3/0/3 shows. */
     static volatile String version = "1.0.0";
 
-    private final String nextVersion;
     private final ExecutorService worker = Executors.newSingleThreadExecutor(task -> {
         Thread thread = new Thread(task, "firmware");
         thread.setDaemon(true);
         return thread;
     });
     private LeshanClient client;
+    private String nextVersion = "";
     private String uri = "";
     private long state = IDLE;
     private long result = 0;
 
-    Firmware(String nextVersion) {
-        this.nextVersion = nextVersion;
-    }
-
-    void attach(LeshanClient client) {
+    /** The client whose endpoint it fetches by, and the version after Update. */
+    void attach(LeshanClient client, String nextVersion) {
         this.client = client;
+        this.nextVersion = nextVersion;
     }
 
     @Override
@@ -63,7 +62,7 @@ public final class Firmware extends BaseInstanceEnabler {
             case PACKAGE_URI: return ReadResponse.success(resource, uri);
             case STATE: return ReadResponse.success(resource, state);
             case RESULT: return ReadResponse.success(resource, result);
-            case PROTOCOLS: return ReadResponse.success(resource, java.util.Map.of(0, COAPS), Type.INTEGER);
+            case PROTOCOLS: return ReadResponse.success(resource, Map.of(0, COAPS), Type.INTEGER);
             case DELIVERY: return ReadResponse.success(resource, PULL);
             default: return super.read(server, resource);
         }

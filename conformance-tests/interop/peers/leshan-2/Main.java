@@ -40,7 +40,7 @@ public final class Main {
         }
         initializer.setInstancesForObject(LwM2mId.DEVICE, new TestDevice());
         initializer.setInstancesForObject(Temperature.OBJECT, new Temperature(), new Temperature());
-        Firmware firmware = new Firmware(options.getOrDefault("firmware", ""));
+        Firmware firmware = new Firmware();
         if (options.containsKey("firmware")) initializer.setInstancesForObject(LwM2mId.FIRMWARE, firmware);
 
         DefaultRegistrationEngineFactory engine = new DefaultRegistrationEngineFactory();
@@ -55,7 +55,7 @@ public final class Main {
         builder.setRegistrationEngineFactory(engine);
         builder.setEndpointsProviders(Transport.of(options));
         LeshanClient client = builder.build();
-        firmware.attach(client);
+        firmware.attach(client, options.getOrDefault("firmware", ""));
         client.addObserver(new EventPrinter());
         client.getObjectTree().addListener(new InstancePrinter());
         client.start();
