@@ -6,6 +6,7 @@ import type { PrfHash, Suite } from "./suites.ts";
 export const masterSecretBytes = 48;
 export const verifyDataBytes = 12;
 const lengthBytes = 2;
+const empty = new Uint8Array(0);
 
 export type KeyMaterial = Pick<ConnectionKeys, "clientMacKey" | "serverMacKey" | "clientKey" | "serverKey" | "clientIv" | "serverIv">;
 
@@ -41,7 +42,7 @@ export function keyBlock(suite: Suite, master: Uint8Array, clientRandom: Uint8Ar
   let at = 0;
   const take = (length: number): Uint8Array => {
     at += length;
-    return block.slice(at - length, at);
+    return length === 0 ? empty : block.slice(at - length, at);
   };
   const keys = {
     clientMacKey: take(macKeyBytes),

@@ -21,8 +21,6 @@ export interface HandshakeRun {
   row: number;
   writeSequence: number;
   timer: Timer | undefined;
-  /** Repeats of the current flight because of silence. */
-  losses: number;
   /** Records of epoch 1 that came before the keys, whole. */
   early: Uint8Array[];
   earlyBytes: number;
@@ -58,7 +56,6 @@ export function newRun({ role, address, machine, hello, firstSequence, credentia
     row: none,
     writeSequence: firstSequence,
     timer: undefined,
-    losses: 0,
     early: [],
     earlyBytes: 0,
     countedBytes: 0,

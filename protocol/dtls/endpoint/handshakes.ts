@@ -5,7 +5,7 @@
  */
 import type { SocketAddress } from "../../ports/datagram-socket.ts";
 import { DtlsError } from "../endpoint-contract.ts";
-import type { ConnectionKeys, HandshakeEffect, HandshakeFailure, HandshakeInput, OutgoingRecord } from "../handshake-contract.ts";
+import type { ConnectionKeys, HandshakeEffect, HandshakeFailure, HandshakeInput } from "../handshake-contract.ts";
 import type { Associations } from "./associations.ts";
 import { HalfOpen } from "./half-open.ts";
 import { empty, type HandshakeRun, HandshakeRuns, newRun, type RunStart } from "./handshake-run.ts";
@@ -13,10 +13,8 @@ import { answerTo } from "./questions.ts";
 import type { Sender } from "./sender.ts";
 import type { Site } from "./site.ts";
 
-/** Losses of one flight after which each datagram holds no more than one small record (RFC 6347 §4.1.1.1). */
-const lossesBeforeSmallDatagrams = 2;
-/** Header and protection around the smallest records. */
-const smallDatagramExtraBytes = 64;
+/** Header and protection around the smallest records: 548 bytes in all by default, what every IPv4 path carries (RFC 791 §3.2 without headers). */
+const smallDatagramExtraBytes = 36;
 const none = -1;
 
 export class Handshakes {
@@ -50,7 +48,7 @@ export class Handshakes {
     this.runs.add(run);
     this.#halfOpen.add(run);
     this.#site.counters.handshakesStarted += 1;
-    this.#guard(run, () => this.#apply(run, run.machine.start(this.#site.clock.now()), undefined));
+    this.#guard(run, () => this.#apply(run, run.machine.start(this.#site.clock.now())));
     return run;
   }
 
@@ -118,7 +116,7 @@ export class Handshakes {
 
   #step(run: HandshakeRun, input: HandshakeInput): void {
     if (run.over) return;
-    this.#guard(run, () => this.#apply(run, run.machine.step(input, this.#site.clock.now()), input));
+    this.#guard(run, () => this.#apply(run, run.machine.step(input, this.#site.clock.now())));
   }
 
   /** A bug ends the handshake it came up in and nothing else. */
@@ -131,10 +129,10 @@ export class Handshakes {
     }
   }
 
-  #apply(run: HandshakeRun, effects: readonly HandshakeEffect[], input: HandshakeInput | undefined): void {
+  #apply(run: HandshakeRun, effects: readonly HandshakeEffect[]): void {
     for (const effect of effects) {
       if (run.over) return;
-      this.#applyOne(run, effect, input);
+      this.#applyOne(run, effect);
     }
     if (run.over) return;
     this.#count(run);
@@ -145,10 +143,10 @@ export class Handshakes {
     this.onKeys(early, run.address);
   }
 
-  #applyOne(run: HandshakeRun, effect: HandshakeEffect, input: HandshakeInput | undefined): void {
+  #applyOne(run: HandshakeRun, effect: HandshakeEffect): void {
     switch (effect.kind) {
       case "send":
-        this.#send(run, effect.records, input);
+        this.#send(run, effect);
         return;
       case "keys":
         run.row = this.#associations.open(effect.keys, run.role, run.address);
@@ -193,10 +191,8 @@ export class Handshakes {
     }
   }
 
-  #send(run: HandshakeRun, records: readonly OutgoingRecord[], input: HandshakeInput | undefined): void {
+  #send(run: HandshakeRun, { records, small }: Extract<HandshakeEffect, { kind: "send" }>): void {
     const { limits, settings } = this.#site;
-    run.losses = input?.kind === "timeout" ? run.losses + 1 : 0;
-    const small = run.losses >= lossesBeforeSmallDatagrams;
     this.#sender.sendFlight(run, records, small ? settings.smallMtuBytes + smallDatagramExtraBytes : limits.datagramBytes);
   }
 

@@ -266,7 +266,7 @@ export class Conversation {
   }
 
   #sendFlight(): void {
-    this.emit({ kind: "send", records: this.#outgoing.records(this.#timer.mtuBytes) });
+    this.emit({ kind: "send", records: this.#outgoing.records(this.#timer.mtuBytes), small: this.#timer.isSmallPath });
     if (this.#phase === "handshaking") this.#arm();
   }
 
@@ -275,7 +275,7 @@ export class Conversation {
   }
 
   #sendAlert(description: AlertDescription): void {
-    this.emit({ kind: "send", records: [this.#outgoing.alert(description)] });
+    this.emit({ kind: "send", records: [this.#outgoing.alert(description)], small: false });
   }
 
   #abort(error: unknown): void {
