@@ -27,6 +27,7 @@ import { StartError } from "./start-error.ts";
 import { StorageUnavailableError } from "./storage/collection.ts";
 import { type Store, StoreOpenError } from "./storage/store.ts";
 import { watchPressure } from "./storage/store-pressure.ts";
+import { openStoreUpkeep } from "./store-operations/store-upkeep.ts";
 import { openSupervisor } from "./supervisor.ts";
 import { serverVersion } from "./version.ts";
 
@@ -127,6 +128,10 @@ async function openStorage(deps: AppDeps, closers: Closers) {
   const { store, pressure } = watchPressure(opened, clock);
   closers.add("background work", () => supervisor.settled());
   const keyFile = { file: settings.secretKeyFile, dataDir: settings.dataDir };
+  closers.add(
+    "store upkeep",
+    await openStoreUpkeep({ ...deps, store: opened, dataDir: settings.dataDir, telemetryDays: settings.telemetryDays }),
+  );
   const secrets = await openSecretBox({ store, clock, random, keyFile });
   const keyWarning = await findSecretKeyWarning(keyFile);
   if (keyWarning !== undefined) log.warn(keyWarning);

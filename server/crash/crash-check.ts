@@ -1,8 +1,8 @@
 /** Holds what is on disk after a kill against the ledger. */
 
+import { collections } from "../collections.ts";
 import type { LoggedEvent } from "../events/event.ts";
 import { eventsDefinition } from "../events/event-log.ts";
-import { collections } from "../collections.ts";
 import { finalStatuses, type Operation } from "../operations/operation.ts";
 import { operationCollection } from "../operations/operation-store.ts";
 import { registrationCollection, type StoredRegistration } from "../registration/registration-store.ts";

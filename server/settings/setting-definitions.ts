@@ -172,6 +172,16 @@ export const settingDefinitions = {
     purpose: "refuse what devices send beyond the specifications instead of reading and recording it",
     reason: "devices in the field deviate; conformance runs must see it",
   },
+  telemetryDays: {
+    env: "TELEMETRY_DAYS",
+    kind: "integer",
+    default: 365,
+    unit: "days, 0: for ever",
+    min: 0,
+    max: 36_500,
+    purpose: "how long values are kept in the history of a resource",
+    reason: "a year shows the seasons; a device that reports ten values an hour fills about 2 MB in it",
+  },
   eventCount: {
     env: "EVENT_COUNT",
     kind: "integer",

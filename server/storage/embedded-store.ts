@@ -25,15 +25,15 @@ export interface EmbeddedStoreSettings {
 }
 
 export interface EmbeddedStore extends Store {
-  /** Copies the database, points included, blobs not, to a file that must not be there, as of one moment. Others wait meanwhile. */
-  copyTo(file: string): Promise<void>;
+  /** Others wait meanwhile. */
+  readonly copyTo: (file: string) => Promise<void>;
   /** Calls so far whose filter or sort order no index served. */
   unservedQueries(): number;
   /** Reads the whole database and its indexes; what is wrong with them, one line each, empty when all is well. Takes long. */
   verify(): Promise<readonly string[]>;
 }
 
-const databaseFile = "store.db";
+export const databaseFile = "store.db";
 
 /** Rejects with `StoreOpenError`, whose message names the directory and the likely cause. */
 export async function openEmbeddedStore(settings: EmbeddedStoreSettings): Promise<EmbeddedStore> {
@@ -56,7 +56,8 @@ export async function openEmbeddedStore(settings: EmbeddedStoreSettings): Promis
       throw error;
     }
   } catch (error) {
-    throw new StoreOpenError(`cannot open the data directory ${directory}: ${causeOf(error)}`);
+    const isInUse = error instanceof SqlError && (error.code === sqlCodes.busy || error.code === sqlCodes.locked);
+    throw new StoreOpenError(`cannot open the data directory ${directory}: ${causeOf(error)}`, isInUse);
   }
 }
 

@@ -12,6 +12,8 @@ export interface Store {
   readonly eraseLeftovers?: () => Promise<void>;
   /** Housekeeping for once an hour: takes over the write-ahead log into the file and gives its space back; absent where there is none. */
   readonly shortenLog?: () => Promise<void>;
+  /** Copies documents and points, not blobs, as of one moment, to a file that must not be there; absent where the engine has its own way. */
+  readonly copyTo?: (file: string) => Promise<void>;
   close(): Promise<void>;
 }
 
@@ -60,6 +62,10 @@ export interface TelemetryStore {
   }): Promise<readonly TelemetryPoint[]>;
   /** The points of [fromMs, toMs) by steps of `stepMs` from `fromMs` on, oldest first; a step without points is left out. */
   downsample(query: DownsampleQuery): Promise<readonly TelemetryStep[]>;
+  /** Every point of every series, in pages, for an export; absent where the engine cannot list them. */
+  readonly all?: () => AsyncIterable<readonly TelemetryPoint[]>;
+  /** Retention: deletes what is older, in steps that let others have their turn, and says how many; absent where the engine does it by itself. */
+  readonly deleteBefore?: (timeMs: number) => Promise<number>;
 }
 
 export interface DownsampleQuery {
@@ -85,8 +91,12 @@ export interface TelemetryStep {
 
 /** The store cannot be opened; the message is one line for the person who started the server. */
 export class StoreOpenError extends Error {
-  constructor(message: string) {
+  /** Another process uses it right now. */
+  readonly isInUse: boolean;
+
+  constructor(message: string, isInUse = false) {
     super(message);
     this.name = "StoreOpenError";
+    this.isInUse = isInUse;
   }
 }
