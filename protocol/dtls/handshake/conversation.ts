@@ -27,17 +27,9 @@ import { type Afterwards, FlightTimer } from "./flight-timer.ts";
 import { Inbox } from "./inbox.ts";
 import { findEndingAlert, findFragments, isChangeCipherSpec } from "./incoming.ts";
 import { Outgoing } from "./outgoing.ts";
-import type { WholeMessage } from "./reassembly.ts";
+import type { Role } from "./role.ts";
 import { Transcript } from "./transcript.ts";
-import type { Flow, HandshakeStep } from "./transitions.ts";
-
-export interface Role {
-  readonly name: "client" | "server";
-  /** The table allowed it. Faults are thrown as `HandshakeAbort` or `DtlsFormatError`. */
-  receive(step: HandshakeStep, message: WholeMessage): void;
-  /** Nothing is received any more, one way or the other: secrets are overwritten. Comes again when the last repeat is over. */
-  wipe(): void;
-}
+import type { Flow } from "./transitions.ts";
 
 export class Conversation {
   readonly transcript = new Transcript();

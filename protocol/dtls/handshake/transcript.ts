@@ -6,7 +6,7 @@ import { hash as digest } from "node:crypto";
 import { handshakeHeaderBytes, writeHandshakeHeader } from "../wire/handshake-header.ts";
 
 /** Of a handshake by PSK; those with certificates grow. */
-const usualBytes = 512;
+const usualBytes = 384;
 const nothing = Buffer.alloc(0);
 
 export class Transcript {
