@@ -14,7 +14,7 @@ import type { Log } from "../log.ts";
 import { elapsedMs } from "../platform/elapsed.ts";
 import type { DeviceCredentials, Realm } from "../security/device-credentials.ts";
 import type { Settings } from "../settings/config.ts";
-import { dtlsLimits, handshakeMs, handshakeSettings } from "../settings/dtls-settings.ts";
+import { connectionIdOwner, dtlsLimits, handshakeMs, handshakeSettings } from "../settings/dtls-settings.ts";
 import { dtlsNewsLog } from "./dtls-news.ts";
 import { RecentRemovals } from "./recent-removals.ts";
 
@@ -65,6 +65,7 @@ export async function openDtlsDoor(parts: DtlsDoorSettings): Promise<DtlsDoor> {
     random,
     server: { credentials: credentials.serverCredentials(realm), sessions: resumable },
     settings: handshakeSettings(settings),
+    ownerId: connectionIdOwner(settings),
     limits: dtlsLimits(settings),
     protection: nodeRecordProtection({ random, keyForm: recordKeyForm }),
     elapsedMs,

@@ -259,6 +259,18 @@ test("LwM2M Core 1.1 §6.1.7.1: bootstrap over DTLS, by name or by credential; t
   assert.equal(await device.isLetIn(server.app.coapsPort), false);
 });
 
+test("RFC 9146 §4: every connection id given to a device begins with DTLS_CID_OWNER", async (t) => {
+  const server = await aSecuredApp(t, await aDataDirectory(t), { DTLS_CID_OWNER: "66", DTLS_CID_BYTES: "4" });
+  const credential = { kind: "psk", endpoint: "dev-1", identity: psk.identity, key: Buffer.from(psk.key).toString("base64") };
+  assert.equal((await server.ask("POST", "/credentials", credential)).status, 201);
+  const client = await aDtlsClient(t);
+  const peer = await client.connect(server.app.coapsPort, ownKey);
+  client.endpoint.plaintext.send(Uint8Array.of(0x40, 0, 0, 1), peer);
+  // The id stands behind type, version, epoch and sequence number (RFC 9146 §4).
+  const ids = client.sent.filter(([type]) => type === 25).map((record) => record.subarray(11, 15));
+  assert.deepEqual([ids.length > 0, new Set(ids.map(([owner]) => owner))], [true, new Set([66])]);
+});
+
 test("a key log is made only when it is asked for, loudly, and nobody else can read it", async (t) => {
   const directory = await aDataDirectory(t);
   const file = join(directory, "keys.log");

@@ -62,6 +62,8 @@ const mistakes: readonly (readonly [{ readonly [name: string]: string }, readonl
   [{ COAP_PORT: "5683", BOOTSTRAP_COAP_PORT: "5683" }, [], /^BOOTSTRAP_COAP_PORT: 5683 is COAP_PORT's too/],
   [{ COAPS_PORT: "5784" }, [], /^BOOTSTRAP_COAPS_PORT: 5784 is COAPS_PORT's too/],
   [{ COAP_PORT: "0", COAPS_PORT: "5783" }, [], /^BOOTSTRAP_COAP_PORT: 5783 is COAPS_PORT's too/],
+  [{ DTLS_CID_BYTES: "3" }, [], /^DTLS_CID_BYTES: got "3", expected 0 for none, or 4 to 16$/],
+  [{ DTLS_CID_OWNER: "256" }, [], /^DTLS_CID_OWNER: got "256", expected a whole number from 0 to 255/],
   [{ DTLS_CID_BYTES: "17" }, [], /^DTLS_CID_BYTES: got "17", expected a whole number from 0 to 16/],
   [{ MONGO_POOL_SIZE: "0" }, [], /^MONGO_POOL_SIZE: got "0", expected a whole number from 1 to 1000/],
 ];

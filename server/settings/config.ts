@@ -1,6 +1,8 @@
 /** Settings from the environment and the command line, by the table in `setting-definitions.ts`. */
 import { type SettingDefinition, settingDefinitions } from "./setting-definitions.ts";
 
+const shortestCid = 4;
+
 type Definitions = typeof settingDefinitions;
 type ValueOf<D extends SettingDefinition> = D["kind"] extends "integer"
   ? D extends { readonly default: number }
@@ -38,7 +40,7 @@ export function parseSettings(env: { readonly [name: string]: string | undefined
   // Who asks for any free port starts several servers on one machine: a fixed port beside it would let only one of them start.
   if (settings.coapPort === 0 && !isGiven("COAPS_PORT")) values["coapsPort"] = 0;
   if (settings.bootstrapCoapPort === 0 && !isGiven("BOOTSTRAP_COAPS_PORT")) values["bootstrapCoapsPort"] = 0;
-  errors.push(...portClashes(settings));
+  errors.push(...portClashes(settings), ...shortIds(settings));
   return errors.length > 0 ? { kind: "errors", errors } : { kind: "settings", settings };
 }
 
@@ -53,6 +55,13 @@ function portClashes(settings: Settings): readonly string[] {
     const [first] = doors.slice(0, index).find(([, other]) => port !== 0 && other === port) ?? [];
     return first === undefined ? [] : [`${env}: ${port} is ${first}'s too; give each door a port of its own`];
   });
+}
+
+/** One byte names the owner; fewer than three behind it would soon be used up. */
+function shortIds({ dtlsCidBytes }: Settings): readonly string[] {
+  return dtlsCidBytes > 0 && dtlsCidBytes < shortestCid
+    ? [`DTLS_CID_BYTES: got "${dtlsCidBytes}", expected 0 for none, or ${shortestCid} to 16`]
+    : [];
 }
 
 function flagOf(definition: SettingDefinition): string {

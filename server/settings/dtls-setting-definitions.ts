@@ -59,6 +59,16 @@ export const dtlsSettingDefinitions = {
     purpose: "length of the connection ids given to devices (RFC 9146); 0 gives none",
     reason: "with one a device stays connected behind a NAT that forgets it; 8 bytes cannot be guessed. A change ends the connections kept",
   },
+  dtlsCidOwner: {
+    env: "DTLS_CID_OWNER",
+    kind: "integer",
+    default: 0,
+    unit: "first byte",
+    min: 0,
+    max: 255,
+    purpose: "first byte of every connection id given to devices",
+    reason: "several servers behind one address: what spreads the datagrams can send a record to the server that has its connection",
+  },
   dtlsMaxAgeDays: {
     env: "DTLS_MAX_AGE_DAYS",
     kind: "integer",

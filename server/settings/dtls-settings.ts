@@ -9,6 +9,7 @@ type DtlsSettings = Pick<
   | "dtlsHandshakeRate"
   | "dtlsConnections"
   | "dtlsCidBytes"
+  | "dtlsCidOwner"
   | "dtlsMaxAgeDays"
   | "dtlsCbc"
   | "dtlsExtendedMasterSecret"
@@ -29,6 +30,11 @@ export function handshakeSettings(settings: DtlsSettings): Partial<HandshakeSett
     requireExtendedMasterSecret: settings.dtlsExtendedMasterSecret === "required",
     connectionIdBytes: settings.dtlsCidBytes,
   };
+}
+
+/** What every connection id given to a device begins with: it tells whose the connection is. */
+export function connectionIdOwner({ dtlsCidOwner }: Pick<DtlsSettings, "dtlsCidOwner">): Uint8Array {
+  return Uint8Array.of(dtlsCidOwner);
 }
 
 /** How long a handshake may take. */

@@ -11,7 +11,7 @@ import type { DtlsEndpoint, DtlsNews } from "@lwm2m/protocol/dtls/endpoint-contr
 import { systemClock } from "@lwm2m/protocol/platform/system-clock";
 import { systemRandom } from "@lwm2m/protocol/platform/system-random";
 import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
-import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
+import type { DatagramSocket, SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
 import { type App, openApp } from "../app.ts";
 import { openLog } from "../log.ts";
 import { parseSettings } from "../settings/config.ts";
@@ -79,13 +79,25 @@ export async function aSecuredApp(t: TestContext, directory: string, more: { rea
 /** A DTLS client of our own on its own port; `news` tells when the server ended the connection. */
 export async function aDtlsClient(t: TestContext): Promise<{
   readonly endpoint: DtlsEndpoint;
+  /** The datagrams it sent, as they are on the wire. */
+  readonly sent: readonly Uint8Array[];
   connect(port: number, credentials: ClientCredentials): Promise<SocketAddress>;
   /** Resolves with the reason when the connection ends. */
   closed(): Promise<string>;
 }> {
   const socket = await openUdpSocket({ address: host, port: 0 });
+  const sent: Uint8Array[] = [];
+  const recorded: DatagramSocket = {
+    local: socket.local,
+    onDatagram: (handler) => socket.onDatagram(handler),
+    send: (bytes, to) => {
+      sent.push(bytes.slice());
+      socket.send(bytes, to);
+    },
+    close: () => socket.close(),
+  };
   const endpoint = await openDtlsEndpoint({
-    socket,
+    socket: recorded,
     clock: systemClock,
     random: systemRandom,
     onBug: (error) => assert.fail(String(error)),
@@ -98,6 +110,7 @@ export async function aDtlsClient(t: TestContext): Promise<{
   });
   return {
     endpoint,
+    sent,
     connect: (port, credentials) => endpoint.connect({ address: host, port }, credentials),
     closed: () =>
       new Promise((resolve) => {
