@@ -7,6 +7,7 @@ import { Engine } from "./engine.ts";
 import type { WorkerMessage, WorkerSettings } from "./requests.ts";
 import { configure, createSchema } from "./schema.ts";
 import { WaitingRequests } from "./waiting-requests.ts";
+import { inspectLog } from "./write-ahead-log.ts";
 
 if (parentPort !== null) await serve(parentPort, workerData as WorkerSettings);
 
@@ -45,9 +46,10 @@ async function serve(port: MessagePort, settings: WorkerSettings): Promise<void>
 }
 
 async function open({ file, driver: name, definitions }: WorkerSettings): Promise<SqlDriver> {
+  const log = inspectLog(file);
   const driver = await openDriver(name, file);
   try {
-    configure(driver);
+    log.readWithLock(() => configure(driver));
     createSchema(driver, definitions);
     return driver;
   } catch (error) {
