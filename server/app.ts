@@ -19,6 +19,7 @@ import { healthRoutes, versionRoute } from "./http/health-http.ts";
 import { openApiRoute } from "./http/openapi.ts";
 import { pressedRoutes } from "./http/pressure-http.ts";
 import type { Log } from "./log.ts";
+import { openConfiguredWakeUps } from "./queue/configured-wake-ups.ts";
 import { type Authenticate, bearerCheck, openAdministratorKey } from "./security/api-key.ts";
 import { openSecretBox, sealAnew } from "./security/sealed-documents.ts";
 import { findSecretKeyWarning } from "./security/secret-key-file.ts";
@@ -126,6 +127,8 @@ async function openStorage(deps: AppDeps, closers: Closers) {
   const opened = await openConfiguredStore({ ...deps, collections, openWaitingDoor: (reason) => openWaitingDoor(deps, reason) });
   closers.add("store", () => opened.close());
   const { store, pressure } = watchPressure(opened, clock);
+  const wakeUps = await openConfiguredWakeUps({ settings, clock, log, supervisor });
+  closers.add("wake-up queue", () => wakeUps.close());
   closers.add("background work", () => supervisor.settled());
   const keyFile = { file: settings.secretKeyFile, dataDir: settings.dataDir };
   closers.add(
@@ -155,7 +158,7 @@ async function openStorage(deps: AppDeps, closers: Closers) {
   const sealed = await sealAnew(store, secrets, sealedCollections);
   if (sealed > 0) log.info("secrets sealed anew", { documents: sealed, keyId: secrets.keyId });
   const security = await openSecurityStore({ store, relay, clock, random, supervisor, secrets });
-  return { supervisor, store, pressure, gate: openPressureGate(pressure, random), secrets, security, events, relay };
+  return { supervisor, store, pressure, gate: openPressureGate(pressure, random), wakeUps, secrets, security, events, relay };
 }
 
 function administratorKey({ settings, random }: AppDeps): Promise<{ readonly key: string; readonly isNew: boolean }> {

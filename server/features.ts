@@ -43,7 +43,7 @@ import { findLocalAddressTowards } from "./platform/local-address.ts";
 import { type BootstrapConfigStore, openBootstrapConfigStore } from "./provisioning/bootstrap-config-store.ts";
 import { bootstrapEvent } from "./provisioning/bootstrap-news.ts";
 import { provisioningRoutes } from "./provisioning/provisioning-http.ts";
-import { openConfiguredWakeUps } from "./queue/configured-wake-ups.ts";
+import type { WakeUpQueue } from "./queue/wake-up-queue.ts";
 import { DeviceIdentities } from "./registration/device-identities.ts";
 import { linkProfileFacet, linkProfileRoutes } from "./registration/link-profile-http.ts";
 import { MismatchReports } from "./registration/mismatch-reports.ts";
@@ -75,6 +75,7 @@ export interface FeatureDeps {
   readonly log: Log;
   readonly settings: Settings;
   readonly gate: PressureGate;
+  readonly wakeUps: WakeUpQueue;
 }
 
 export interface FeatureDoors {
@@ -125,8 +126,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
     registrations,
     findLocalAddressTowards,
   });
-  const wakeUps = await openConfiguredWakeUps(deps);
-  const updates = openUpdateService({ ...deps, operations, registrations, packageUri, wakeUps });
+  const updates = openUpdateService({ ...deps, operations, registrations, packageUri });
   const configs = await openBootstrapConfigStore(store, deps.secrets);
   const bootstrap = openBootstrap(deps, doors, { configs, registry, leniency, links, mismatches });
   const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
@@ -176,7 +176,6 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       traces.close();
       await bootstrap.close();
       await updates.close();
-      await wakeUps.close();
       await operations.close();
       await registrations.close();
       await leniency.close();

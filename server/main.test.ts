@@ -175,3 +175,16 @@ test("wrong settings are one line each and nothing starts; --help explains them"
   assert.deepEqual([help.code, help.stderr], [0, ""]);
   assert.match(help.stdout, /--http-port +HTTP_PORT/);
 });
+
+test("REDIS_URL: what is no address ends the start with one line; a Redis that is not there does not keep the server from working or stopping", async (t) => {
+  const directory = await aDirectory(t);
+  const refused = await ended(spawnMain(t, { DATA_DIR: directory, REDIS_URL: "http://:geheim@r" }));
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /^cannot start: REDIS_URL: [^\n]+\n$/);
+  assert.doesNotMatch(refused.stderr + refused.stdout, /geheim/);
+  // The discard port: nobody listens.
+  const server = spawnMain(t, { DATA_DIR: directory, REDIS_URL: "redis://:geheim@127.0.0.1:9" });
+  const { origin } = await started(server);
+  assert.equal((await fetch(`${origin}/health/ready`)).status, 200);
+  assert.equal(await stop(server, "SIGTERM"), 0);
+});
