@@ -33,6 +33,8 @@ const cells: readonly Cell[] = (["psk", "rpk", "x509"] as const).flatMap((kind) 
   { kind, cid: true },
 ]);
 const cidBytes = 4;
+/** Machines that run the tests are busy: nothing here is about time. */
+const patienceMs = 90_000;
 const prefix = "fleet-";
 const timezone = "/3/0/15";
 const sensor = "/3303/0/5700";
@@ -55,7 +57,12 @@ for (const variant of variants) {
       server = await startServer({ ports: await stablePorts(), env: { ...variant.env, LOG_LEVEL: "debug" } });
       events = new EventWatch(server.rest);
       await keys.install(server.rest, prefix);
-      for (const cell of cells) devices.set(cell, await start(cell));
+      for (const cell of cells) {
+        const device = await start(cell);
+        devices.set(cell, device);
+        // Six at once would start in six times the time.
+        await device.client.says("started ", patienceMs);
+      }
     });
     after(async () => {
       await events?.close();
@@ -85,7 +92,7 @@ for (const variant of variants) {
       return body;
     }
     async function succeed(endpoint: string, operation: { readonly [name: string]: Json }): Promise<Json | undefined> {
-      const { body } = await server.rest.operate(endpoint, operation);
+      const { body } = await server.rest.operate(endpoint, operation, 35);
       assert.equal(field(body, "status"), "succeeded", JSON.stringify(body));
       return field(body, "result");
     }
@@ -110,7 +117,7 @@ for (const variant of variants) {
     ofEach("a device's day", (cell) => {
       test(`LwM2M Transport 1.1 §5.2: registered as who it proved to be, read, written, observed, updated`, async () => {
         const { endpoint, link, client } = deviceOf(cell);
-        await client.says("registered ");
+        await client.says("registered ", patienceMs);
         const registration = field(await view(endpoint), "registration");
         const identity = field(registration, "identity");
         assert.equal(field(identity, "kind"), cell.kind, JSON.stringify(identity));
@@ -118,16 +125,16 @@ for (const variant of variants) {
         if (cell.kind === "rpk") assert.match(text(identity, "publicKeySha256"), /^[0-9a-f]{64}$/);
         if (cell.kind === "x509") assert.equal(field(identity, "commonName"), endpoint);
         assert.equal(field(registration, "address", "port"), link.port);
-        assert.match(await client.says("connected "), cell.cid ? /cid-in=\S{8} cid-out=\S{16}$/ : /cid-in=- cid-out=-$/);
+        assert.match(await client.says("connected ", patienceMs), cell.cid ? /cid-in=\S{8} cid-out=\S{16}$/ : /cid-in=- cid-out=-$/);
 
         assert.equal(await readText(endpoint, "/3/0/0"), "Test Manufacturer");
         await succeed(endpoint, { kind: "write", path: timezone, value: "Europe/Paris" });
         assert.equal(await readText(endpoint, timezone), "Europe/Paris");
         await succeed(endpoint, { kind: "observe", path: sensor });
-        await eventually("two notifications", 15_000, () => (notified(endpoint) >= 2 ? true : undefined));
+        await eventually("two notifications", patienceMs, () => (notified(endpoint) >= 2 ? true : undefined));
         const from = client.mark;
         client.write("update");
-        await client.says("updated", 10_000, from);
+        await client.says("updated", patienceMs, from);
         assert.equal(field(await view(endpoint), "connected"), true);
       });
       if (variant.sends) {
@@ -135,7 +142,7 @@ for (const variant of variants) {
           const { endpoint, client } = deviceOf(cell);
           const from = client.mark;
           client.write("send /3/0/9");
-          assert.match(await client.says("sent ", 10_000, from), /CHANGED|204/);
+          assert.match(await client.says("sent ", patienceMs, from), /CHANGED|204/);
           const { body } = await server.rest.get(`/devices/${endpoint}/resources/3/0/9`);
           assert.equal(field(body, "value"), 95, JSON.stringify(body));
         });
@@ -147,8 +154,8 @@ for (const variant of variants) {
           await link.changePort();
           const from = client.mark;
           client.write("update");
-          await client.says("updated", 10_000, from);
-          await eventually("its new address in the registration", 10_000, async () =>
+          await client.says("updated", patienceMs, from);
+          await eventually("its new address in the registration", patienceMs, async () =>
             field(await view(endpoint), "registration", "address", "port") === link.port ? true : undefined,
           );
           assert.equal(await readText(endpoint, timezone), "Europe/Paris");
@@ -179,14 +186,14 @@ for (const variant of variants) {
         // Half of them speak first, half are called first.
         if (i % 2 === 0) client.write("update");
         const id = queued[i] ?? "";
-        const operation = await eventually(`operation ${id} of ${endpoint}\n${client.transcript()}`, 60_000, async () => {
+        const operation = await eventually(`operation ${id} of ${endpoint}\n${client.transcript()}`, patienceMs, async () => {
           const { body } = await server.rest.get(`/operations/${id}`);
           return field(body, "finishedAt") ? body : undefined;
         });
         assert.equal(field(operation, "status"), "succeeded", JSON.stringify(operation));
         assert.equal(await readText(endpoint, timezone), "Asia/Tokyo");
         const seen = notified(endpoint);
-        await eventually(`notifications of ${endpoint} to go on`, 20_000, () => (notified(endpoint) > seen ? true : undefined));
+        await eventually(`notifications of ${endpoint} to go on`, patienceMs, () => (notified(endpoint) > seen ? true : undefined));
         assert.equal(field(await view(endpoint), "connected"), true);
       };
       await Promise.all([...devices.values()].map(goesOn));
@@ -205,8 +212,10 @@ for (const variant of variants) {
       test("LwM2M Core 1.1 §6.2.3: it de-registers", async () => {
         const { endpoint, client } = deviceOf(cell);
         client.write("quit");
-        await client.says("deregistered");
-        await eventually("no registration", 10_000, async () => (field(await view(endpoint), "registration") === null ? true : undefined));
+        await client.says("deregistered", patienceMs);
+        await eventually("no registration", patienceMs, async () =>
+          field(await view(endpoint), "registration") === null ? true : undefined,
+        );
       });
     });
   });

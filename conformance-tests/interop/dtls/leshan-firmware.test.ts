@@ -13,6 +13,8 @@ import { DeviceLink, type LinkSettings } from "./platform/device-link.ts";
 /** The link stands for the server: at its port, under the address the server gives as its own. */
 const publicHost = "127.0.0.2";
 const prefix = "fleet-";
+/** Machines that run the tests are busy: nothing here is about time. */
+const patienceMs = 90_000;
 const packageBytes = 200_000;
 const version = "2.0.0";
 /** What an IPv4 path carries at least (RFC 791: 576 bytes) without the headers of IP and UDP. */
@@ -65,7 +67,7 @@ interopSuite("leshan-2 fetches firmware over DTLS", ["leshan-2"], () => {
       const more = [...keys.argumentsOf(endpoint, path.kind), "--firmware", version, ...path.flags];
       const client = startLeshanClient("leshan-2", { server: link.uri, endpoint, lifetimeSeconds: 3_600, more });
       try {
-        await client.says("registered ");
+        await client.says("registered ", patienceMs);
         const { hellos } = link;
         if (path.profile !== undefined) {
           const put = await server.rest.send("PUT", `/devices/${endpoint}/link-profile`, { body: path.profile });
@@ -84,15 +86,15 @@ interopSuite("leshan-2 fetches firmware over DTLS", ["leshan-2"], () => {
         if (path.changesPort) {
           const { sent } = link;
           const middle = sent + packageBytes / 256 / 2;
-          await eventually("the middle of the download", 30_000, () => (link.sent >= middle ? true : undefined));
+          await eventually("the middle of the download", patienceMs, () => (link.sent >= middle ? true : undefined));
           await link.changePort();
         }
         const sha256 = createHash("sha256").update(bytes).digest("hex");
-        assert.equal(await client.says("downloaded ", 60_000), `downloaded ${packageBytes} ${sha256}`);
-        await client.says("installed ");
+        assert.equal(await client.says("downloaded ", patienceMs), `downloaded ${packageBytes} ${sha256}`);
+        await client.says("installed ", patienceMs);
         // A sign of life, and the server looks at once.
         client.write("update");
-        const update = await eventually("the end of the update", 30_000, async () => {
+        const update = await eventually("the end of the update", patienceMs, async () => {
           const { body } = await server.rest.get(`/updates/${text(started.body, "id")}`);
           return field(body, "finishedAt") ? body : undefined;
         });

@@ -13,6 +13,8 @@ import { field, type Json } from "../platform/rest-client.ts";
 import { interopSuite } from "../platform/suite.ts";
 import { DeviceLink } from "./platform/device-link.ts";
 
+/** Machines that run the tests are busy: nothing here is about time. */
+const patienceMs = 90_000;
 const byPsk = "emulated-psk";
 const byRpk = "emulated-rpk";
 const identity = "emulated-identity";
@@ -43,7 +45,7 @@ interopSuite("the emulated device over DTLS against a Leshan 2 server", ["leshan
     return { private: at(`${name}.key`), public: at(`${name}.public`) };
   }
   async function succeed(command: string): Promise<Json> {
-    const result = await leshan.run(command);
+    const result = await leshan.run(command, patienceMs);
     const code = Number(field(result, "code"));
     assert.ok(code >= 200 && code < 300, `${command}: ${JSON.stringify(result)}\n${leshan.child.transcript()}`);
     return result;
@@ -63,23 +65,23 @@ interopSuite("the emulated device over DTLS against a Leshan 2 server", ["leshan
       const from = leshan.child.mark;
       const device = startDevice(link.uri, endpoint, [...flags, "--lifetime", "60", "--interval", "1"]);
       try {
-        const registered = await leshan.event("registered", { from });
+        const registered = await leshan.event("registered", { from, timeoutMs: patienceMs });
         assert.equal(field(registered, "endpoint"), endpoint);
         assert.match(String(field(registered, "peer")), endpoint === byPsk ? new RegExp(identity) : /rpk|publickey/i);
         assert.equal(typeof field(await succeed(`read ${endpoint} /3303/0/5700`), "value"), "number");
         await succeed(`write ${endpoint} /3/0/15 Europe/Paris`);
         assert.equal(field(await succeed(`read ${endpoint} /3/0/15`), "value"), "Europe/Paris");
         await succeed(`observe ${endpoint} /3303/0/5700`);
-        await leshan.event("notification", { path: "/3303/0/5700", from });
+        await leshan.event("notification", { path: "/3303/0/5700", from, timeoutMs: patienceMs });
         await succeed(`execute ${endpoint} /1/0/8`);
-        await leshan.event("updated", { from });
+        await leshan.event("updated", { from, timeoutMs: patienceMs });
         const { hellos } = link;
         // Leshan takes notifications and requests from the new address, and asks at the old one until the next Update.
         if (flags.some((flag) => flag === "--cid")) await link.changePort();
-        await leshan.event("notification", { path: "/3303/0/5700", from: leshan.child.mark });
+        await leshan.event("notification", { path: "/3303/0/5700", from: leshan.child.mark, timeoutMs: patienceMs });
         device.kill("SIGINT");
-        await leshan.event("deregistered", { from });
-        assert.equal((await device.end(10_000)).code, 0);
+        await leshan.event("deregistered", { from, timeoutMs: patienceMs });
+        assert.equal((await device.end(patienceMs)).code, 0);
         assert.equal(link.hellos, hellos);
       } catch (error) {
         throw new Error(`${String(error)}\n${device.transcript()}`, { cause: error });
@@ -94,7 +96,7 @@ interopSuite("the emulated device over DTLS against a Leshan 2 server", ["leshan
     const from = leshan.child.mark;
     const device = startDevice(link.uri, byPsk, ["--psk", `${identity}:${keyHex.replaceAll("0", "1")}`]);
     try {
-      await eventually("a repeated flight", 20_000, () => (link.keyChanges.device >= 2 ? true : undefined));
+      await eventually("a repeated flight", patienceMs, () => (link.keyChanges.device >= 2 ? true : undefined));
       assert.equal(link.keyChanges.server, 0);
       assert.ok(!leshan.child.stdout.slice(from).some((line) => line.includes('"registered"')));
     } finally {

@@ -4,6 +4,7 @@ import { type LeshanName, leshanClassPath } from "./locations.ts";
 import { field, type Json } from "./rest-client.ts";
 
 /** The Java programs start in about a second with only the first compiler tier, and log nothing but trouble. */
+const startMs = 60_000;
 const javaOptions = ["-XX:TieredStopAtLevel=1", "-Xmx96m", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"];
 
 function startJava(name: LeshanName, args: readonly string[]): Child {
@@ -54,10 +55,14 @@ export class LeshanServer {
   /** `keys`: who may come over DTLS (`Keys.java`). */
   static async start(keys: readonly string[] = []): Promise<LeshanServer> {
     const child = startJava("leshan-server", ["--port", "0", ...keys]);
-    const listening = await child.line("listening line", (line) => {
-      const entry = parseLine(line);
-      return field(entry, "event") === "listening" ? entry : undefined;
-    });
+    const listening = await child.line(
+      "listening line",
+      (line) => {
+        const entry = parseLine(line);
+        return field(entry, "event") === "listening" ? entry : undefined;
+      },
+      startMs,
+    );
     return new LeshanServer(child, Number(field(listening, "port")), Number(field(listening, "securedPort")));
   }
 

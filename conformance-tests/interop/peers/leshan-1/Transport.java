@@ -11,7 +11,7 @@ import org.eclipse.californium.scandium.dtls.SingleNodeConnectionIdGenerator;
  * handshake that came to its end, with the connection ids agreed on ("-" for none).
  */
 final class Transport {
-    private static final int RETRANSMISSION_MS = 500;
+    private static final int RETRANSMISSION_MS = 1_000;
 
     private Transport() {
     }

@@ -40,7 +40,7 @@ final class Transport {
         Configuration settings = builder.createDefaultConfiguration();
         settings.set(CoapConfig.MAX_RESOURCE_BODY_SIZE, BODY_BYTES);
         // A lost datagram of a handshake costs little on loopback.
-        settings.set(DtlsConfig.DTLS_RETRANSMISSION_TIMEOUT, 500, TimeUnit.MILLISECONDS);
+        settings.set(DtlsConfig.DTLS_RETRANSMISSION_TIMEOUT, 1_000, TimeUnit.MILLISECONDS);
         if (options.containsKey("cid")) {
             settings.set(DtlsConfig.DTLS_CONNECTION_ID_LENGTH, Integer.parseInt(options.get("cid")));
         } else {
