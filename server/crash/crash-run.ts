@@ -53,7 +53,13 @@ export async function crashRun(settings: CrashRunSettings): Promise<readonly str
   }
 }
 
-async function startLoad({ devices: count, programs }: CrashRunSettings, server: ServerProcess, ledger: Ledger, random: SeededRandom) {
+/** Devices and programs at work until `stop`. */
+export async function startLoad(
+  { devices: count, programs }: Pick<CrashRunSettings, "devices" | "programs">,
+  server: ServerProcess,
+  ledger: Ledger,
+  random: SeededRandom,
+) {
   let isOver = false;
   const devices: CrashDevice[] = [];
   for (let n = 0; n < count; n++) {
