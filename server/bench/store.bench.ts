@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { type BenchOptions, type Figure, rounded } from "@lwm2m/protocol/bench/figure";
 import type { CollectionDefinition, StoredDocument } from "../storage/collection.ts";
 import type { SqlDriver } from "../storage/drivers/driver.ts";
@@ -44,8 +45,9 @@ export async function bench(options: BenchOptions): Promise<Figure[]> {
     const turns = 6;
     const milliseconds = (options.seconds * 1_000) / (4 * turns);
     const rates = { updates: 0, rawUpdates: 0, points: 0, rawPoints: 0 };
+    const delay = monitorEventLoopDelay({ resolution: 1 });
     for (let turn = 0; turn < turns; turn++) {
-      const ours = await measureStore(join(directory, `store${turn}`), milliseconds);
+      const ours = await measureStore(join(directory, `store${turn}`), milliseconds, delay);
       const raw = await measureRaw(join(directory, `raw${turn}.db`), milliseconds);
       rates.updates = Math.max(rates.updates, ours.updates);
       rates.points = Math.max(rates.points, ours.points);
@@ -55,6 +57,14 @@ export async function bench(options: BenchOptions): Promise<Figure[]> {
     return [
       figure("store", "durable updates, 64 in flight", rates.updates, "updates/s", rates.rawUpdates),
       figure("telemetry", "durable points, 1000 in a batch", rates.points, "points/s", rates.rawPoints),
+      {
+        bench: "store",
+        figure: "main event loop delay meanwhile, p99",
+        value: rounded(delay.percentile(99) / 1e6),
+        unit: "ms",
+        against: null,
+        ratio: null,
+      },
     ];
   } finally {
     await rm(directory, { recursive: true });
@@ -65,17 +75,21 @@ function figure(bench: string, name: string, value: number, unit: string, raw: n
   return { bench, figure: name, value: rounded(value), unit, against: "raw-driver", ratio: rounded(value / raw) };
 }
 
+type EventLoopDelay = ReturnType<typeof monitorEventLoopDelay>;
+
 interface Rates {
   readonly updates: number;
   readonly points: number;
 }
 
-async function measureStore(directory: string, milliseconds: number): Promise<Rates> {
+async function measureStore(directory: string, milliseconds: number, delay: EventLoopDelay): Promise<Rates> {
   const store = await openEmbeddedStore({ directory, collections: [definition], strictFilters: true });
   try {
     await fill(store);
+    delay.enable();
     return { updates: await measureUpdates(store, milliseconds), points: await measurePoints(store, milliseconds) };
   } finally {
+    delay.disable();
     await store.close();
   }
 }
