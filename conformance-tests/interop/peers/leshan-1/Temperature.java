@@ -95,7 +95,12 @@ public final class Temperature extends BaseInstanceEnabler {
             min = Math.min(min, value);
             max = Math.max(max, value);
         }
-        fireResourcesChange(SENSOR_VALUE);
+        try {
+            fireResourcesChange(SENSOR_VALUE);
+        } catch (RuntimeException cause) {
+            // The client is still being built, on a slow machine; an exception would end the ticking.
+            EventPrinter.print("unheard-change " + cause);
+        }
     }
 
     static ObjectModel model() {

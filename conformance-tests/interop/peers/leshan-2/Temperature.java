@@ -96,7 +96,12 @@ public final class Temperature extends BaseInstanceEnabler {
             min = Math.min(min, value);
             max = Math.max(max, value);
         }
-        fireResourceChange(SENSOR_VALUE);
+        try {
+            fireResourceChange(SENSOR_VALUE);
+        } catch (RuntimeException cause) {
+            // The client is still being built, on a slow machine; an exception would end the ticking.
+            EventPrinter.print("unheard-change " + cause);
+        }
     }
 
     static ObjectModel model() {
