@@ -8,6 +8,8 @@ import { field, type Json, RestClient } from "./rest-client.ts";
 
 const doors = ["http", "coap", "coaps", "bootstrap-coap", "bootstrap-coaps"] as const;
 export type Door = (typeof doors)[number];
+/** A start takes a second or two, and a machine that runs the tests may be busy. */
+const startMs = 60_000;
 export type DoorPorts = { readonly [door in Door]: number };
 
 const anyPorts: DoorPorts = { http: 0, coap: 0, coaps: 0, "bootstrap-coap": 0, "bootstrap-coaps": 0 };
@@ -115,12 +117,16 @@ function portSettings(ports: DoorPorts): Environment {
 
 /** The log line of each door: `{ "message": "listening", "door": …, "port": … }`. */
 export function listeningPort(child: Child, door: Door): Promise<number> {
-  return child.line(`listening line of ${door}`, (line) => {
-    const entry = parseLine(line);
-    if (field(entry, "message") !== "listening" || field(entry, "door") !== door) return undefined;
-    const port = field(entry, "port");
-    return typeof port === "number" ? port : undefined;
-  });
+  return child.line(
+    `listening line of ${door}`,
+    (line) => {
+      const entry = parseLine(line);
+      if (field(entry, "message") !== "listening" || field(entry, "door") !== door) return undefined;
+      const port = field(entry, "port");
+      return typeof port === "number" ? port : undefined;
+    },
+    startMs,
+  );
 }
 
 function parseLine(line: string): Json {
