@@ -26,6 +26,7 @@ import { findSecretKeyWarning } from "./security/secret-key-file.ts";
 import type { Settings } from "./settings/config.ts";
 import { StartError } from "./start-error.ts";
 import { StorageUnavailableError } from "./storage/collection.ts";
+import { openProcessOwner } from "./storage/process-owner.ts";
 import { type Store, StoreOpenError } from "./storage/store.ts";
 import { watchPressure } from "./storage/store-pressure.ts";
 import { openStoreUpkeep } from "./store-operations/store-upkeep.ts";
@@ -127,6 +128,12 @@ async function openStorage(deps: AppDeps, closers: Closers) {
   const opened = await openConfiguredStore({ ...deps, collections, openWaitingDoor: (reason) => openWaitingDoor(deps, reason) });
   closers.add("store", () => opened.close());
   const { store, pressure } = watchPressure(opened, clock);
+  const owner = await openProcessOwner({
+    ...{ store, clock, random, leaseMs: settings.processLeaseSeconds * 1_000 },
+    onError: (error: unknown) => log.warn("cannot tell other processes that this one is alive", { error }),
+    onNews: (message, name) => log.warn(message, { process: name }),
+  });
+  closers.add("place among the processes", () => owner.close());
   const wakeUps = await openConfiguredWakeUps({ settings, clock, log, supervisor });
   closers.add("wake-up queue", () => wakeUps.close());
   closers.add("background work", () => supervisor.settled());
@@ -158,7 +165,7 @@ async function openStorage(deps: AppDeps, closers: Closers) {
   const sealed = await sealAnew(store, secrets, sealedCollections);
   if (sealed > 0) log.info("secrets sealed anew", { documents: sealed, keyId: secrets.keyId });
   const security = await openSecurityStore({ store, relay, clock, random, supervisor, secrets });
-  return { supervisor, store, pressure, gate: openPressureGate(pressure, random), wakeUps, secrets, security, events, relay };
+  return { supervisor, store, pressure, gate: openPressureGate(pressure, random), wakeUps, owner, secrets, security, events, relay };
 }
 
 function administratorKey({ settings, random }: AppDeps): Promise<{ readonly key: string; readonly isNew: boolean }> {

@@ -16,11 +16,13 @@ import { bootstrapConfigs, clearTextCollection } from "./provisioning/bootstrap-
 import { registrationCollection } from "./registration/registration-store.ts";
 import { sealingKeyCollection } from "./security/sealed-documents.ts";
 import type { CollectionDefinition } from "./storage/collection.ts";
+import { processCollection } from "./storage/process-owner.ts";
 import { tracedDeviceCollection } from "./trace/trace-service.ts";
 import { twinCollection } from "./twin/twin-store.ts";
 
 /** What the store is opened with. */
 export const collections: readonly CollectionDefinition[] = [
+  processCollection,
   eventsDefinition,
   deviceCollection,
   linkProfileCollection,

@@ -55,6 +55,7 @@ import { watchSecuredDevices } from "./registration/secured-devices.ts";
 import type { SecretBox } from "./security/secret-box.ts";
 import { usualLink } from "./settings/coap-settings.ts";
 import type { Settings } from "./settings/config.ts";
+import type { ProcessOwner } from "./storage/process-owner.ts";
 import type { Store } from "./storage/store.ts";
 import type { Supervisor } from "./supervisor.ts";
 import { traceFacet, traceRoutes } from "./trace/trace-http.ts";
@@ -76,6 +77,7 @@ export interface FeatureDeps {
   readonly settings: Settings;
   readonly gate: PressureGate;
   readonly wakeUps: WakeUpQueue;
+  readonly owner: ProcessOwner;
 }
 
 export interface FeatureDoors {

@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { FirmwareDevice } from "../testing/firmware-device.ts";
 import { at, type Rest, restOf } from "../testing/rest.ts";
-import { maxPackageBytes, ServerWorld } from "../testing/server-world.ts";
+import { ServerWorld } from "../testing/server-world.ts";
+import { maxPackageBytes } from "../testing/world-server.ts";
 
 const image = new Uint8Array(5_000).map((_, index) => index % 251);
 const sha256 = createHash("sha256").update(image).digest("hex");

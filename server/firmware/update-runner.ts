@@ -1,12 +1,13 @@
 /**
  * Takes one update as far as it goes now: what a step decided is stored first, then done. After a crash the stored step is done
- * again under the same operation ids, so the device sees it once.
+ * again under the same operation ids, so the device sees it once. An update is driven by one process: the owner of its claim.
  */
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Random } from "@lwm2m/protocol/ports/random";
 import { finalStatuses, type Operations } from "../operations/operation.ts";
+import { nextClaim, type ProcessOwner } from "../storage/process-owner.ts";
 import { ulid } from "../ulid.ts";
-import { type FirmwareUpdate, finalStates, type PendingStep } from "./update.ts";
+import { type FirmwareUpdate, finalStates, type PendingStep, type UpdateState } from "./update.ts";
 import type { UpdateLimits } from "./update-limits.ts";
 import { eventOf, operationCount, requestsOf, type StepAnswer } from "./update-look.ts";
 import { step } from "./update-machine.ts";
@@ -17,6 +18,7 @@ import { waitingFor } from "./update-words.ts";
 export interface UpdateRunnerDeps {
   readonly updates: UpdateStore;
   readonly operations: Operations;
+  readonly owner: ProcessOwner;
   readonly clock: Clock;
   readonly random: Random;
   readonly limits: UpdateLimits;
@@ -69,13 +71,34 @@ export class UpdateRunner {
   async #run(id: string, hurry: boolean): Promise<void> {
     for (let steps = 0; steps < maxStepsAtOnce; steps += 1) {
       if (this.#closed) return;
-      const update = await this.#deps.updates.find(id);
-      if (update === undefined || !update.active) return;
+      const found = await this.#deps.updates.find(id);
+      if (found === undefined || !found.active) return;
+      const update = await this.#held(found);
+      if (update === undefined) return;
       const event = await this.#nextEvent(update, hurry && steps === 0);
       if (event === undefined || this.#closed) return;
       await this.#take(update, event);
     }
     throw new Error(`update ${id} did ${maxStepsAtOnce} steps without waiting for anything`);
+  }
+
+  /** The update to go on with; undefined while it is another's. */
+  async #held(update: FirmwareUpdate): Promise<FirmwareUpdate | undefined> {
+    const { owner, clock, onChanged } = this.#deps;
+    // Without others its next change will say whose it is.
+    if (!owner.isShared) return update;
+    if (!owner.isHeld()) return undefined;
+    if (update.claim?.owner === owner.name) return update;
+    if (!(await owner.isGone(update.claim?.owner))) return undefined;
+    const claimed = await this.#change(update, {}, clock.now());
+    if (claimed !== undefined) onChanged(claimed);
+    return claimed;
+  }
+
+  #change(update: FirmwareUpdate, change: UpdateChange, nowMs: number, via?: UpdateState): Promise<FirmwareUpdate | undefined> {
+    const { updates, owner } = this.#deps;
+    const claim = update.claim?.owner === owner.name ? {} : { claim: nextClaim(update.claim, owner.name) };
+    return updates.change(update, { ...change, ...claim }, nowMs, via);
   }
 
   /** Undefined: nothing to do before the time in the store. */
@@ -94,7 +117,7 @@ export class UpdateRunner {
   async #renewLease(update: FirmwareUpdate, nowMs: number): Promise<void> {
     const { leaseMs, longestLeaseMs } = this.#deps.limits;
     const leaseFor = Math.min(Math.max(nowMs - update.stateSince, leaseMs), longestLeaseMs);
-    const renewed = await this.#deps.updates.change(update, { wakeAt: nowMs + leaseFor }, nowMs);
+    const renewed = await this.#change(update, { wakeAt: nowMs + leaseFor }, nowMs);
     if (renewed !== undefined) this.#deps.onChanged(renewed);
   }
 
@@ -117,12 +140,12 @@ export class UpdateRunner {
   }
 
   async #take(update: FirmwareUpdate, event: UpdateEvent): Promise<void> {
-    const { updates, clock, limits, packageUri, onChanged } = this.#deps;
+    const { clock, limits, packageUri, onChanged } = this.#deps;
     const nowMs = clock.now();
     const decided = step(update, event, limits, nowMs);
     const uri = decided.effect === "offer" ? await packageUri(update) : undefined;
     const taken = decided.effect === "offer" && uri === undefined ? unaddressed(update, limits, nowMs) : decided;
-    const changed = await updates.change(update, this.#changeOf(update, taken, uri, nowMs), nowMs, taken.via);
+    const changed = await this.#change(update, this.#changeOf(update, taken, uri, nowMs), nowMs, taken.via);
     if (changed !== undefined) onChanged(changed);
   }
 

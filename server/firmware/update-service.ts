@@ -6,6 +6,7 @@ import type { Operation, Operations } from "../operations/operation.ts";
 import type { WakeUpQueue, WakeUps } from "../queue/wake-up-queue.ts";
 import type { Registrations } from "../registration/registration.ts";
 import type { Json } from "../storage/collection.ts";
+import { nextClaim, type ProcessOwner } from "../storage/process-owner.ts";
 import type { Store } from "../storage/store.ts";
 import { ulid } from "../ulid.ts";
 import { DownloadProgress } from "./download-progress.ts";
@@ -28,6 +29,7 @@ export interface UpdateServiceDeps {
   readonly relay: { nudge(collection: string, id: string): void };
   readonly supervisor: { run(work: Promise<unknown>, what: string): void };
   readonly wakeUps: WakeUpQueue;
+  readonly owner: ProcessOwner;
   readonly limits?: UpdateLimits;
 }
 
@@ -77,10 +79,13 @@ export class UpdateService {
       store: (id, servedBytes, servedAt) => updates.noteServed(id, servedBytes, servedAt),
       onComplete: (id) => this.#supervise(id, () => this.#runner.advance(id, true)),
     });
+    // What another process drives is due there; when that is gone, the take-over looks at it.
+    const { owner } = deps;
+    const ownName = (): string | undefined => (owner.isShared ? owner.name : undefined);
     this.#wakeUps = deps.wakeUps.open({
       name: "firmware-updates",
-      findDue: async (dueUntilMs, limit) => (await updates.due(dueUntilMs, limit)).map(({ _id }) => _id),
-      findNextDueAt: () => updates.nextWakeAt(),
+      findDue: async (dueUntilMs, limit) => (await updates.due(dueUntilMs, limit, ownName())).map(({ _id }) => _id),
+      findNextDueAt: () => updates.nextWakeAt(ownName()),
       onDue: (id) => this.#advanceDue(id),
     });
     this.#stopListening = deps.events.subscribe((logged) => this.#hear(logged));
@@ -92,10 +97,12 @@ export class UpdateService {
       if (operation.createdBy === actor) this.#supervise(operation.endpoint, () => this.#takeAnswer(operation));
     });
     this.#supervise("from before the start", () => this.#resume());
+    owner.onGone(() => this.#resume());
   }
 
   async start(order: UpdateOrder): Promise<StartOutcome> {
-    const update = newUpdate(order, this.#deps.clock.now(), this.#deps.random);
+    const { clock, random, owner } = this.#deps;
+    const update = { ...newUpdate(order, clock.now(), random), claim: nextClaim(undefined, owner.name) };
     if (!(await this.#store.insert(update))) {
       return { ok: false, reason: "update-under-way", active: await this.#store.findActive(order.endpoint) };
     }
@@ -177,14 +184,16 @@ export class UpdateService {
   }
 
   async #postpone(id: string): Promise<void> {
-    const nowMs = this.#deps.clock.now();
+    const { clock, owner } = this.#deps;
+    const nowMs = clock.now();
     const update = await this.#store.find(id);
     if (update === undefined || !update.active || update.wakeAt > nowMs) return;
+    if (owner.isShared && update.claim?.owner !== owner.name) return;
     const postponed = await this.#store.change(update, { wakeAt: nowMs + this.#limits.leaseMs }, nowMs);
     if (postponed !== undefined) this.#wakeUps.schedule(id, postponed.wakeAt);
   }
 
-  /** Leases of an earlier process are void: it is gone, or this one could not have opened the store. */
+  /** Looks at all, and so takes over those whose owner is gone: what one before was waiting for may have come. */
   async #resume(): Promise<void> {
     let page: readonly FirmwareUpdate[] = [];
     do {

@@ -1,5 +1,5 @@
 import type { EventDraft } from "../events/event.ts";
-import type { Collection, CollectionDefinition, Update } from "../storage/collection.ts";
+import type { Collection, CollectionDefinition, Filter, Update } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
 import type { FirmwareUpdate, UpdateState } from "./update.ts";
 
@@ -56,12 +56,13 @@ export class UpdateStore {
     return this.#updates.find({ endpoint }, { sort: { _id: -1 }, limit });
   }
 
-  due(nowMs: number, limit: number): Promise<readonly FirmwareUpdate[]> {
-    return this.#updates.find({ active: true, wakeAt: { $lte: nowMs } }, { sort: { wakeAt: 1 }, limit });
+  /** Only those that are this owner's or nobody's, where one is named. */
+  due(nowMs: number, limit: number, owner?: string): Promise<readonly FirmwareUpdate[]> {
+    return this.#updates.find({ active: true, wakeAt: { $lte: nowMs }, ...drivenBy(owner) }, { sort: { wakeAt: 1 }, limit });
   }
 
-  async nextWakeAt(): Promise<number | undefined> {
-    const [next] = await this.#updates.find({ active: true, wakeAt: { $gte: 0 } }, { sort: { wakeAt: 1 }, limit: 1 });
+  async nextWakeAt(owner?: string): Promise<number | undefined> {
+    const [next] = await this.#updates.find({ active: true, wakeAt: { $gte: 0 }, ...drivenBy(owner) }, { sort: { wakeAt: 1 }, limit: 1 });
     return next?.wakeAt;
   }
 
@@ -86,6 +87,10 @@ export class UpdateStore {
   async noteServed(id: string, servedBytes: number, servedAt: number): Promise<boolean> {
     return (await this.#updates.updateOne({ _id: id, active: true }, { $max: { servedBytes, servedAt } })).matched > 0;
   }
+}
+
+function drivenBy(owner: string | undefined): Filter {
+  return owner === undefined ? {} : { $or: [{ "claim.owner": owner }, { "claim.owner": { $exists: false } }] };
 }
 
 function changePushes(

@@ -1,6 +1,7 @@
 /** The firmware update of one device: what is stored, and the words for its states. */
 import type { WithOutbox } from "../events/event.ts";
 import type { StoredDocument } from "../storage/collection.ts";
+import type { Claim } from "../storage/process-owner.ts";
 
 export type UpdateState =
   | "pending"
@@ -69,6 +70,8 @@ export interface FirmwareUpdate extends StoredDocument, WithOutbox {
   /** A ULID. */
   readonly _id: string;
   readonly endpoint: string;
+  /** Who takes the steps; absent: nobody yet, or an earlier version. */
+  readonly claim?: Claim;
   readonly packageId: string;
   readonly targetVersion: string;
   readonly sha256: string;

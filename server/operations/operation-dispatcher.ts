@@ -5,6 +5,7 @@
 
 import type { Timer } from "@lwm2m/protocol/ports/clock";
 import { deviceModel } from "../registration/device-model.ts";
+import type { ProcessOwner } from "../storage/process-owner.ts";
 import type { Supervisor } from "../supervisor.ts";
 import type { Operation } from "./operation.ts";
 import { type ExchangeDeps, OperationExchange, serverStops } from "./operation-exchange.ts";
@@ -15,12 +16,15 @@ import { planOperation } from "./plan-operation.ts";
 export interface DispatcherDeps extends ExchangeDeps {
   readonly store: OperationStore;
   readonly supervisor: Supervisor;
+  readonly owner: ProcessOwner;
   /** After every durable change; the operation as it is now. */
   readonly onChanged: (operation: Operation) => void;
 }
 
 /** A request that never left (its peer's queue was full) is tried again after this. */
 const pauseMs = 1_000;
+/** Another process has an operation of the device in the air: looked at again after this. Its end is not told here. */
+const elsewherePauseMs = 10_000;
 
 interface Runner {
   /** Something may have changed since the store was last asked. */
@@ -29,7 +33,8 @@ interface Runner {
   readonly done: Promise<void>;
 }
 
-type Verdict = "go-on" | "pause";
+/** How long the device is left alone, milliseconds; undefined: its next operation has its turn. */
+type Pause = number | undefined;
 
 export class OperationDispatcher {
   readonly #deps: DispatcherDeps;
@@ -136,19 +141,21 @@ export class OperationDispatcher {
         else this.#wakeLater(endpoint, notBefore - clock.now());
         return;
       }
-      if ((await this.#carryOut(operation, runner)) === "pause") {
+      const pause = await this.#carryOut(operation, runner);
+      if (pause !== undefined) {
         runner.again = false;
-        this.#wakeLater(endpoint, pauseMs);
+        this.#wakeLater(endpoint, pause);
         return;
       }
     }
     runner.again = false;
   }
 
-  /** Only one runner works for a device, so what is under way in the store is what an earlier one could not finish. */
+  /** Only one runner of this process works for a device, so what is under way in its name is what an earlier one could not finish. */
   async #settle(endpoint: string): Promise<void> {
-    for (const operation of await this.#deps.store.openOf(endpoint, 1_000)) {
-      if (operation.status === "queued") continue;
+    const { store, owner } = this.#deps;
+    for (const operation of await store.inFlightOf(endpoint)) {
+      if (operation.claim?.owner !== owner.name && !(await owner.isGone(operation.claim?.owner))) continue;
       await this.#apply(operation, { kind: "interrupt", attempt: undefined, detail: "the store failed while it was under way" });
     }
     this.#unsettled.delete(endpoint);
@@ -166,26 +173,29 @@ export class OperationDispatcher {
     );
   }
 
-  async #carryOut(operation: Operation, runner: Runner): Promise<Verdict> {
+  async #carryOut(operation: Operation, runner: Runner): Promise<Pause> {
+    const { owner } = this.#deps;
+    // One at a time for a device holds for all processes.
+    if (owner.isShared && (await this.#deps.store.inFlightOf(operation.endpoint)).length > 0) return elsewherePauseMs;
     const registration = await this.#deps.registrations.find(operation.endpoint);
-    if (registration === undefined) return "pause";
+    if (registration === undefined || !owner.isHeld()) return pauseMs;
     const planned = planOperation(operation, registration, deviceModel(this.#deps.registry, registration));
     if (!planned.ok) {
       // It fitted when it was created: the device has registered another model since.
       const reason = planned.refusal.reason === "not-in-device-version" ? planned.refusal.reason : "path-not-in-model";
       await this.#apply(operation, { kind: "refuse", reason, detail: planned.refusal.detail });
-      return "go-on";
+      return undefined;
     }
-    const claimed = await this.#apply(operation, { kind: "claim" });
-    if (claimed === undefined) return "go-on";
-    // The claim took time: a device that went to sleep meanwhile must not be called.
-    if (!this.#deps.registrations.isAwake(operation.endpoint) || runner.abort.signal.aborted) {
+    const claimed = await this.#apply(operation, { kind: "claim", owner: owner.name });
+    if (claimed === undefined) return undefined;
+    // The claim took time: a device that went to sleep meanwhile must not be called, nor what is another's by now be sent.
+    if (!this.#deps.registrations.isAwake(operation.endpoint) || runner.abort.signal.aborted || !owner.isHeld()) {
       await this.#apply(claimed, { kind: "putBack" });
-      return "go-on";
+      return undefined;
     }
     const event = await this.#exchange.carryOut(claimed, registration, planned.plan, runner.abort.signal);
     await this.#apply(claimed, event);
-    return event.kind === "putBack" ? "pause" : "go-on";
+    return event.kind === "putBack" ? pauseMs : undefined;
   }
 
   async #apply(operation: Operation, event: OperationEvent): Promise<Operation | undefined> {

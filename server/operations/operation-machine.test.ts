@@ -35,7 +35,7 @@ const attempt: Attempt = { at: nowMs - 10, token: "aa", roundTripMs: null, bytes
 const done = { result: { kind: "done" }, reason: null, coapCode: "2.04", detail: null } as const;
 
 const events: { readonly [name: string]: OperationEvent } = {
-  claim: { kind: "claim" },
+  claim: { kind: "claim", owner: "process 2" },
   putBack: { kind: "putBack" },
   finish: { kind: "finish", attempt, ...done },
   reject: { kind: "finish", attempt, ...done, result: null, reason: "device-rejected", coapCode: "4.05" },
@@ -150,4 +150,17 @@ test("attempts kept for show are bounded", () => {
     step(anOperation({ status: "leased", attempts: many }), finish, nowMs)?.change.attempts?.length,
     operationLimits.keptAttempts,
   );
+});
+
+test("each claim names its owner and has a higher epoch than the last; what is in the air cannot be claimed", () => {
+  const claim = (owner: string, fields: Partial<Operation>) => step(anOperation(fields), { kind: "claim", owner }, nowMs)?.change.claim;
+  for (const kind of ["read", "execute"] as const) {
+    assert.deepEqual(claim("process 1", { kind }), { owner: "process 1", epoch: 1 });
+    assert.deepEqual(claim("process 2", { kind, claim: { owner: "process 1", epoch: 4 } }), { owner: "process 2", epoch: 5 });
+    assert.equal(claim("process 2", { kind, status: "leased", claim: { owner: "process 1", epoch: 4 } }), undefined);
+    assert.equal(claim("process 2", { kind, status: "sent" }), undefined, "nor by an earlier version");
+  }
+  const held = anOperation({ status: "leased", claim: { owner: "process 1", epoch: 4 } });
+  const back = step(held, { kind: "interrupt", attempt: undefined, detail: "gone" }, nowMs);
+  assert.deepEqual([back?.change.status, back?.change.claim], ["queued", undefined], "the claim stays, so that its epoch goes on rising");
 });

@@ -1,14 +1,14 @@
 /**
  * One operation from its creation to its end.
  *
- *   queued --claim--> leased            about to be sent; a crash from here on puts it back
+ *   queued --claim--> leased            about to be sent by its owner; a crash from here on puts it back
  *   queued --claim--> sent              the same for what must not happen twice (Execute, Create): a crash from here on is final
  *   leased | sent --finish--> succeeded | failed
  *   leased | sent --putBack--> queued           it never left
  *   leased | sent --unanswered--> queued        attempts left and harmless to repeat
  *                             --> failed        attempts used up, or nobody knows whether it happened
  *                             --> expired       expiresAt passed meanwhile
- *   leased --interrupt--> queued        the server stopped, or the device registered anew
+ *   leased --interrupt--> queued        its owner stopped or is gone, or the device registered anew
  *                     --> failed        each time it is asked: a request that restarts the device must not do so for ever
  *   sent --interrupt--> failed (outcome-unknown), or queued with retryExecute
  *   queued --expire--> expired
@@ -17,10 +17,11 @@
  */
 import type { EventDraft, EventType } from "../events/event.ts";
 import type { Json } from "../storage/collection.ts";
+import { nextClaim } from "../storage/process-owner.ts";
 import type { Attempt, Operation, OperationReason, OperationResult, OperationStatus } from "./operation.ts";
 
 export type OperationEvent =
-  | { readonly kind: "claim" }
+  | { readonly kind: "claim"; readonly owner: string }
   | { readonly kind: "putBack" }
   | {
       readonly kind: "finish";
@@ -57,7 +58,7 @@ export interface OperationLimits {
 export const operationLimits: OperationLimits = { maxAttempts: 3, maxInterruptions: 5, keptAttempts: 20 };
 
 export type OperationChange = Partial<
-  Pick<Operation, "status" | "reason" | "detail" | "coapCode" | "result" | "attempts" | "sentAt" | "finishedAt" | "open">
+  Pick<Operation, "status" | "claim" | "reason" | "detail" | "coapCode" | "result" | "attempts" | "sentAt" | "finishedAt" | "open">
 >;
 
 export interface OperationStep {
@@ -67,13 +68,15 @@ export interface OperationStep {
 
 /** Undefined: the operation is in no state for this. */
 export function step(operation: Operation, event: OperationEvent, nowMs: number, limits = operationLimits): OperationStep | undefined {
-  const inFlight = operation.status === "leased" || operation.status === "sent";
+  const inFlight = isInFlight(operation);
   switch (event.kind) {
-    case "claim":
+    case "claim": {
       if (operation.status !== "queued") return undefined;
+      const claim = nextClaim(operation.claim, event.owner);
       return repeatable(operation)
-        ? { change: { status: "leased" }, events: [] }
-        : { change: { status: "sent", sentAt: nowMs }, events: [draft(operation, "operation.sent", nowMs)] };
+        ? { change: { status: "leased", claim }, events: [] }
+        : { change: { status: "sent", claim, sentAt: nowMs }, events: [draft(operation, "operation.sent", nowMs)] };
+    }
     case "putBack":
       return inFlight ? backToQueue({ ...operation, sentAt: null }, operation.attempts, operation.detail, nowMs) : undefined;
     case "finish": {
@@ -103,6 +106,11 @@ export function step(operation: Operation, event: OperationEvent, nowMs: number,
     case "cancel":
       return operation.status === "queued" ? end(operation, "cancelled", { detail: event.detail }, nowMs) : undefined;
   }
+}
+
+/** In the hands of the owner of its claim. */
+export function isInFlight({ status }: Pick<Operation, "status">): boolean {
+  return status === "leased" || status === "sent";
 }
 
 /** The outcome of an attempt that was ended from outside. */

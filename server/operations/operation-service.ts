@@ -10,6 +10,7 @@ import { type DueLoop, openDueLoop } from "../due-loop.ts";
 import type { OutboxRelay } from "../events/outbox-relay.ts";
 import { deviceModel } from "../registration/device-model.ts";
 import type { Registrations } from "../registration/registration.ts";
+import type { ProcessOwner } from "../storage/process-owner.ts";
 import type { Store } from "../storage/store.ts";
 import type { Supervisor } from "../supervisor.ts";
 import { ulid } from "../ulid.ts";
@@ -19,7 +20,7 @@ import type { CreateOutcome, CreateRefusal, Operation, OperationRequest, Operati
 import { OperationDispatcher } from "./operation-dispatcher.ts";
 import { deviceDisconnected } from "./operation-exchange.ts";
 import { type OperationServiceLimits, operationServiceLimits } from "./operation-limits.ts";
-import { draft, type OperationEvent, step } from "./operation-machine.ts";
+import { draft, isInFlight, type OperationEvent, step } from "./operation-machine.ts";
 import { unseenTarget } from "./operation-plan.ts";
 import { type OperationListQuery, OperationStore, operationCollection } from "./operation-store.ts";
 import { planOperation } from "./plan-operation.ts";
@@ -36,6 +37,7 @@ export interface OperationServiceDeps {
   readonly supervisor: Supervisor;
   readonly learn: Learn;
   readonly leniency: Leniency;
+  readonly owner: ProcessOwner;
   readonly limits?: Partial<OperationServiceLimits>;
 }
 
@@ -85,13 +87,7 @@ export class OperationService implements Operations {
 
   /** Settles what an earlier process left in the air, then sends. */
   async start(): Promise<void> {
-    const endpoints = new Set<string>();
-    for await (const operation of this.#store.open()) {
-      endpoints.add(operation.endpoint);
-      if (operation.status === "queued") continue;
-      const detail = "the server stopped while it was under way";
-      await this.#apply(operation, { kind: "interrupt", attempt: undefined, detail });
-    }
+    const endpoints = await this.#takeOver();
     this.#sweeper = openDueLoop({
       clock: this.#deps.clock,
       step: (nowMs) => this.#sweep(nowMs),
@@ -99,6 +95,21 @@ export class OperationService implements Operations {
     });
     this.#dispatcher.start();
     for (const endpoint of endpoints) this.#dispatcher.expect(endpoint);
+    this.#deps.owner.onGone(async () => {
+      for (const endpoint of await this.#takeOver()) this.#dispatcher.expect(endpoint);
+    });
+  }
+
+  /** What owners that are gone had in the air is put back or ended. Returns the devices for which something is in the store. */
+  async #takeOver(): Promise<ReadonlySet<string>> {
+    const endpoints = new Set<string>();
+    for await (const operation of this.#store.open()) {
+      endpoints.add(operation.endpoint);
+      if (!isInFlight(operation) || !(await this.#deps.owner.isGone(operation.claim?.owner))) continue;
+      const detail = "the server stopped while it was under way";
+      await this.#apply(operation, { kind: "interrupt", attempt: undefined, detail });
+    }
+    return endpoints;
   }
 
   /** Ids order the queue, so two of one millisecond differ in their time part. */

@@ -43,7 +43,7 @@ export class OperationStore {
     return outcome.ok;
   }
 
-  /** The operation after the step; undefined when it changed in the meantime. */
+  /** The operation after the step; undefined when it changed in the meantime, were it that its claim is another's now. */
   async apply({ _id, rev }: Operation, { change, events }: OperationStep): Promise<Operation | undefined> {
     return this.#operations.findOneAndUpdate({ _id, rev }, withEvents({ $set: { ...change }, $inc: { rev: 1 } }, events));
   }
@@ -68,6 +68,11 @@ export class OperationStore {
   /** What waits for a device, in the order in which it will be sent. */
   openOf(endpoint: string, limit: number): Promise<readonly Operation[]> {
     return this.#operations.find({ endpoint, open: true }, { sort: { _id: 1 }, limit });
+  }
+
+  /** Of a device, what is about to be sent or in the air. */
+  inFlightOf(endpoint: string): Promise<readonly Operation[]> {
+    return this.#operations.find({ endpoint, open: true, status: { $in: ["leased", "sent"] } }, { sort: { _id: 1 } });
   }
 
   superseded(endpoint: string, supersedeKey: string, exceptId: string): Promise<readonly Operation[]> {

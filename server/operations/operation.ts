@@ -1,6 +1,7 @@
 /** The operation resource: everything the server does to a device is one, whether the device is awake or asleep. */
 import type { WithOutbox } from "../events/event.ts";
 import type { Json } from "../storage/collection.ts";
+import type { Claim } from "../storage/process-owner.ts";
 
 export type OperationKind =
   | "read"
@@ -141,6 +142,8 @@ export interface Operation extends WithOutbox, OperationRequest {
   readonly _id: string;
   readonly endpoint: string;
   readonly status: OperationStatus;
+  /** Who sends it, or sent it last; absent: never claimed, or by an earlier version. */
+  readonly claim?: Claim;
   readonly reason: OperationReason | null;
   /** A plain sentence for people. */
   readonly detail: string | null;

@@ -28,4 +28,14 @@ export const mongoSettingDefinitions = {
     purpose: "how long a call waits for MongoDB before it answers 503 or 5.03",
     reason: "most elections of a replica set are over by then; devices and programs try again",
   },
+  processLeaseSeconds: {
+    env: "PROCESS_LEASE_SECONDS",
+    kind: "integer",
+    default: 30,
+    unit: "seconds",
+    min: 2,
+    max: 600,
+    purpose: "how long after its last word others on one MongoDB leave alone what a process has in the air",
+    reason: "longer than an election and than clocks differ; after a crash, what was in the air waits this long",
+  },
 } as const satisfies { readonly [name: string]: SettingDefinition };

@@ -6,6 +6,8 @@ export interface Store {
   collection<T extends StoredDocument>(definition: CollectionDefinition): Collection<T>;
   readonly blobs: BlobStore;
   readonly telemetry: TelemetryStore;
+  /** Other processes may work on it at the same time; absent where a lock keeps them out. */
+  readonly isShared?: true;
   /** Resolves when a write and a read went through the engine just now; rejects otherwise. */
   probe(): Promise<void>;
   /** Rewrites the files in which what was changed or deleted can still be read; absent where that is not in this process's hands. Takes long. */

@@ -2,89 +2,24 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { openCatalogue } from "@lwm2m/object-registry/catalogue";
 import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
-import { openCoapEndpoint } from "@lwm2m/protocol/coap/endpoint";
-import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
-import { JournalDisk, MemoryJournal } from "@lwm2m/protocol/dtls/testing/memory-journal";
+import { JournalDisk } from "@lwm2m/protocol/dtls/testing/memory-journal";
 import { MemoryNetwork } from "@lwm2m/protocol/testing/memory-network";
 import { seededRandom } from "@lwm2m/protocol/testing/seeded-random";
 import { VirtualClock } from "@lwm2m/protocol/testing/virtual-clock";
-import { type DeviceService, openDeviceService } from "../devices/device-service.ts";
-import { deviceCollection } from "../devices/device-store.ts";
-import { type LinkProfileService, linkProfileCollection, openLinkProfileService } from "../devices/link-profile-service.ts";
-import { ToleranceLog, toleranceCollection } from "../devices/tolerance-log.ts";
-import { coapRouter } from "../doors/coap-router.ts";
-import { openDtlsDoor } from "../doors/dtls-door.ts";
-import { JoinedSocket } from "../doors/joined-socket.ts";
-import { packageAddress } from "../doors/package-address.ts";
-import { type SecuredPeers, securedPeers } from "../doors/secured-peers.ts";
-import type { EventLog, LoggedEvent } from "../events/event.ts";
-import { eventsDefinition, openEventLog } from "../events/event-log.ts";
-import type { DocumentWithOutbox } from "../events/outbox-relay.ts";
-import { openOutboxRelay } from "../events/outbox-relay.ts";
-import { packageHandler } from "../firmware/package-coap.ts";
-import { openPackageService, type PackageService } from "../firmware/package-service.ts";
-import { packageCollection } from "../firmware/package-store.ts";
-import { openUpdateService, type UpdateService } from "../firmware/update-service.ts";
-import { updateCollection } from "../firmware/update-store.ts";
-import { type ModelService, openModelService } from "../models/model-service.ts";
-import { modelCollection } from "../models/model-store.ts";
-import { type ObservationService, openObservationService, rememberObservations } from "../observations/observation-service.ts";
-import { observationCollection } from "../observations/observation-store.ts";
-import { idempotencyCollection } from "../operations/idempotency.ts";
+import type { LoggedEvent } from "../events/event.ts";
 import type { CreateOutcome, Operation, OperationRequest } from "../operations/operation.ts";
 import type { OperationServiceLimits } from "../operations/operation-limits.ts";
-import { type OperationService, openOperationService } from "../operations/operation-service.ts";
-import { operationCollection } from "../operations/operation-store.ts";
-import { storeWakeUps } from "../queue/store-wake-ups.ts";
-import { DeviceIdentities } from "../registration/device-identities.ts";
-import { MismatchReports } from "../registration/mismatch-reports.ts";
-import { registrationCoapRoute } from "../registration/registration-coap.ts";
-import { openRegistrationService, type RegistrationService } from "../registration/registration-service.ts";
-import { registrationCollection } from "../registration/registration-store.ts";
-import { watchSecuredDevices } from "../registration/secured-devices.ts";
-import { coapChallenge } from "../settings/coap-settings.ts";
-import { openSupervisor } from "../supervisor.ts";
-import { openTraceService, type TraceService, tracedDeviceCollection } from "../trace/trace-service.ts";
-import { sendCoapRoute } from "../twin/send-coap.ts";
-import { openTwinService, type TwinService } from "../twin/twin-service.ts";
-import { twinCollection } from "../twin/twin-store.ts";
+import type { Store } from "../storage/store.ts";
 import { MemoryCredentials } from "./memory-credentials.ts";
-import { quiet, usualSettings } from "./plain-parts.ts";
 import { type WatchedStore, watchStore } from "./watched-store.ts";
+import { type OpenedServer, openWorldServer, type RunningServer, type WorldServerParts, worldCollections } from "./world-server.ts";
 import { openWorldStore } from "./world-store.ts";
-
-/** Bytes: small enough to reach in a test. */
-export const maxPackageBytes = 100_000;
 
 export const serverAddress = { address: "10.0.0.1", port: 5683 };
 export const securedServerAddress = { address: "10.0.0.1", port: 5684 };
 
-const journalKey = new Uint8Array(32).fill(11);
-
-const withOutbox = [deviceCollection, registrationCollection, operationCollection, observationCollection, twinCollection, updateCollection];
-
-export interface RunningServer {
-  readonly coap: CoapEndpoint;
-  readonly secured: SecuredPeers;
-  readonly events: EventLog;
-  readonly devices: DeviceService;
-  readonly links: LinkProfileService;
-  readonly traces: TraceService;
-  readonly registrations: RegistrationService;
-  readonly operations: OperationService;
-  readonly observations: ObservationService;
-  readonly twins: TwinService;
-  readonly packages: PackageService;
-  readonly updates: UpdateService;
-  readonly models: ModelService;
-  readonly leniency: ToleranceLog;
-  /** Failures of background work: a test ends with none. */
-  readonly failures: readonly string[];
-}
-
-const catalogue = openCatalogue();
+const firstAddresses = { plain: serverAddress, secured: securedServerAddress };
 
 /** One test: a directory, a clock, a network; servers come and go on it. */
 export class ServerWorld {
@@ -98,14 +33,14 @@ export class ServerWorld {
   /** Where secured connections outlive the server. */
   #journal = new JournalDisk();
   #store: WatchedStore | undefined;
-  #server: RunningServer | undefined;
-  #failures: string[] = [];
+  #opened: OpenedServer | undefined;
   readonly #strict: boolean;
-  #closeServer: (graceful: boolean) => Promise<void> = async () => {};
+  readonly #leaseMs: number | undefined;
 
-  private constructor(directory: string, strict: boolean) {
+  private constructor(directory: string, strict: boolean, leaseMs?: number) {
     this.directory = directory;
     this.#strict = strict;
+    this.#leaseMs = leaseMs;
     this.clock = new VirtualClock(undefined, () => this.#store?.settle() ?? Promise.resolve());
     this.network = new MemoryNetwork(this.clock, this.random);
   }
@@ -117,9 +52,16 @@ export class ServerWorld {
     return world;
   }
 
+  /** An open store without a server: several join it. Each is taken for gone when it has not said anything for `leaseMs`. */
+  static async openShared(leaseMs: number): Promise<ServerWorld> {
+    const world = new ServerWorld(await mkdtemp(join(tmpdir(), "server-world-")), false, leaseMs);
+    await world.#openStore();
+    return world;
+  }
+
   get server(): RunningServer {
-    if (this.#server === undefined) throw new Error("no server runs");
-    return this.#server;
+    if (this.#opened === undefined) throw new Error("no server runs");
+    return this.#opened.server;
   }
 
   /** The catalogue and the models of the server that runs. */
@@ -133,118 +75,36 @@ export class ServerWorld {
   }
 
   async start(limits: Partial<OperationServiceLimits> = {}): Promise<RunningServer> {
-    const { clock, random } = this;
-    const collections = [
-      ...withOutbox,
-      eventsDefinition,
-      idempotencyCollection,
-      packageCollection,
-      modelCollection,
-      linkProfileCollection,
-      tracedDeviceCollection,
-      toleranceCollection,
-    ];
-    const store = watchStore(await openWorldStore(this.directory, collections));
-    this.#store = store;
-    const failures: string[] = [];
-    this.#failures = failures;
-    const supervisor = openSupervisor({
-      error: (message, fields) => failures.push(`${message}: ${fields?.["what"]}: ${fields?.["error"]}`),
-    });
-    const events = await openEventLog({ store, clock });
-    const relay = await openOutboxRelay({
-      log: events,
-      clock,
-      collections: withOutbox.map((definition) => store.collection<DocumentWithOutbox>(definition)),
-    });
-    const models = await openModelService({ store, clock, catalogue });
-    const { registry } = models;
-    const devices = openDeviceService({ store, relay, clock, supervisor });
-    const plainSocket = this.network.socket(serverAddress);
-    const securedSocket = this.network.socket(securedServerAddress);
-    const { dtls } = await openDtlsDoor({
-      ...{ door: "coaps", realm: "server", socket: securedSocket, clock, random: this.#securedRandom },
-      settings: usualSettings(),
-      log: { ...quiet, error: (message, fields) => failures.push(`${message}: ${fields?.["error"]}`) },
-      credentials: this.credentials.restart(),
-      journal: { store: new MemoryJournal(this.#journal, clock), key: journalKey },
-    });
-    const joined = new JoinedSocket(plainSocket, dtls.plaintext);
-    const secured = securedPeers(dtls, joined);
-    const coap = openCoapEndpoint({
-      socket: joined,
-      clock,
-      random,
-      challenge: coapChallenge("off"),
-      onBug: (error) => failures.push(`coap: ${error}`),
-    });
-    const links = await openLinkProfileService({ store, coap, usual: { profile: "default" } });
-    const leniency = new ToleranceLog({ store, clock, supervisor, strict: this.#strict });
-    const registrations = await openRegistrationService({ store, relay, events, devices, clock, random, supervisor, links, secured });
-    const mismatches = new MismatchReports({ clock, random, log: quiet, events, supervisor });
-    const identities = new DeviceIdentities(this.credentials, "server", mismatches);
-    watchSecuredDevices({ secured, registrations, identities, supervisor });
-    const traces = await openTraceService({
-      store,
-      doors: [{ door: "coap", coap, endpointAt: (address) => registrations.endpointAt(address) }],
-      all: false,
-      limits: { messagesPerDevice: 100, bytes: 100_000 },
-    });
-    const remembered = await rememberObservations(store, registrations);
-    const twins = openTwinService({ store, relay, registry, clock });
-    const learn = twins.learn.bind(twins);
-    const shared = { store, relay, devices, registrations, registry, coap, clock, random, supervisor, learn, leniency };
-    const operations = openOperationService({ ...shared, limits });
-    const observations = openObservationService({ ...shared, operations, remembered });
-    const packages = openPackageService({ store, clock, random, maxBytes: maxPackageBytes });
-    const packageUri = packageAddress({
-      publicHost: undefined,
-      bound: coap.local,
-      securedPort: secured.port,
-      registrations,
-      findLocalAddressTowards: async () => undefined,
-    });
-    const onError = (error: unknown, what: string): void => supervisor.run(Promise.reject(error), what);
-    const wakeUps = storeWakeUps({ clock, onError });
-    const updates = openUpdateService({ ...shared, events, operations, packageUri, wakeUps });
-    const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
-    const send = sendCoapRoute({ registrations, registry, clock, learn, leniency });
-    coap.handle(coapRouter([registrationCoapRoute({ registrations, identities, leniency }), send, { prefix: "fw", handle: servePackage }]));
-    await operations.start();
-    this.#server = {
-      coap,
-      secured,
-      events,
-      devices,
-      links,
-      traces,
-      registrations,
-      operations,
-      observations,
-      twins,
-      packages,
-      updates,
-      models,
-      leniency,
-      failures,
+    const store = await this.#openStore();
+    this.#opened = await openWorldServer({ ...this.#parts(store, limits), addresses: firstAddresses });
+    return this.#opened.server;
+  }
+
+  /** A server on the shared store (`through`: how it sees it), at addresses of its own; whoever opens it closes it, before the world. */
+  join(addresses: WorldServerParts["addresses"], through: (store: Store) => Store = (store) => store): Promise<OpenedServer> {
+    return openWorldServer({ ...this.#parts(this.store, {}), store: through(this.store), journal: new JournalDisk(), addresses });
+  }
+
+  async #openStore(): Promise<WatchedStore> {
+    this.#store = watchStore(await openWorldStore(this.directory, worldCollections));
+    return this.#store;
+  }
+
+  #parts(store: WatchedStore, limits: Partial<OperationServiceLimits>): Omit<WorldServerParts, "addresses"> {
+    const { clock, network, random, credentials } = this;
+    return {
+      ...{ store, clock, network, random, credentials, limits },
+      securedRandom: this.#securedRandom,
+      journal: this.#journal,
+      strict: this.#strict,
+      ...(this.#leaseMs === undefined ? {} : { leaseMs: this.#leaseMs }),
     };
-    this.#closeServer = async (graceful) => {
-      await updates.close();
-      if (graceful) await operations.close();
-      await coap.close();
-      if (!graceful) await operations.close();
-      await registrations.close();
-      if (graceful) await leniency.close();
-      await relay.close();
-      await supervisor.settled();
-      await store.close();
-    };
-    return this.#server;
   }
 
   async stop(): Promise<void> {
-    await this.#closeServer(true);
-    this.#server = undefined;
+    await this.#opened?.close(true);
+    await this.#store?.close();
+    this.#opened = undefined;
     this.#store = undefined;
   }
 
@@ -252,20 +112,21 @@ export class ServerWorld {
   async kill(): Promise<void> {
     this.store.fail(new Error("the process was killed"));
     this.#journal = this.#journal.copy();
-    await this.#closeServer(false).catch(() => {});
-    this.#server = undefined;
+    await this.#opened?.close(false).catch(() => {});
+    await this.store.close();
+    this.#opened = undefined;
     this.#store = undefined;
   }
 
   async close(): Promise<void> {
-    if (this.#server !== undefined) await this.stop();
+    await this.stop();
     this.network.close();
     await rm(this.directory, { recursive: true, force: true });
   }
 
   /** A part of the test failed in the background. */
   report(failure: string): void {
-    this.#failures.push(failure);
+    this.server.report(failure);
   }
 
   until<T>(promise: Promise<T>, limitMs?: number): Promise<T> {

@@ -80,6 +80,7 @@ function assemble(settings: MongoStoreSettings, parts: Parts): MongoStore {
     },
     blobs,
     telemetry,
+    isShared: true,
     async probe() {
       const count = ++probes;
       await link.ask(() => probed.updateOne({ _id: "probe" }, { $set: { count } }, { upsert: true }));

@@ -1,0 +1,221 @@
+/** One server of a world, wired as the application does, on the store, clock and network it is given. */
+import { openCatalogue } from "@lwm2m/object-registry/catalogue";
+import { openCoapEndpoint } from "@lwm2m/protocol/coap/endpoint";
+import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
+import { type JournalDisk, MemoryJournal } from "@lwm2m/protocol/dtls/testing/memory-journal";
+import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
+import type { Random } from "@lwm2m/protocol/ports/random";
+import type { MemoryNetwork } from "@lwm2m/protocol/testing/memory-network";
+import type { VirtualClock } from "@lwm2m/protocol/testing/virtual-clock";
+import { type DeviceService, openDeviceService } from "../devices/device-service.ts";
+import { deviceCollection } from "../devices/device-store.ts";
+import { type LinkProfileService, linkProfileCollection, openLinkProfileService } from "../devices/link-profile-service.ts";
+import { ToleranceLog, toleranceCollection } from "../devices/tolerance-log.ts";
+import { coapRouter } from "../doors/coap-router.ts";
+import { openDtlsDoor } from "../doors/dtls-door.ts";
+import { JoinedSocket } from "../doors/joined-socket.ts";
+import { packageAddress } from "../doors/package-address.ts";
+import { type SecuredPeers, securedPeers } from "../doors/secured-peers.ts";
+import type { EventLog } from "../events/event.ts";
+import { eventsDefinition, openEventLog } from "../events/event-log.ts";
+import type { DocumentWithOutbox } from "../events/outbox-relay.ts";
+import { openOutboxRelay } from "../events/outbox-relay.ts";
+import { packageHandler } from "../firmware/package-coap.ts";
+import { openPackageService, type PackageService } from "../firmware/package-service.ts";
+import { packageCollection } from "../firmware/package-store.ts";
+import { openUpdateService, type UpdateService } from "../firmware/update-service.ts";
+import { updateCollection } from "../firmware/update-store.ts";
+import { type ModelService, openModelService } from "../models/model-service.ts";
+import { modelCollection } from "../models/model-store.ts";
+import { type ObservationService, openObservationService, rememberObservations } from "../observations/observation-service.ts";
+import { observationCollection } from "../observations/observation-store.ts";
+import { idempotencyCollection } from "../operations/idempotency.ts";
+import type { OperationServiceLimits } from "../operations/operation-limits.ts";
+import { type OperationService, openOperationService } from "../operations/operation-service.ts";
+import { operationCollection } from "../operations/operation-store.ts";
+import { storeWakeUps } from "../queue/store-wake-ups.ts";
+import { DeviceIdentities } from "../registration/device-identities.ts";
+import { MismatchReports } from "../registration/mismatch-reports.ts";
+import { registrationCoapRoute } from "../registration/registration-coap.ts";
+import { openRegistrationService, type RegistrationService } from "../registration/registration-service.ts";
+import { registrationCollection } from "../registration/registration-store.ts";
+import { watchSecuredDevices } from "../registration/secured-devices.ts";
+import { coapChallenge } from "../settings/coap-settings.ts";
+import type { CollectionDefinition } from "../storage/collection.ts";
+import { openSharedOwner, processCollection, soleOwner } from "../storage/process-owner.ts";
+import type { Store } from "../storage/store.ts";
+import { openSupervisor } from "../supervisor.ts";
+import { openTraceService, type TraceService, tracedDeviceCollection } from "../trace/trace-service.ts";
+import { sendCoapRoute } from "../twin/send-coap.ts";
+import { openTwinService, type TwinService } from "../twin/twin-service.ts";
+import { twinCollection } from "../twin/twin-store.ts";
+import type { MemoryCredentials } from "./memory-credentials.ts";
+import { quiet, usualSettings } from "./plain-parts.ts";
+
+/** Bytes: small enough to reach in a test. */
+export const maxPackageBytes = 100_000;
+
+const journalKey = new Uint8Array(32).fill(11);
+
+const withOutbox = [deviceCollection, registrationCollection, operationCollection, observationCollection, twinCollection, updateCollection];
+
+export const worldCollections: readonly CollectionDefinition[] = [
+  ...withOutbox,
+  processCollection,
+  eventsDefinition,
+  idempotencyCollection,
+  packageCollection,
+  modelCollection,
+  linkProfileCollection,
+  tracedDeviceCollection,
+  toleranceCollection,
+];
+
+export interface RunningServer {
+  readonly coap: CoapEndpoint;
+  readonly secured: SecuredPeers;
+  readonly events: EventLog;
+  readonly devices: DeviceService;
+  readonly links: LinkProfileService;
+  readonly traces: TraceService;
+  readonly registrations: RegistrationService;
+  readonly operations: OperationService;
+  readonly observations: ObservationService;
+  readonly twins: TwinService;
+  readonly packages: PackageService;
+  readonly updates: UpdateService;
+  readonly models: ModelService;
+  readonly leniency: ToleranceLog;
+  /** Failures of background work: a test ends with none. */
+  readonly failures: readonly string[];
+  /** Adds one of the test's own. */
+  report(failure: string): void;
+}
+
+const catalogue = openCatalogue();
+
+export interface WorldServerParts {
+  readonly store: Store;
+  readonly clock: VirtualClock;
+  readonly network: MemoryNetwork;
+  readonly random: Random;
+  /** Never the same for two servers: keys are made of it. */
+  readonly securedRandom: Random;
+  readonly credentials: MemoryCredentials;
+  readonly journal: JournalDisk;
+  readonly addresses: { readonly plain: SocketAddress; readonly secured: SocketAddress };
+  readonly limits: Partial<OperationServiceLimits>;
+  readonly strict: boolean;
+  /** Set: others work on the store at the same time. */
+  readonly leaseMs?: number;
+}
+
+export interface OpenedServer {
+  readonly server: RunningServer;
+  /** Leaves the store open. */
+  readonly close: (graceful: boolean) => Promise<void>;
+}
+
+export async function openWorldServer(parts: WorldServerParts): Promise<OpenedServer> {
+  const { store, clock, network, random, securedRandom, credentials, journal, addresses, limits, strict, leaseMs } = parts;
+  const failures: string[] = [];
+  const supervisor = openSupervisor({
+    error: (message, fields) => failures.push(`${message}: ${fields?.["what"]}: ${fields?.["error"]}`),
+  });
+  const owner =
+    leaseMs === undefined
+      ? soleOwner({ clock, random: securedRandom })
+      : await openSharedOwner({ ...{ store, clock, random: securedRandom, leaseMs }, onError: () => {} });
+  const events = await openEventLog({ store, clock });
+  const relay = await openOutboxRelay({
+    log: events,
+    clock,
+    collections: withOutbox.map((definition) => store.collection<DocumentWithOutbox>(definition)),
+  });
+  const models = await openModelService({ store, clock, catalogue });
+  const { registry } = models;
+  const devices = openDeviceService({ store, relay, clock, supervisor });
+  const plainSocket = network.socket(addresses.plain);
+  const securedSocket = network.socket(addresses.secured);
+  const { dtls } = await openDtlsDoor({
+    ...{ door: "coaps", realm: "server", socket: securedSocket, clock, random: securedRandom },
+    settings: usualSettings(),
+    log: { ...quiet, error: (message, fields) => failures.push(`${message}: ${fields?.["error"]}`) },
+    credentials: credentials.restart(),
+    journal: { store: new MemoryJournal(journal, clock), key: journalKey },
+  });
+  const joined = new JoinedSocket(plainSocket, dtls.plaintext);
+  const secured = securedPeers(dtls, joined);
+  const coap = openCoapEndpoint({
+    socket: joined,
+    clock,
+    random,
+    challenge: coapChallenge("off"),
+    onBug: (error) => failures.push(`coap: ${error}`),
+  });
+  const links = await openLinkProfileService({ store, coap, usual: { profile: "default" } });
+  const leniency = new ToleranceLog({ store, clock, supervisor, strict: strict });
+  const registrations = await openRegistrationService({ store, relay, events, devices, clock, random, supervisor, links, secured });
+  const mismatches = new MismatchReports({ clock, random, log: quiet, events, supervisor });
+  const identities = new DeviceIdentities(credentials, "server", mismatches);
+  watchSecuredDevices({ secured, registrations, identities, supervisor });
+  const traces = await openTraceService({
+    store,
+    doors: [{ door: "coap", coap, endpointAt: (address) => registrations.endpointAt(address) }],
+    all: false,
+    limits: { messagesPerDevice: 100, bytes: 100_000 },
+  });
+  const remembered = await rememberObservations(store, registrations);
+  const twins = openTwinService({ store, relay, registry, clock });
+  const learn = twins.learn.bind(twins);
+  const shared = { store, relay, devices, registrations, registry, coap, clock, random, supervisor, learn, leniency, owner };
+  const operations = openOperationService({ ...shared, limits });
+  const observations = openObservationService({ ...shared, operations, remembered });
+  const packages = openPackageService({ store, clock, random, maxBytes: maxPackageBytes });
+  const packageUri = packageAddress({
+    publicHost: undefined,
+    bound: coap.local,
+    securedPort: secured.port,
+    registrations,
+    findLocalAddressTowards: async () => undefined,
+  });
+  const onError = (error: unknown, what: string): void => supervisor.run(Promise.reject(error), what);
+  const wakeUps = storeWakeUps({ clock, onError });
+  const updates = openUpdateService({ ...shared, events, operations, packageUri, wakeUps });
+  const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
+  const send = sendCoapRoute({ registrations, registry, clock, learn, leniency });
+  coap.handle(coapRouter([registrationCoapRoute({ registrations, identities, leniency }), send, { prefix: "fw", handle: servePackage }]));
+  await operations.start();
+  const server = {
+    coap,
+    secured,
+    events,
+    devices,
+    links,
+    traces,
+    registrations,
+    operations,
+    observations,
+    twins,
+    packages,
+    updates,
+    models,
+    leniency,
+    failures,
+    report: (failure: string) => {
+      failures.push(failure);
+    },
+  };
+  const close = async (graceful: boolean): Promise<void> => {
+    await updates.close();
+    if (graceful) await operations.close();
+    await coap.close();
+    if (!graceful) await operations.close();
+    await registrations.close();
+    if (graceful) await leniency.close();
+    await relay.close();
+    await supervisor.settled();
+    await owner.close();
+  };
+  return { server, close };
+}
