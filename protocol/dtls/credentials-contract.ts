@@ -84,4 +84,6 @@ export interface SessionCache {
   keep(session: ResumableSession): void;
   /** Forgets every session of an identity that is no longer welcome. */
   forget(matches: (session: ResumableSession) => boolean): void;
+  /** Forgets those of one identity, at the cost of those alone: a connection of it failed (RFC 5246 §7.2.2). */
+  forgetOf(identity: SecureIdentity): void;
 }

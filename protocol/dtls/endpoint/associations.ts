@@ -2,6 +2,7 @@
 import type { SocketAddress } from "../../ports/datagram-socket.ts";
 import { NumberSlot, RowFlag, WordSlot } from "../connections/connection-slab.ts";
 import { AlertDescription, ContentType } from "../constants.ts";
+import type { SessionCache } from "../credentials-contract.ts";
 import type { DtlsNews } from "../endpoint-contract.ts";
 import type { ConnectionFacts, ConnectionKeys } from "../handshake-contract.ts";
 import { encodeAlert } from "../wire/alert.ts";
@@ -28,15 +29,18 @@ export class Associations {
   readonly moves: AddressMoves;
   readonly #site: Site;
   readonly #mostPerIdentity: number;
+  /** What may be resumed at our server side. */
+  readonly #sessions: SessionCache | undefined;
   readonly #alertOut = new Uint8Array(alertRoomBytes);
   /** Where the search for stale rows goes on. */
   #hand = 0;
   /** Called before a row is freed, so that a handshake that still hangs on it lets go. */
   onClose: (row: number) => void = () => {};
 
-  constructor(site: Site, mostPerIdentity: number) {
+  constructor(site: Site, mostPerIdentity: number, sessions: SessionCache | undefined) {
     this.#site = site;
     this.#mostPerIdentity = mostPerIdentity;
+    this.#sessions = sessions;
     this.moves = new AddressMoves(site.limits.unprovedAddresses);
   }
 
@@ -69,9 +73,17 @@ export class Associations {
     const { table, counters } = this.#site;
     const peer = table.addressOf(row);
     if (alert !== undefined) this.sendAlert(row, alert);
+    if (reason === "alert") this.#forgetSessions(row);
     this.#free(row);
     counters[counterOf[reason]] += 1;
     this.#site.tell({ kind: "closed", peer, reason });
+  }
+
+  /** RFC 5246 §7.2.2: after a fatal alert nothing of the connection may be used to make another. */
+  #forgetSessions(row: number): void {
+    const { table } = this.#site;
+    const identity = table.slab.has(row, RowFlag.client) ? undefined : table.associationOf(row).identity;
+    if (identity !== undefined) this.#sessions?.forgetOf(identity);
   }
 
   /** A row whose handshake failed after its keys were agreed: nobody knew of it. */

@@ -41,7 +41,8 @@ export async function openDtlsEndpoint(parts: DtlsEndpointParts): Promise<Measur
   const site = makeSite(core, keeper ?? withoutJournal, (news) => {
     for (const listener of listeners) listener(news);
   });
-  const associations = new Associations(site, parts.onePerIdentity === false ? Number.POSITIVE_INFINITY : (parts.mostPerIdentity ?? 1));
+  const mostPerIdentity = parts.onePerIdentity === false ? Number.POSITIVE_INFINITY : (parts.mostPerIdentity ?? 1);
+  const associations = new Associations(site, mostPerIdentity, parts.server?.sessions);
   const sender = new Sender(site, associations);
   const handshakes = new Handshakes(site, associations, sender);
   const connector = new Connector(site, handshakes, parts.logKey);

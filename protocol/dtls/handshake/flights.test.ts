@@ -13,7 +13,12 @@ const lost: Fate = [];
 
 async function resumedParties(): Promise<WorldWish> {
   const kept: ResumableSession[] = [];
-  const sessions: SessionCache = { find: () => kept[0], keep: (session) => kept.push(session), forget: () => undefined };
+  const sessions: SessionCache = {
+    find: () => kept[0],
+    keep: (session) => kept.push(session),
+    forget: () => undefined,
+    forgetOf: () => undefined,
+  };
   const world = await new HandshakeWorld({ ...pskParties(), sessions }).run();
   const session = world.client.facts?.session;
   assert.ok(session);

@@ -165,7 +165,7 @@ function tryServer(
   const machine = new ServerHandshake({
     settings: { ...defaultHandshakeSettings, ...settings },
     credentials: { realmOf: () => ({ findPsk: () => pskKey }) },
-    sessions: { find: () => session, keep: () => undefined, forget: () => undefined },
+    sessions: { find: () => session, keep: () => undefined, forget: () => undefined, forgetOf: () => undefined },
     random: seededRandom(2),
     verifiedHello: encodeHandshakeMessage(HandshakeType.clientHello, 1, body),
     ...(ownConnectionId === undefined ? {} : { ownConnectionId }),
@@ -430,7 +430,7 @@ test("secrets are overwritten when it is over", async () => {
   const kept: ResumableSession[] = [];
   const world = await new HandshakeWorld({
     ...pskParties(),
-    sessions: { find: () => undefined, keep: (each) => kept.push(each), forget: () => undefined },
+    sessions: { find: () => undefined, keep: (each) => kept.push(each), forget: () => undefined, forgetOf: () => undefined },
   }).run();
   assert.deepEqual(world.faults(), []);
   // The copy for the cache is its own.

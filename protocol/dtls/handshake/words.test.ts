@@ -89,7 +89,7 @@ function tryServer(wish: Omit<WaywardWish, "role">, clientAuthentication: "requi
   const machine = new ServerHandshake({
     settings: { ...defaultHandshakeSettings, cipherSuites: [wish.suite] },
     credentials: { realmOf: () => realm },
-    sessions: { find: () => wish.session, keep: () => undefined, forget: () => undefined },
+    sessions: { find: () => wish.session, keep: () => undefined, forget: () => undefined, forgetOf: () => undefined },
     random: seededRandom(1),
     verifiedHello: peer.message("clientHello"),
   });

@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { VirtualClock } from "../../testing/virtual-clock.ts";
 import { AlertDescription, AlertLevel, ContentType } from "../constants.ts";
+import { SessionMemory } from "../credentials/session-memory.ts";
+import { pskServer } from "../testing/dtls-world.ts";
 import { largestSequence } from "../wire/record-header.ts";
 import type { TortureClient } from "./torture-client.ts";
 import { TortureWorld } from "./torture-world.ts";
@@ -219,6 +222,21 @@ test("RFC 5246 §7.2.1: alerts under the keys: a warning ends nothing, nonsense 
   two.send(two.data("two"));
   assert.deepEqual(world.texts, ["one", "two"]);
   assert.equal(world.count("closedByAlert"), 1);
+  await world.end();
+});
+
+test("RFC 5246 §7.2.2: after a fatal alert the sessions of that identity cannot be resumed, those of others can", async () => {
+  const sessions = new SessionMemory({ most: 10, lifetimeMs: 86_400_000 }, new VirtualClock());
+  const world = await TortureWorld.open({ server: { credentials: pskServer(), sessions } });
+  const one = world.client();
+  const two = world.client({ name: "dev2" });
+  one.connect();
+  two.connect();
+  assert.equal(sessions.size, 2);
+  one.send(one.sealed(ContentType.alert, one.alert(AlertLevel.fatal, AlertDescription.badRecordMac)));
+  assert.equal(sessions.size, 1);
+  two.send(two.sealed(ContentType.alert, two.alert(AlertLevel.warning, AlertDescription.closeNotify)));
+  assert.equal(sessions.size, 1);
   await world.end();
 });
 
