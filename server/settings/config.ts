@@ -114,18 +114,13 @@ function parseValue(definition: SettingDefinition, text: string, problems: strin
 }
 
 function helpText(): string {
-  const rows = Object.values<SettingDefinition>(settingDefinitions).map((definition) => {
-    const bounds =
-      definition.kind === "integer" ? `${definition.min}–${definition.max} ${definition.unit}` : (definition.choices?.join(", ") ?? "");
-    return `  ${flagOf(definition).padEnd(29)}${definition.env.padEnd(27)}${definition.purpose}\n${" ".repeat(58)}${[
-      `default ${definition.default ?? "none"}`,
-      bounds,
-      definition.reason,
-    ]
-      .filter((part) => part !== "")
-      .join("; ")}`;
+  const definitions = Object.values<SettingDefinition>(settingDefinitions);
+  const width = Math.max(...definitions.map((definition) => flagOf(definition).length)) + 2;
+  const rows = definitions.map((definition) => {
+    const { kind, env, purpose, reason, choices, min, max, unit } = definition;
+    const bounds = kind === "integer" ? `${min}–${max} ${unit}` : (choices?.join(", ") ?? "");
+    const facts = [`default ${definition.default ?? "none"}`, bounds, reason].filter((part) => part !== "");
+    return `  ${flagOf(definition).padEnd(width)}${env}\n      ${purpose}\n      ${facts.join("; ")}\n`;
   });
-  return ["An LwM2M device management server. Each setting is a flag or an environment variable; the flag wins.", "", ...rows, ""].join(
-    "\n",
-  );
+  return ["An LwM2M device management server. Each setting is a flag or an environment variable; the flag wins.", "", ...rows].join("\n");
 }
