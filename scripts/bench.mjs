@@ -15,6 +15,7 @@ const known = [
   "store",
   "telemetry",
   "registration",
+  "million",
   "wake-up",
   "firmware-pull",
   "rest",
@@ -40,7 +41,7 @@ for (const name of names.length > 0 ? names : found.keys()) {
   if (!found.has(name)) console.error(`skipped: ${name} has no benchmark yet`);
   for (const file of found.get(name) ?? []) {
     const { bench } = await import(pathToFileURL(file));
-    for (const figure of await bench({ seconds })) console.log(JSON.stringify(figure));
+    for (const figure of await bench({ seconds, isNamed: names.includes(name) })) console.log(JSON.stringify(figure));
   }
 }
 process.exit(0);

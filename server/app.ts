@@ -25,7 +25,7 @@ import { openSecretBox, sealAnew } from "./security/sealed-documents.ts";
 import { findSecretKeyWarning } from "./security/secret-key-file.ts";
 import type { Settings } from "./settings/config.ts";
 import { StartError } from "./start-error.ts";
-import { StorageUnavailableError } from "./storage/collection.ts";
+import { type CollectionDefinition, StorageUnavailableError } from "./storage/collection.ts";
 import { openProcessOwner } from "./storage/process-owner.ts";
 import { type Store, StoreOpenError } from "./storage/store.ts";
 import { watchPressure } from "./storage/store-pressure.ts";
@@ -40,6 +40,8 @@ export interface AppDeps {
   readonly random: Random;
   /** In tests: filters without an index and replies that do not fit their schema are errors. */
   readonly strict?: boolean;
+  /** In benches: the store in place of the one that the settings ask for. */
+  readonly openStore?: (definitions: readonly CollectionDefinition[]) => Promise<Store>;
   /** Resolves when the server is to stop: a start that waits for its store is given up then. */
   readonly stopAsked?: Promise<unknown>;
 }
@@ -125,7 +127,9 @@ async function open(deps: AppDeps, closers: Closers): Promise<App> {
 async function openStorage(deps: AppDeps, closers: Closers) {
   const { settings, log, clock, random } = deps;
   const supervisor = openSupervisor(log);
-  const opened = await openConfiguredStore({ ...deps, collections, openWaitingDoor: (reason) => openWaitingDoor(deps, reason) });
+  const opened =
+    (await deps.openStore?.(collections)) ??
+    (await openConfiguredStore({ ...deps, collections, openWaitingDoor: (reason) => openWaitingDoor(deps, reason) }));
   closers.add("store", () => opened.close());
   const { store, pressure } = watchPressure(opened, clock);
   const owner = await openProcessOwner({

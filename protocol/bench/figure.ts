@@ -15,6 +15,7 @@ export interface Figure {
     | "leshan"
     | "bare-express"
     | "store-scheduler"
+    | "memory-store"
     | null;
   /** Above 1: we are better. Null without a comparison. */
   readonly ratio: number | null;
@@ -23,6 +24,8 @@ export interface Figure {
 export interface BenchOptions {
   /** About how long the whole bench may take. */
   readonly seconds: number;
+  /** Asked for by name, not among all. */
+  readonly isNamed?: boolean;
 }
 
 /** From here on a bench also runs what only says something over time. */

@@ -1,7 +1,9 @@
 /**
- * The server under load of `rest.bench.ts` and `registration.bench.ts`, a process of its own so that its CPU time is its own: `ours DIRECTORY` is the whole server
- * with one device and one value it sent, `bare-express JSON` answers that JSON to everything.
+ * The server under load of `rest.bench.ts`, `registration.bench.ts` and `million.bench.ts`, a process of its own so that its CPU time is its
+ * own: `ours DIRECTORY` is the whole server with one device and one value it sent, `memory DIRECTORY` the same on a store that is not kept,
+ * `bare-express JSON` answers that JSON to everything.
  */
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Writable } from "node:stream";
 import { Method } from "@lwm2m/protocol/coap/codes";
 import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
@@ -13,13 +15,17 @@ import express from "express";
 import { openApp } from "../app.ts";
 import { openLog } from "../log.ts";
 import { parseSettings } from "../settings/config.ts";
+import { openMemoryStore } from "./memory-store.ts";
 
 const loopback = "127.0.0.1";
 
 const [kind = "", argument = ""] = process.argv.slice(2);
-process.on("message", () => process.send?.({ cpuUs: cpuMicroseconds() }));
+const delay = monitorEventLoopDelay({ resolution: 1 });
+process.on("message", (asked) =>
+  process.send?.(asked === "watch" ? watch() : { cpuUs: cpuMicroseconds(), delayP99Ms: delay.percentile(99) / 1e6 }),
+);
 
-if (kind === "ours") await serveOurs(argument);
+if (kind === "ours" || kind === "memory") await serveOurs(argument);
 else serveBare(JSON.parse(argument));
 
 async function serveOurs(directory: string): Promise<void> {
@@ -34,7 +40,8 @@ async function serveOurs(directory: string): Promise<void> {
   const parsed = parseSettings(env, []);
   if (parsed.kind !== "settings") throw new Error("the settings of the bench are wrong");
   const log = openLog({ level: "error", pretty: false, sink: new Writable({ write: (_chunk, _encoding, done) => done() }) });
-  const app = await openApp({ settings: parsed.settings, log, clock: systemClock, random: systemRandom });
+  const store = kind === "memory" ? { openStore: openMemoryStore } : {};
+  const app = await openApp({ settings: parsed.settings, log, clock: systemClock, random: systemRandom, ...store });
   await sendOneValue(app.coapPort);
   process.on("disconnect", () => void app.close().then(() => process.exit(0)));
   process.send?.({ port: Number(new URL(app.httpOrigin).port), coapPort: app.coapPort });
@@ -64,6 +71,13 @@ function serveBare(body: unknown): void {
     process.send?.({ port: bound.port });
   });
   process.on("disconnect", () => process.exit(0));
+}
+
+/** From now on. */
+function watch(): object {
+  delay.enable();
+  delay.reset();
+  return {};
 }
 
 function cpuMicroseconds(): number {

@@ -1,0 +1,28 @@
+/** A server of `rest-server.ts` as a process of its own. */
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
+
+export interface ServerProcess {
+  readonly process: ChildProcess;
+  /** Of HTTP. */
+  readonly port: number;
+  readonly coapPort: number;
+}
+
+export async function startServer(kind: readonly string[]): Promise<ServerProcess> {
+  const child = fork(fileURLToPath(new URL("./rest-server.js", import.meta.url)), kind, { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  const [message]: { port?: number; coapPort?: number }[] = await Promise.race([
+    once(child, "message"),
+    once(child, "exit").then(() => [{}]),
+  ]);
+  if (message?.port === undefined || message.coapPort === undefined) throw new Error("the server did not start");
+  return { process: child, port: message.port, coapPort: message.coapPort };
+}
+
+export async function stopServer({ process: child }: ServerProcess): Promise<void> {
+  if (child.exitCode !== null || !child.connected) return;
+  const exit = once(child, "exit");
+  child.disconnect();
+  await exit;
+}
