@@ -2,7 +2,7 @@
 import { Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
 import type { IncomingRequest, OutgoingResponse } from "@lwm2m/protocol/coap/message";
 import type { Timer } from "@lwm2m/protocol/ports/clock";
-import { bytes, content, type DeviceScript, ScriptedDevice } from "./scripted-device.ts";
+import { bytes, content, type DeviceLink, type DeviceScript, ScriptedDevice } from "./scripted-device.ts";
 import type { ServerWorld } from "./server-world.ts";
 
 /** What the device does with what it gets; a test may change it at any time. */
@@ -45,9 +45,9 @@ export class FirmwareDevice {
   readonly #timers = new Set<Timer>();
   #closed = false;
 
-  constructor(world: ServerWorld, behaviour: Partial<FirmwareBehaviour> = {}, script: DeviceScript = {}) {
+  constructor(world: ServerWorld, behaviour: Partial<FirmwareBehaviour> = {}, script: DeviceScript = {}, link?: DeviceLink) {
     this.#world = world;
-    this.device = new ScriptedDevice(world, { links, query: ["lt=604800", "lwm2m=1.1", "b=U"], ...script });
+    this.device = new ScriptedDevice(world, { links, query: ["lt=604800", "lwm2m=1.1", "b=U"], ...script }, link);
     this.behaviour = {
       protocols: null,
       delivery: 2,
