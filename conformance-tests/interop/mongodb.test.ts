@@ -13,7 +13,7 @@ import { type Load, startOperating, startRegistering } from "./platform/store-lo
 
 const apiKey = "a-known-script-key";
 /** Short, so that an outage shows soon. */
-const quick = { MONGO_TIMEOUT_MS: "500", API_KEY: apiKey };
+const quick = { MONGO_TIMEOUT_MS: "500", PROCESS_LEASE_SECONDS: "4", API_KEY: apiKey };
 
 /** The port of the door that only says that the server waits. */
 function waitingPort(child: Child): Promise<number> {
