@@ -31,8 +31,8 @@ export interface Updated {
 interface Row {
   readonly id: string;
   readonly text: string;
-  /** The text, parsed for this row alone: an update may change it. */
-  readonly document: { [field: string]: unknown };
+  /** The text, parsed for this row alone: an update may change it. Undefined where the filter did not need it. */
+  readonly document: { [field: string]: unknown } | undefined;
 }
 
 /** Part of a sorted result that one index range gives: documents without a sort value come first (last when descending). */
@@ -107,8 +107,9 @@ export class CollectionTable {
   update(filter: Filter, update: Update, upsert: boolean): Updated {
     const row = this.#first(filter);
     if (row === undefined) return upsert ? this.#upsert(filter, update) : { matched: false, upserted: false, text: undefined };
-    applyUpdate(row.document, update);
-    const text = this.#textOf(row.document);
+    const document = row.document ?? JSON.parse(row.text);
+    applyUpdate(document, update);
+    const text = this.#textOf(document);
     if (text !== row.text) this.#rewrite(row.id, text);
     return { matched: true, upserted: false, text };
   }
@@ -173,13 +174,15 @@ export class CollectionTable {
   /** Matching documents in order, page by page; a statement is never open while the caller writes. */
   *#rows(filter: Filter, query: Pick<FindRequest, "sort" | "descending" | "limit" | "after">): Generator<Row> {
     const test = compileFilter(filter);
+    // Pages of a list, the whole of a collection at the start: nothing in the document is asked for, and to parse it costs most.
+    const isById = Object.keys(filter).every((key) => key === "_id");
     const narrowing = narrow(this.#definition, filter);
     let pageSize = Math.min(query.limit, rowsAtATime);
     for (const segment of segmentsOf(query, narrowing)) {
       let after = query.after;
       for (;;) {
         const rows = this.#page(segment, narrowing, query, after, pageSize);
-        yield* this.#rowsOf(rows, test);
+        yield* this.#rowsOf(rows, test, isById);
         const last = rows.at(-1);
         if (last === undefined || rows.length < pageSize) break;
         after = placeOf(query.sort, String(last[0]), String(last[1]));
@@ -208,12 +211,12 @@ export class CollectionTable {
     return this.#driver.all(`SELECT id, doc FROM ${this.#table}${where} ORDER BY ${segment.order} LIMIT ?`, [...parameters, limit]);
   }
 
-  #rowsOf(rows: readonly (readonly SqlValue[])[], test: Test): readonly Row[] {
+  #rowsOf(rows: readonly (readonly SqlValue[])[], test: Test, isById: boolean): readonly Row[] {
     const matching: Row[] = [];
     for (const [id, text] of rows) {
       if (typeof id !== "string" || typeof text !== "string") throw new Error(`${this.#table} has a row that is no document`);
-      const document = JSON.parse(text);
-      if (test(document)) matching.push({ id, text, document });
+      const document = isById ? undefined : JSON.parse(text);
+      if (test(document ?? { _id: id })) matching.push({ id, text, document });
     }
     return matching;
   }
