@@ -39,6 +39,8 @@ const aeads: { readonly [name in Cipher]: Aead | undefined } = {
 /** CCM has to know the length before the additional data (NIST SP 800-38C §A.2). Reused. */
 const ahead = { plaintextLength: 0 };
 const failed = -1;
+/** V8 keeps the bytes of typed arrays up to this size beside the object. */
+const largestHeapBytes = 64;
 /** OpenSSL takes an empty text for one only where it has an address: CCM makes no tag for an array of length 0 without memory. */
 const nothing = Buffer.alloc(1).subarray(0, 0);
 
@@ -49,7 +51,7 @@ export function nodeRecordProtection({ random, keyForm = "bytes" }: NodeRecordPr
       const aead = aeads[keys.suite.cipher];
       const explicitBytes = keys.suite.explicitNonceBytes;
       const contentAt = outAt + explicitBytes;
-      let content = length === 0 ? nothing : plaintext.subarray(at, at + length);
+      let content = length === 0 ? nothing : contentIn(plaintext, at, length, out, contentAt);
       if (facts.connectionIdBytes > 0) content = innerPlaintext(content, facts.contentType, out, contentAt);
       if (aead === undefined) return sealCbc(keys, facts, keyOf(keys), random.bytes(explicitBytes), content, out.subarray(outAt));
       writeEpochAndSequence(out, outAt, facts.epoch, facts.sequence);
@@ -100,6 +102,16 @@ function openAead(
     return undefined;
   }
   return content;
+}
+
+/**
+ * Small arrays lie in the heap: native code has memory made for each first, which costs more than to copy the content where the
+ * ciphertext will stand.
+ */
+function contentIn(plaintext: Uint8Array, at: number, length: number, out: Uint8Array, outAt: number): Uint8Array {
+  if (plaintext.length > largestHeapBytes || length < plaintext.length) return plaintext.subarray(at, at + length);
+  out.set(plaintext, outAt);
+  return out.subarray(outAt, outAt + length);
 }
 
 /** Takes the inner type off a record with connection id (RFC 9146 §4) and copies the content where it is wanted. */

@@ -1,4 +1,5 @@
 /** From the premaster secret to the keys of a connection (RFC 5246 §5, §6.3, §7.4.9, §8.1; RFC 7627 §4; RFC 4279 §2; RFC 5489 §2). */
+import { timingSafeEqual } from "node:crypto";
 import type { ConnectionKeys } from "../handshake-contract.ts";
 import { hashBytesOf, hmacWith } from "./hmac.ts";
 import type { PrfHash, Suite } from "./suites.ts";
@@ -19,6 +20,8 @@ const labels = {
 } as const;
 /** A(i) of P_hash. Without the secret nothing follows from it. */
 const chains = { sha256: Buffer.alloc(hashBytesOf("sha256")), sha384: Buffer.alloc(hashBytesOf("sha384")) } as const;
+/** Where native code finds them: memory of its own would first be made for arrays as small as those of verify data. */
+const compared = { one: Buffer.allocUnsafeSlow(verifyDataBytes), other: Buffer.allocUnsafeSlow(verifyDataBytes) } as const;
 
 /** P_hash of RFC 5246 §5. */
 export function prf(hash: PrfHash, secret: Uint8Array, label: string, seed: Uint8Array, length: number): Uint8Array {
@@ -65,7 +68,17 @@ export function verifyData(hash: PrfHash, master: Uint8Array, sender: "client" |
   // The peer is sent it, and it opens nothing: it may be text on its way.
   keyed.writeMac([chain, ...seed], chain);
   keyed.wipe();
-  return new Uint8Array(chain.subarray(0, verifyDataBytes));
+  const data = new Uint8Array(verifyDataBytes);
+  for (let i = 0; i < verifyDataBytes; i++) data[i] = chain[i] ?? 0;
+  return data;
+}
+
+/** In constant time. */
+export function sameVerifyData(one: Uint8Array, other: Uint8Array): boolean {
+  if (one.length !== verifyDataBytes || other.length !== verifyDataBytes) return false;
+  compared.one.set(one);
+  compared.other.set(other);
+  return timingSafeEqual(compared.one, compared.other);
 }
 
 /** RFC 4279 §2; with ECDHE the other secret is the agreed one (RFC 5489 §2), otherwise as many zeros as the key has bytes. */
@@ -88,7 +101,8 @@ function expand(hash: PrfHash, secret: Uint8Array, seed: readonly Uint8Array[], 
   for (let at = 0; at < length; at += chain.length) {
     if (at > 0) keyed.writeMac([chain], chain);
     const block = keyed.mac(chained);
-    out.set(length - at < block.length ? block.subarray(0, length - at) : block, at);
+    const end = Math.min(block.length, length - at);
+    for (let i = 0; i < end; i++) out[at + i] = block[i] ?? 0;
     block.fill(0);
   }
   keyed.wipe();

@@ -1,8 +1,7 @@
 /** The secrets of one handshake, from the premaster to both Finished; overwritten when it is over (RFC 5246 §8.1, RFC 7627 §4). */
-import { timingSafeEqual } from "node:crypto";
 import { AlertDescription } from "../constants.ts";
 import { keyLogLine } from "../crypto/key-log.ts";
-import { extendedMasterSecret, keyBlock, masterSecret, verifyData } from "../crypto/prf.ts";
+import { extendedMasterSecret, keyBlock, masterSecret, sameVerifyData, verifyData } from "../crypto/prf.ts";
 import type { ConnectionKeys } from "../handshake-contract.ts";
 import { decodeFinished } from "../wire/handshake-codec.ts";
 import { HandshakeAbort } from "./abort.ts";
@@ -52,7 +51,7 @@ export class KeySchedule {
 
   /** The Finished of the other side, before it joins the transcript (RFC 5246 §7.4.9). */
   requireFinished(body: Uint8Array, sender: "client" | "server", transcript: Transcript): void {
-    if (timingSafeEqual(decodeFinished(body), this.finished(sender, transcript))) return;
+    if (sameVerifyData(decodeFinished(body), this.finished(sender, transcript))) return;
     throw new HandshakeAbort("bad-message", AlertDescription.decryptError, "Finished does not fit what was said");
   }
 

@@ -1,4 +1,5 @@
 /** The 12 bytes in front of every handshake fragment (RFC 6347 §4.2.2); several fragments may share one record. */
+import type { ByteReader } from "../../bytes/byte-reader.ts";
 import { DtlsFormatError } from "./format-error.ts";
 import { readerOf } from "./vector-codec.ts";
 
@@ -18,19 +19,22 @@ export interface HandshakeFragment {
 /** The fragments of one record, in order. A fragment that leaves its message or its record spoils the record. */
 export function readHandshakeFragments(record: Uint8Array): HandshakeFragment[] {
   const reader = readerOf(record);
-  const fragments: HandshakeFragment[] = [];
-  do {
-    const type = reader.u8();
-    const length = reader.u24();
-    const sequence = reader.u16();
-    const fragmentOffset = reader.u24();
-    const fragmentLength = reader.u24();
-    if (fragmentOffset + fragmentLength > length) {
-      throw new DtlsFormatError("length", `fragment ${fragmentOffset}+${fragmentLength} of a message of ${length} bytes`);
-    }
-    fragments.push({ type, length, sequence, fragmentOffset, bytes: reader.bytes(fragmentLength) });
-  } while (reader.remaining > 0);
+  // Nearly always the only one: an empty array that grows takes room for 17.
+  const fragments = [readFragment(reader)];
+  while (reader.remaining > 0) fragments.push(readFragment(reader));
   return fragments;
+}
+
+function readFragment(reader: ByteReader): HandshakeFragment {
+  const type = reader.u8();
+  const length = reader.u24();
+  const sequence = reader.u16();
+  const fragmentOffset = reader.u24();
+  const fragmentLength = reader.u24();
+  if (fragmentOffset + fragmentLength > length) {
+    throw new DtlsFormatError("length", `fragment ${fragmentOffset}+${fragmentLength} of a message of ${length} bytes`);
+  }
+  return { type, length, sequence, fragmentOffset, bytes: reader.bytes(fragmentLength) };
 }
 
 /** Whole, as one fragment: what the transcript hashes, however it travelled (RFC 6347 §4.2.6). */
