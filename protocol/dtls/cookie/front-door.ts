@@ -9,7 +9,7 @@ import type { SocketAddress } from "../../ports/datagram-socket.ts";
 import { ContentType, HandshakeType, ProtocolVersion } from "../constants.ts";
 import { hashBytesOf, hmac, writeHmac } from "../crypto/hmac.ts";
 import { encodeHelloVerifyRequest } from "../wire/handshake-codec.ts";
-import { encodeHandshakeMessage } from "../wire/handshake-header.ts";
+import { handshakeHeaderBytes, writeHandshakeHeader } from "../wire/handshake-header.ts";
 import { RecordView, recordHeaderBytes, writeRecordHeader } from "../wire/record-header.ts";
 import { type HelloSkim, skimHello } from "./hello-skim.ts";
 
@@ -104,9 +104,11 @@ class CookiePlace {
 function verifyRequest(cookie: Uint8Array, messageSequence: number, recordSequence: number): Uint8Array {
   const version = ProtocolVersion.dtls10;
   const body = encodeHelloVerifyRequest({ version, cookie });
-  const message = encodeHandshakeMessage(HandshakeType.helloVerifyRequest, messageSequence, body);
-  const datagram = new Uint8Array(recordHeaderBytes + message.length);
+  const { length } = body;
+  const datagram = new Uint8Array(recordHeaderBytes + handshakeHeaderBytes + length);
   const header = { type: ContentType.handshake, epoch: 0, sequence: recordSequence, version };
-  datagram.set(message, writeRecordHeader(datagram, 0, header, message.length));
+  const messageAt = writeRecordHeader(datagram, 0, header, handshakeHeaderBytes + length);
+  writeHandshakeHeader(datagram, messageAt, { type: HandshakeType.helloVerifyRequest, length, sequence: messageSequence }, 0, length);
+  datagram.set(body, messageAt + handshakeHeaderBytes);
   return datagram;
 }

@@ -12,6 +12,12 @@ import { type Site, sendDatagram } from "./site.ts";
 
 export type ClosedReason = Extract<DtlsNews, { kind: "closed" }>["reason"];
 
+/** Where and when the handshake of a row began. */
+interface Beginning {
+  readonly address: SocketAddress;
+  readonly beganAt: number;
+}
+
 const counterOf: { readonly [reason in ClosedReason]: CounterName } = {
   "close-notify": "closedByPeer",
   alert: "closedByAlert",
@@ -54,9 +60,9 @@ export class Associations {
   }
 
   /** Whatever was at this address or had this identity is replaced only now that the new one is proved (RFC 6347 §4.2.8). */
-  establish(row: number, facts: ConnectionFacts, beganAt: number): SocketAddress {
+  establish(row: number, facts: ConnectionFacts, { address, beganAt }: Beginning): SocketAddress {
     const { table, counters, persistence } = this.#site;
-    const atAddress = table.findByAddress(table.bareAddressOf(row));
+    const atAddress = table.findByAddress(address);
     table.establish(row, { identity: facts.peerIdentity, serverName: facts.serverName });
     persistence.opened(row);
     const peer = table.addressOf(row);

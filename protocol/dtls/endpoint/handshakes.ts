@@ -60,9 +60,7 @@ export class Handshakes {
 
   /** The fragment may be a view: it is copied when its turn comes later. */
   feed(run: HandshakeRun, type: number, epoch: 0 | 1, fragment: Uint8Array): void {
-    // A copy in any case: machines keep fragments for reassembly. Not by `slice`, which for a Buffer is a view.
-    const input: HandshakeInput = { kind: "record", type, epoch, fragment: new Uint8Array(fragment) };
-    this.#take(run, input, fragment.length);
+    this.#take(run, { kind: "record", type, epoch, fragment }, fragment.length);
   }
 
   heardData(run: HandshakeRun): void {
@@ -104,11 +102,16 @@ export class Handshakes {
       this.#waitingBytes += by * bytes;
     };
     count(1);
+    let taken = input;
     const outcome = turns.take(() => {
       count(-1);
-      this.#step(run, input);
+      this.#step(run, taken);
     });
-    if (outcome === "waits") counters.handshakeWorkDelayed += 1;
+    if (outcome === "waits") {
+      // Machines copy what they keep, but until then the fragment is a view of bytes that may be used again.
+      taken = copied(input);
+      counters.handshakeWorkDelayed += 1;
+    }
     if (outcome !== "dropped") return;
     count(-1);
     counters.handshakeWorkDropped += 1;
@@ -169,7 +172,7 @@ export class Handshakes {
         this.#halfOpen.remove(run);
         this.#site.admission.ended(run.address);
         this.#linger(run);
-        const peer = this.#associations.establish(run.row, effect.facts, run.beganAt);
+        const peer = this.#associations.establish(run.row, effect.facts, run);
         run.settle?.connected(peer, effect.facts.session);
         return;
       }
@@ -259,6 +262,11 @@ export class Handshakes {
     this.#site.admission.hold(bytes - run.countedBytes);
     run.countedBytes = bytes;
   }
+}
+
+function copied(input: HandshakeInput): HandshakeInput {
+  // Not by `slice`, which for a Buffer is a view.
+  return input.kind === "record" ? { ...input, fragment: new Uint8Array(input.fragment) } : input;
 }
 
 /** They stand in the row now, where they are overwritten when it is freed. */

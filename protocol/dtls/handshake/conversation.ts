@@ -109,8 +109,7 @@ export class Conversation {
 
   /** Nothing of the peer is taken until the answer is there; it waits in the inbox. The last effect of its step. */
   ask(question: Question, resume: (answer: Answer) => void): void {
-    this.#asked += 1;
-    this.#pending = { ask: this.#asked, resume };
+    this.#pending = { ask: ++this.#asked, resume };
     // A question before the first flight is bounded, too.
     this.#arm();
     this.emit({ kind: "ask", ask: this.#asked, question });
@@ -263,7 +262,8 @@ export class Conversation {
   }
 
   #arm(): void {
-    this.emit({ kind: "timer", delayMs: this.#timer.delayMs(this.#now) });
+    const delayMs = this.#timer.arm(this.#now);
+    if (delayMs !== undefined) this.emit({ kind: "timer", delayMs });
   }
 
   #sendAlert(description: AlertDescription): void {

@@ -16,6 +16,7 @@ export class FlightTimer {
   #timeoutMs = 0;
   /** Undefined while only the deadline counts. */
   #dueAt: number | undefined;
+  #armedFor: number | undefined;
   #losses = 0;
   /** Of the same flight, whoever asked for them: a peer that repeats its own sooner than we has not heard ours either. */
   #repeats = 0;
@@ -67,11 +68,16 @@ export class FlightTimer {
     return true;
   }
 
-  delayMs(nowMs: number): number {
-    return Math.max(0, Math.min(this.#dueAt ?? this.#deadlineAt, this.#deadlineAt) - nowMs);
+  /** The delay to ask for; undefined when the timer asked for last is due just then. */
+  arm(nowMs: number): number | undefined {
+    const dueAt = Math.max(nowMs, Math.min(this.#dueAt ?? this.#deadlineAt, this.#deadlineAt));
+    if (dueAt === this.#armedFor) return undefined;
+    this.#armedFor = dueAt;
+    return dueAt - nowMs;
   }
 
   fired(nowMs: number): Due {
+    this.#armedFor = undefined;
     if (nowMs >= this.#deadlineAt) return "give-up";
     if (this.#dueAt === undefined || nowMs < this.#dueAt) return "wait";
     if (this.#losses >= this.#settings.mostRetransmissions) return "give-up";

@@ -15,7 +15,7 @@ import { AlertDescription, HandshakeType, ProtocolVersion } from "../constants.t
 import type { ResumableSession, ServerCredentials, ServerRealm, SessionCache } from "../credentials-contract.ts";
 import { type Suite, suiteOf } from "../crypto/suites.ts";
 import type { HandshakeEffect, HandshakeInput, HandshakeMachine, HandshakeSettings } from "../handshake-contract.ts";
-import type { ClientHello, HelloExtensions, ServerHello } from "../messages.ts";
+import type { ClientHello, ServerHello } from "../messages.ts";
 import { decodeClientHello, encodeServerHello } from "../wire/handshake-codec.ts";
 import { type HandshakeFragment, readHandshakeFragments } from "../wire/handshake-header.ts";
 import { HandshakeAbort, noCommonParameters } from "./abort.ts";
@@ -23,7 +23,7 @@ import { Conversation } from "./conversation.ts";
 import type { WholeMessage } from "./reassembly.ts";
 import { ServerExchange } from "./server-exchange.ts";
 import { choose, offersRenegotiationInfo } from "./server-negotiation.ts";
-import { serverTerms, type Terms, termsExtensions } from "./terms.ts";
+import { type SaidExtensions, sayTerms, serverTerms, type Terms } from "./terms.ts";
 import type { HandshakeStep } from "./transitions.ts";
 
 export interface ServerHandshakeParts {
@@ -43,6 +43,7 @@ export interface ServerHandshakeParts {
 const sessionIdBytes = 32;
 const randomBytes = 32;
 const nullCompression = 0;
+const empty = new Uint8Array(0);
 
 export class ServerHandshake implements HandshakeMachine {
   readonly #parts: ServerHandshakeParts;
@@ -159,16 +160,16 @@ export class ServerHandshake implements HandshakeMachine {
     const terms = this.#terms(hello, choice.suite);
     const { proof } = choice;
     const offered = hello.extensions;
-    const sessionId = sessions === undefined ? new Uint8Array(0) : random.bytes(sessionIdBytes);
-    const serverHello = this.#sayHello(hello, terms, sessionId, {
-      // RFC 6066 §3: an empty one says that the name was used; not when resuming.
-      ...(offered.serverName === undefined ? {} : { serverName: "" }),
-      ...(choice.group === undefined || offered.ecPointFormats === undefined ? {} : { ecPointFormats: [0] }),
-      ...(proof === undefined || offered.serverCertificateTypes === undefined ? {} : { serverCertificateTypes: [proof.certificateType] }),
-      ...(proof?.clientCertificateType === undefined || offered.clientCertificateTypes === undefined
-        ? {}
-        : { clientCertificateTypes: [proof.clientCertificateType] }),
-    });
+    const sessionId = sessions === undefined ? empty : random.bytes(sessionIdBytes);
+    const said: SaidExtensions = {};
+    // RFC 6066 §3: an empty one says that the name was used; not when resuming.
+    if (offered.serverName !== undefined) said.serverName = "";
+    if (choice.group !== undefined && offered.ecPointFormats !== undefined) said.ecPointFormats = [0];
+    if (proof !== undefined && offered.serverCertificateTypes !== undefined) said.serverCertificateTypes = [proof.certificateType];
+    if (proof?.clientCertificateType !== undefined && offered.clientCertificateTypes !== undefined) {
+      said.clientCertificateTypes = [proof.clientCertificateType];
+    }
+    const serverHello = this.#sayHello(hello, terms, sessionId, said);
     this.#exchange = new ServerExchange({ conversation: this.#conversation, ...this.#parts, hello, serverHello, realm, terms, nowMs });
     this.#exchange.begin(choice);
   }
@@ -178,18 +179,17 @@ export class ServerHandshake implements HandshakeMachine {
     return serverTerms(hello, settings, settings.connectionIdBytes === undefined ? undefined : ownConnectionId, suite);
   }
 
-  #sayHello(hello: ClientHello, terms: Terms, sessionId: Uint8Array, further: HelloExtensions): ServerHello {
+  /** `said` is added to. */
+  #sayHello(hello: ClientHello, terms: Terms, sessionId: Uint8Array, said: SaidExtensions): ServerHello {
+    sayTerms(hello, terms, said);
+    if (offersRenegotiationInfo(hello)) said.renegotiationInfo = empty;
     const serverHello: ServerHello = {
       version: ProtocolVersion.dtls12,
       random: this.#parts.random.bytes(randomBytes),
       sessionId,
       cipherSuite: terms.suite.id,
       compressionMethod: nullCompression,
-      extensions: {
-        ...further,
-        ...termsExtensions(hello, terms),
-        ...(offersRenegotiationInfo(hello) ? { renegotiationInfo: new Uint8Array(0) } : {}),
-      },
+      extensions: said,
     };
     this.#conversation.limitRecords(terms.largestSendBytes);
     this.#conversation.add(HandshakeType.serverHello, encodeServerHello(serverHello));

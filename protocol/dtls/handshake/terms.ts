@@ -15,6 +15,9 @@ export interface Terms {
   readonly largestReceiveBytes: number;
 }
 
+/** Of a hello that is being put together. */
+export type SaidExtensions = { -readonly [Name in keyof HelloExtensions]: HelloExtensions[Name] };
+
 /** RFC 5246 §6.2.1. */
 export const largestRecordBytes = 16_384;
 
@@ -47,20 +50,15 @@ export function serverTerms(hello: ClientHello, settings: HandshakeSettings, own
 }
 
 /** The ServerHello extensions that say those terms; nothing that was not offered (RFC 5246 §7.4.1.4). */
-export function termsExtensions(hello: ClientHello, terms: Terms): HelloExtensions {
-  const offered = hello.extensions;
+export function sayTerms(hello: ClientHello, terms: Terms, said: SaidExtensions): void {
   const { connectionIds, maxFragmentLength } = terms;
-  return {
-    ...(terms.extendedMasterSecret ? { extendedMasterSecret: true } : {}),
-    ...(terms.encryptThenMac ? { encryptThenMac: true } : {}),
-    ...(maxFragmentLength === undefined ? {} : { maxFragmentLength: fragmentLengthCode(maxFragmentLength) }),
-    ...(offered.recordSizeLimit === undefined ? {} : { recordSizeLimit: terms.largestReceiveBytes }),
-    ...(connectionIds === undefined
-      ? {}
-      : connectionIds.draft
-        ? { connectionIdDraft: connectionIds.own }
-        : { connectionId: connectionIds.own }),
-  };
+  if (terms.extendedMasterSecret) said.extendedMasterSecret = true;
+  if (terms.encryptThenMac) said.encryptThenMac = true;
+  if (maxFragmentLength !== undefined) said.maxFragmentLength = fragmentLengthCode(maxFragmentLength);
+  if (hello.extensions.recordSizeLimit !== undefined) said.recordSizeLimit = terms.largestReceiveBytes;
+  if (connectionIds === undefined) return;
+  if (connectionIds.draft) said.connectionIdDraft = connectionIds.own;
+  else said.connectionId = connectionIds.own;
 }
 
 /** RFC 9146 §3; the code point of the drafts only from clients that do not know the final one. */

@@ -117,10 +117,10 @@ export function readExtensions(reader: ByteReader, hello: Hello): HelloExtension
   const unknown: number[] = [];
   while (list.remaining > 0) {
     const type = list.u16();
-    const body = readerOf(readVector(list, 2, `extension ${type}`));
+    const codec = codecOf.get(type);
+    const body = readerOf(readVector(list, 2, codec?.name ?? "extension"));
     if (seen.has(type)) throw new DtlsFormatError("duplicate-extension", `extension ${type} twice`);
     seen.add(type);
-    const codec = codecOf.get(type);
     if (codec === undefined) {
       unknown.push(type);
       continue;
