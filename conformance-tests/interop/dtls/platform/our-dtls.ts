@@ -19,7 +19,7 @@ export const loopback = "127.0.0.1";
 const text = new TextDecoder();
 const utf8 = new TextEncoder();
 const sessionSettings = { most: 16, lifetimeMs: 3_600_000 };
-const arrivalMs = 15_000;
+const arrivalMs = 30_000;
 /** Who fails does so within a second and a half instead of minutes: nothing on loopback takes longer. */
 const hasty = { initialTimeoutMs: 200, mostRetransmissions: 2, deadlineMs: 1_500 } as const;
 

@@ -2,7 +2,8 @@
 import { Child, type ChildOptions } from "../../platform/child.ts";
 import type { PeerClient, PeerServer } from "./peer.ts";
 
-const runMs = 8_000;
+/** A Java machine alone takes seconds on a busy machine; nothing waits longer than it has to. */
+const runMs = 30_000;
 
 export interface ClientProgram {
   readonly command: string;
