@@ -11,7 +11,7 @@ import { parseSettings, type Settings } from "./settings/config.ts";
 import { StorageUnavailableError } from "./storage/collection.ts";
 import { databaseFile, openEmbeddedStore } from "./storage/embedded-store.ts";
 import { openMongoStore } from "./storage/mongo/mongo-store.ts";
-import { schemaVersion } from "./storage/schema.ts";
+import type { SchemaChange } from "./storage/schema-steps.ts";
 import { type Store, StoreOpenError } from "./storage/store.ts";
 import { backUp, restore } from "./store-operations/backup.ts";
 import { CommandError } from "./store-operations/command-error.ts";
@@ -139,13 +139,9 @@ async function* linesOf(input: AsyncIterable<Buffer>): AsyncGenerator<string> {
 }
 
 function runMigrate(settings: Settings): Promise<number> {
-  // Opening does it, in one transaction.
-  return withStore(settings, async () => {
-    say(
-      settings.mongoUrl === undefined
-        ? `the store has schema version ${schemaVersion}, that of this server`
-        : "the indexes are those of this server",
-    );
+  // Opening does it.
+  return withStore(settings, async ({ schema: { from, to } }) => {
+    say(from === to ? `the store has schema version ${to}, that of this server` : `schema version ${from} -> ${to}, that of this server`);
     return 0;
   });
 }
@@ -159,7 +155,12 @@ function runVerify(settings: Settings): Promise<number> {
   });
 }
 
-async function withStore(settings: Settings & { readonly mayMake?: boolean }, work: (store: Store) => Promise<number>): Promise<number> {
+type OpenedStore = Store & { readonly schema: SchemaChange };
+
+async function withStore(
+  settings: Settings & { readonly mayMake?: boolean },
+  work: (store: OpenedStore) => Promise<number>,
+): Promise<number> {
   const { dataDir: directory, mongoUrl: url, mongoPoolSize: poolSize, mongoTimeoutMs: timeoutMs } = settings;
   const shared = { directory, collections, onWarning: say };
   if (url === undefined && settings.mayMake !== true && !existsSync(join(directory, databaseFile))) {

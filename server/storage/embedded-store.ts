@@ -8,6 +8,7 @@ import { usualDriver } from "./drivers/open-driver.ts";
 import { EmbeddedCollection } from "./embedded-collection.ts";
 import { EmbeddedTelemetry } from "./embedded-telemetry.ts";
 import { checkDefinition } from "./guard.ts";
+import type { SchemaChange } from "./schema-steps.ts";
 import { type Store, StoreOpenError } from "./store.ts";
 import { watchUnservedQueries } from "./unserved-queries.ts";
 import { openWorkerLink, type WorkerLink } from "./worker-link.ts";
@@ -25,6 +26,7 @@ export interface EmbeddedStoreSettings {
 }
 
 export interface EmbeddedStore extends Store {
+  readonly schema: SchemaChange;
   /** Others wait meanwhile. */
   readonly copyTo: (file: string) => Promise<void>;
   /** Calls so far whose filter or sort order no index served. */
@@ -69,6 +71,7 @@ function assemble(settings: EmbeddedStoreSettings, link: WorkerLink, blobs: Blob
     settings.collections.map((definition) => [definition.name, new EmbeddedCollection(definition, link, unserved.onUnserved)]),
   );
   return {
+    schema: link.schema,
     collection<T extends StoredDocument>(definition: CollectionDefinition): Collection<T> {
       const collection = collections.get(definition.name);
       if (collection === undefined) throw new Error(`the store was opened without the collection ${definition.name}`);

@@ -53,14 +53,14 @@ export class EmbeddedTelemetry implements TelemetryStore {
   }
 
   async *all(): AsyncGenerator<readonly TelemetryPoint[]> {
-    for (let after: PointPlace = { series: 0, timeMs: 0 }; ; ) {
+    for (let after: PointPlace = { path: "", endpoint: "", timeMs: null }; ; ) {
       const from = after;
-      const page = await this.#link.ask<{ readonly points: readonly TelemetryPoint[]; readonly next: PointPlace }>(
+      const page = await this.#link.ask<{ readonly points: readonly TelemetryPoint[]; readonly next: PointPlace | null }>(
         () => ({ op: "points", after: from, limit: longestRange }),
         JSON.parse,
       );
-      if (page.points.length === 0) return;
-      yield page.points;
+      if (page.points.length > 0) yield page.points;
+      if (page.next === null) return;
       after = page.next;
     }
   }

@@ -1,6 +1,8 @@
 /** What the main thread asks of the storage worker, and what comes back. Documents travel as the JSON text they are stored as. */
+
 import type { CollectionDefinition, Filter, Update } from "./collection.ts";
 import type { DriverName } from "./drivers/driver.ts";
+import type { SchemaChange } from "./schema-steps.ts";
 
 export interface WorkerSettings {
   readonly file: string;
@@ -55,7 +57,7 @@ export type StoreRequest =
       readonly stepMs: number;
       readonly limit: number;
     }
-  /** Up to `limit` points from a place on, in the order (series, time): one page of an export. */
+  /** Up to `limit` points from a place on, in the order (path, endpoint name, time): one page of an export. */
   | { readonly op: "points"; readonly after: PointPlace; readonly limit: number }
   /** Deletes points older than `beforeMs`, of the series behind `afterSeries`, until about `limit` are gone. */
   | { readonly op: "prune"; readonly beforeMs: number; readonly afterSeries: number; readonly limit: number }
@@ -67,10 +69,11 @@ export type StoreRequest =
   | { readonly op: "shorten" }
   | { readonly op: "close" };
 
-/** Behind this point; series 0 is before all. */
+/** Behind this point; without a time: behind all of its series. */
 export interface PointPlace {
-  readonly series: number;
-  readonly timeMs: number;
+  readonly path: string;
+  readonly endpoint: string;
+  readonly timeMs: number | null;
 }
 
 /** What no transaction may be open for. */
@@ -88,7 +91,7 @@ export type Failure =
 
 /** Requests of one turn of the main loop go as one JSON text of `StoreRequest[]`: cheaper than a clone of every object. */
 export type WorkerMessage =
-  | { readonly kind: "open" }
+  | { readonly kind: "open"; readonly schema: SchemaChange }
   | { readonly kind: "refused"; readonly code: number; readonly message: string }
   /** In the order of the requests. The text alone where a request succeeded: most do, and texts are the cheapest to send. */
   | { readonly kind: "answers"; readonly answers: readonly (string | Failure)[] };

@@ -2,17 +2,10 @@
 import type { CollectionDefinition, IndexDefinition } from "./collection.ts";
 import type { SqlDriver } from "./drivers/driver.ts";
 import { fieldExpression, partialTerm } from "./narrowing.ts";
+import { changed, firstVersion, newestVersion, type SchemaChange, type SchemaStep, schemaSteps, stepsFrom } from "./schema-steps.ts";
 
-/** Grows when the tables change; a file of a newer server is refused. */
-export const schemaVersion = 1;
-
-/** The file was made by a newer version of this server. */
-export class NewerSchemaError extends Error {
-  constructor(found: number) {
-    super(`its schema is version ${found}, this server knows up to ${schemaVersion}`);
-    this.name = "NewerSchemaError";
-  }
-}
+/** Documents a step reads at a time. */
+const documentsAtATime = 500;
 
 /** Write-ahead log, every commit flushed, one process only. Also takes the lock of the file. */
 export function configure(driver: SqlDriver): void {
@@ -27,15 +20,35 @@ export function configure(driver: SqlDriver): void {
   driver.exec(`PRAGMA cache_size = ${-32 * 1024}`);
 }
 
-export function createSchema(driver: SqlDriver, definitions: readonly CollectionDefinition[]): void {
+/** In one transaction: a kill leaves the file as it was. Throws `NewerSchemaError`. */
+export function createSchema(
+  driver: SqlDriver,
+  definitions: readonly CollectionDefinition[],
+  steps: readonly SchemaStep[] = schemaSteps,
+): SchemaChange {
   driver.exec("BEGIN IMMEDIATE");
-  const version = Number(driver.get("PRAGMA user_version")?.[0] ?? 0);
-  if (version > schemaVersion) throw new NewerSchemaError(version);
-  driver.exec(`PRAGMA user_version = ${schemaVersion}`);
+  try {
+    const change = bringForward(driver, definitions, steps);
+    driver.exec("COMMIT");
+    return change;
+  } catch (error) {
+    rollBack(driver);
+    throw error;
+  }
+}
+
+function bringForward(driver: SqlDriver, definitions: readonly CollectionDefinition[], steps: readonly SchemaStep[]): SchemaChange {
+  const to = newestVersion(steps);
+  // A new file has none.
+  const from = Number(driver.get("PRAGMA user_version")?.[0] ?? 0) || (hasTables(driver) ? firstVersion : to);
+  for (const step of stepsFrom(from, steps)) takeStep(driver, step);
+  driver.exec(`PRAGMA user_version = ${to}`);
   driver.exec("CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID");
   driver.exec(
     "CREATE TABLE IF NOT EXISTS series (id INTEGER PRIMARY KEY, endpoint TEXT NOT NULL, path TEXT NOT NULL, UNIQUE (endpoint, path))",
   );
+  // The order of an export.
+  driver.exec("CREATE INDEX IF NOT EXISTS series_by_path ON series (path, endpoint)");
   driver.exec(
     "CREATE TABLE IF NOT EXISTS points (series INTEGER NOT NULL, time REAL NOT NULL, received REAL NOT NULL, value TEXT NOT NULL, PRIMARY KEY (series, time)) WITHOUT ROWID",
   );
@@ -44,10 +57,38 @@ export function createSchema(driver: SqlDriver, definitions: readonly Collection
     reconcileIndexes(driver, definition);
   }
   rebuildAfterEngineChange(driver);
-  driver.exec("COMMIT");
+  return { from, to };
 }
 
-export function tableOf(definition: CollectionDefinition): string {
+/** Else closing leaves the lock behind. */
+function rollBack(driver: SqlDriver): void {
+  try {
+    driver.exec("ROLLBACK");
+  } catch {
+    // The engine has done it already, as it does when the disk is full.
+  }
+}
+
+function hasTables(driver: SqlDriver): boolean {
+  return driver.get("SELECT 1 FROM sqlite_master WHERE type = 'table' LIMIT 1") !== undefined;
+}
+
+/** Documents page by page; what the step writes is behind the page it was read in. */
+function takeStep(driver: SqlDriver, step: SchemaStep): void {
+  const table = tableOf({ name: step.collection });
+  if (driver.get("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", [`c_${step.collection}`]) === undefined) return;
+  for (let after = ""; ; ) {
+    const rows = driver.all(`SELECT id, doc FROM ${table} WHERE id > ? ORDER BY id LIMIT ?`, [after, documentsAtATime]);
+    for (const [id = null, text] of rows) {
+      const result = changed(step, JSON.parse(String(text)));
+      if (result !== undefined) driver.run(`UPDATE ${table} SET doc = ? WHERE id = ?`, [JSON.stringify(result), id]);
+    }
+    if (rows.length < documentsAtATime) return;
+    after = String(rows.at(-1)?.[0]);
+  }
+}
+
+export function tableOf(definition: Pick<CollectionDefinition, "name">): string {
   return `"c_${definition.name}"`;
 }
 

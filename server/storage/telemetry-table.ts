@@ -10,6 +10,8 @@ export type PointRow = readonly [string, string, number, number, string];
 const rememberedSeries = 100_000;
 /** Series one step of a pruning looks at. */
 const seriesAtATime = 500;
+/** Earlier than every point. */
+const beforeAll = -Number.MAX_VALUE;
 
 /** What lies at the ends of a step is looked up by the key of `points`, once per step. */
 const stepsOfSeries = `
@@ -63,18 +65,33 @@ export class TelemetryTable {
     return `[${rows.map((row) => `[${row.map((value) => value ?? "null").join()}]`).join()}]`;
   }
 
-  /** JSON text of `{ points, next }`: points in the order (series, time), and the place behind the last one. */
+  /** JSON text of `{ points, next }`: by path, endpoint name and time, as every engine lists them; `next` is null behind the last one. */
   page(after: PointPlace, limit: number): string {
-    const rows = this.#driver.all(
-      "SELECT s.endpoint, s.path, p.time, p.received, p.value, p.series FROM points p JOIN series s ON s.id = p.series WHERE (p.series, p.time) > (?, ?) ORDER BY p.series, p.time LIMIT ?",
-      [after.series, after.timeMs, limit],
-    );
-    const points = rows.map(
-      ([endpoint, path, time, received, value]) =>
-        `{"endpoint":${JSON.stringify(endpoint)},"path":${JSON.stringify(path)},"timeMs":${time},"receivedMs":${received},"value":${value}}`,
-    );
-    const last = rows.at(-1);
-    return `{"points":[${points.join()}],"next":{"series":${last?.[5] ?? 0},"timeMs":${last?.[2] ?? 0}}}`;
+    const points: string[] = [];
+    let place: PointPlace | null = after;
+    for (let looked = 0; place !== null && points.length < limit && looked < seriesAtATime; looked++) {
+      place = this.#pageOfSeries(place, limit - points.length, points);
+    }
+    return `{"points":[${points.join()}],"next":${JSON.stringify(place)}}`;
+  }
+
+  /** What is left of the series at the place, up to `limit`, or the next series when nothing is; null behind the last one. */
+  #pageOfSeries({ path, endpoint, timeMs }: PointPlace, limit: number, points: string[]): PointPlace | null {
+    if (timeMs === null) {
+      const next = this.#driver.get("SELECT path, endpoint FROM series WHERE (path, endpoint) > (?, ?) ORDER BY path, endpoint LIMIT 1", [
+        path,
+        endpoint,
+      ]);
+      return next === undefined ? null : { path: String(next[0]), endpoint: String(next[1]), timeMs: beforeAll };
+    }
+    const rows = this.#driver.all("SELECT time, received, value FROM points WHERE series = ? AND time > ? ORDER BY time LIMIT ?", [
+      this.#find(endpoint, path) ?? 0,
+      timeMs,
+      limit,
+    ]);
+    const name = `{"endpoint":${JSON.stringify(endpoint)},"path":${JSON.stringify(path)}`;
+    for (const [time, received, value] of rows) points.push(`${name},"timeMs":${time},"receivedMs":${received},"value":${value}}`);
+    return { path, endpoint, timeMs: rows.length < limit ? null : Number(rows.at(-1)?.[0]) };
   }
 
   /** JSON text of `{ deleted, next }`: after which series to go on, null when all are done. Series stay: a device that sends again has its number. */

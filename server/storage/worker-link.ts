@@ -3,6 +3,7 @@ import { Worker } from "node:worker_threads";
 import { StorageUnavailableError } from "./collection.ts";
 import { SqlError } from "./drivers/driver.ts";
 import type { Failure, StoreRequest, WorkerMessage, WorkerSettings } from "./requests.ts";
+import type { SchemaChange } from "./schema-steps.ts";
 
 interface Asker {
   readonly succeed: (text: string) => void;
@@ -22,17 +23,20 @@ export async function openWorkerLink(settings: WorkerSettings): Promise<WorkerLi
     await worker.terminate();
     throw new SqlError(opened.code, opened.message);
   }
-  return new WorkerLink(worker);
+  if (opened.kind !== "open") throw new Error("the storage thread answered before it was open");
+  return new WorkerLink(worker, opened.schema);
 }
 
 export class WorkerLink {
+  readonly schema: SchemaChange;
   readonly #worker: Worker;
   /** Of what was sent or gathered, in order, which is the order of the answers. */
   readonly #askers = new Fifo<Asker>();
   #gathered: StoreRequest[] = [];
   #closed: StorageUnavailableError | undefined;
 
-  constructor(worker: Worker) {
+  constructor(worker: Worker, schema: SchemaChange) {
+    this.schema = schema;
     this.#worker = worker;
     worker.removeAllListeners("error");
     worker.on("message", (message: WorkerMessage) => this.#receive(message));

@@ -6,6 +6,7 @@ import { openDriver } from "./drivers/open-driver.ts";
 import { Engine } from "./engine.ts";
 import type { WorkerMessage, WorkerSettings } from "./requests.ts";
 import { configure, createSchema } from "./schema.ts";
+import type { SchemaChange } from "./schema-steps.ts";
 import { WaitingRequests } from "./waiting-requests.ts";
 import { inspectLog } from "./write-ahead-log.ts";
 
@@ -13,9 +14,9 @@ if (parentPort !== null) await serve(parentPort, workerData as WorkerSettings);
 
 async function serve(port: MessagePort, settings: WorkerSettings): Promise<void> {
   const send = (message: WorkerMessage): void => port.postMessage(message);
-  let driver: SqlDriver;
+  let opened: { readonly driver: SqlDriver; readonly schema: SchemaChange };
   try {
-    driver = await open(settings);
+    opened = await open(settings);
   } catch (error) {
     send({
       kind: "refused",
@@ -25,6 +26,7 @@ async function serve(port: MessagePort, settings: WorkerSettings): Promise<void>
     port.close();
     return;
   }
+  const { driver, schema } = opened;
   const engine = new Engine(driver, settings.definitions);
   const waiting = new WaitingRequests(port);
   const pace = new CommitPace();
@@ -42,16 +44,15 @@ async function serve(port: MessagePort, settings: WorkerSettings): Promise<void>
       return;
     }
   });
-  send({ kind: "open" });
+  send({ kind: "open", schema });
 }
 
-async function open({ file, driver: name, definitions }: WorkerSettings): Promise<SqlDriver> {
+async function open({ file, driver: name, definitions }: WorkerSettings) {
   const log = inspectLog(file);
   const driver = await openDriver(name, file);
   try {
     log.readWithLock(() => configure(driver));
-    createSchema(driver, definitions);
-    return driver;
+    return { driver, schema: createSchema(driver, definitions) };
   } catch (error) {
     driver.close();
     throw error;

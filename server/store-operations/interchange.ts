@@ -37,9 +37,10 @@ export async function* exportLines(store: Store, collections: readonly Collectio
   if (store.telemetry.all === undefined) throw new CommandError("this store cannot list its points: nothing was exported");
   yield line({ kind: "store", version: interchangeVersion });
   for (const definition of collections) {
-    for await (const document of allDocuments(store.collection<StoredDocument>(definition))) {
+    for await (const { _id, ...rest } of allDocuments(store.collection<StoredDocument>(definition))) {
       counts.documents++;
-      yield line({ kind: "document", collection: definition.name, document });
+      // In front everywhere, wherever the engine keeps it.
+      yield line({ kind: "document", collection: definition.name, document: { _id, ...rest } });
     }
   }
   for await (const page of store.telemetry.all()) {
@@ -66,6 +67,9 @@ async function* blobNames(store: Store): AsyncGenerator<string> {
   }
 }
 
+/** A store is filled as the file is read: neither engine could take back all of a large one. */
+const halfImported = "What was in it up to there is imported; empty the store and import a whole file";
+
 /** Into a store that holds nothing yet; throws `CommandError` with the line for what is wrong with the file. */
 export async function importLines(
   store: Store,
@@ -76,6 +80,9 @@ export async function importLines(
     if ((await store.collection(definition).count({}, 1)) > 0)
       throw new CommandError(`the store is not empty: it has documents in ${definition.name}`);
   }
+  for await (const page of store.telemetry.all?.() ?? []) {
+    if (page.length > 0) throw new CommandError("the store is not empty: it has points");
+  }
   const reader = new Importer(store, collections);
   let number = 0;
   for await (const text of lines) {
@@ -85,7 +92,7 @@ export async function importLines(
       await reader.take(parsedLine(text));
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
-      throw new CommandError(`line ${number}: ${error.message}`);
+      throw new CommandError(`line ${number}: ${error.message}${number > 1 ? `. ${halfImported}` : ""}`);
     }
   }
   return reader.end();
@@ -142,10 +149,7 @@ class Importer {
   }
 
   end(): Counts {
-    if (!this.#ended)
-      throw new CommandError(
-        "the file ends before its end: it was cut off. What was in it is imported; empty the store and import a whole one",
-      );
+    if (!this.#ended) throw new CommandError(`the file ends before its end: it was cut off. ${halfImported}`);
     return this.#counts;
   }
 

@@ -9,18 +9,22 @@ export const apiKey = "a-key-for-the-crash-run";
 
 type Child = ChildProcessByStdio<null, Readable, Readable>;
 
+export const serverProgram = fileURLToPath(new URL("../../main.js", import.meta.url));
+
 export class ServerProcess {
   readonly #directory: string;
   readonly #program: string;
+  readonly #settings: { readonly [variable: string]: string };
   #ports: { readonly [door: string]: number } = {};
   #child: Child | undefined;
   /** What the running server says on stderr: nothing, unless it fails. */
   complaints = "";
 
   /** `program`: the compiled main, by default the server of this build. */
-  constructor(directory: string, program: string = fileURLToPath(new URL("../../main.js", import.meta.url))) {
+  constructor(directory: string, program: string = serverProgram, settings: { readonly [variable: string]: string } = {}) {
     this.#directory = directory;
     this.#program = program;
+    this.#settings = settings;
   }
 
   get coapPort(): number {
@@ -39,6 +43,7 @@ export class ServerProcess {
       DATA_DIR: this.#directory,
       API_KEY: apiKey,
       COAP_HOST: "127.0.0.1",
+      ...this.#settings,
       ...{ HTTP_PORT: port("http"), COAP_PORT: port("coap"), COAPS_PORT: port("coaps") },
       ...{ BOOTSTRAP_COAP_PORT: port("bootstrap-coap"), BOOTSTRAP_COAPS_PORT: port("bootstrap-coaps") },
     };

@@ -5,6 +5,7 @@ import type { Collection, CollectionDefinition, StoredDocument } from "../collec
 import { StorageUnavailableError } from "../collection.ts";
 import { makeDirectories } from "../directories.ts";
 import { checkDefinition } from "../guard.ts";
+import type { SchemaChange } from "../schema-steps.ts";
 import { type Store, StoreOpenError, type TelemetryStore } from "../store.ts";
 import { type UnservedQueries, watchUnservedQueries } from "../unserved-queries.ts";
 import { CarefulCollection } from "./careful-collection.ts";
@@ -12,6 +13,7 @@ import { MongoBlobs } from "./mongo-blobs.ts";
 import { MongoCollection, type ServerDocument } from "./mongo-collection.ts";
 import { makeIndexes, type Shortcomings } from "./mongo-indexes.ts";
 import { MongoLink } from "./mongo-link.ts";
+import { migrate } from "./mongo-schema.ts";
 import { connect, type MongoServer, type MongoServerSettings, openFailure } from "./mongo-server.ts";
 import { openMongoTelemetry } from "./mongo-telemetry.ts";
 import { OneAtATime } from "./one-at-a-time.ts";
@@ -27,6 +29,7 @@ export interface MongoStoreSettings extends MongoServerSettings {
 }
 
 export interface MongoStore extends Store {
+  readonly schema: SchemaChange;
   /** Calls so far whose filter or sort order no index served. */
   unservedQueries(): number;
   /** Calls the server has not answered: what waits when it is slow or gone. */
@@ -45,12 +48,13 @@ export async function openMongoStore(settings: MongoStoreSettings): Promise<Mong
     if (server.updatesOverlap) {
       warn("this MongoDB server does not update documents atomically: writes go one at a time, and no other process may use the database");
     }
+    const schema = await migrate(server.database);
     const shortcomings = await makeIndexes(server.database, settings.collections, warn);
     const link = new MongoLink();
     const turns = server.updatesOverlap ? new OneAtATime() : undefined;
     const telemetry = await openMongoTelemetry({ database: server.database, link, turns, onWarning: warn });
     const blobs = new MongoBlobs(server.database, link, await openCache(settings.directory));
-    return assemble(settings, { server, shortcomings, link, telemetry, blobs });
+    return assemble(settings, { server, schema, shortcomings, link, telemetry, blobs });
   } catch (error) {
     await server.client.close();
     throw openFailure(error);
@@ -59,6 +63,7 @@ export async function openMongoStore(settings: MongoStoreSettings): Promise<Mong
 
 interface Parts {
   readonly server: MongoServer;
+  readonly schema: SchemaChange;
   readonly shortcomings: Shortcomings;
   readonly link: MongoLink;
   readonly telemetry: TelemetryStore;
@@ -72,6 +77,7 @@ function assemble(settings: MongoStoreSettings, parts: Parts): MongoStore {
   const probed = server.database.collection<ServerDocument>(probeCollection);
   let probes = 0;
   return {
+    schema: parts.schema,
     collection<T extends StoredDocument>(definition: CollectionDefinition): Collection<T> {
       const collection = collections.get(definition.name);
       if (collection === undefined) throw new Error(`the store was opened without the collection ${definition.name}`);

@@ -11,13 +11,17 @@ import { FerretProcess } from "./ferretdb-process.ts";
 
 const installer = "conformance-tests/interop/peers/stores/install.sh";
 
-/** `ferret()` is there once the suite runs. */
-export function ferretSuite(name: string, body: (ferret: () => FerretProcess) => void): void {
+/** `ferret()` is there once the suite runs; `inMemory` as for `FerretProcess.open`. */
+export function ferretSuite(
+  name: string,
+  body: (ferret: () => FerretProcess) => void,
+  settings: { readonly inMemory?: boolean } = {},
+): void {
   if (!isFerretWanted(name)) return;
   describe(name, () => {
     let running: FerretProcess | undefined;
     before(async () => {
-      running = await FerretProcess.open();
+      running = await FerretProcess.open(settings);
     });
     after(() => running?.dispose());
     body(() => {
