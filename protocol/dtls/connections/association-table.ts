@@ -71,6 +71,7 @@ export class AssociationTable {
 
   newOwnId(): Uint8Array {
     const { ownIdBytes, ownerId } = this.#settings;
+    if (ownIdBytes === 0) return empty;
     for (let attempt = 0; attempt < idAttempts; attempt++) {
       const id = this.#random.bytes(ownIdBytes);
       id.set(ownerId.subarray(0, ownIdBytes));
@@ -160,7 +161,8 @@ export class AssociationTable {
   addressOf(row: number): SocketAddress {
     const cached = this.#addresses.get(row);
     if (cached !== undefined) return cached;
-    return this.#remember(row, { ...this.bareAddressOf(row), association: this.associationOf(row) });
+    const { address, port } = this.bareAddressOf(row);
+    return this.#remember(row, { address, port, association: this.associationOf(row) });
   }
 
   bareAddressOf(row: number): SocketAddress {
@@ -171,8 +173,8 @@ export class AssociationTable {
 
   associationOf(row: number): Association {
     const { slab } = this;
-    const facts = decodeFacts(this.factsBytes(row));
-    return { key: slab.number(row, NumberSlot.key), ...facts, fresh: !slab.has(row, RowFlag.unproven) };
+    const { identity, serverName } = decodeFacts(this.factsBytes(row));
+    return { key: slab.number(row, NumberSlot.key), identity, serverName, fresh: !slab.has(row, RowFlag.unproven) };
   }
 
   /** Whether the row is at that address. */

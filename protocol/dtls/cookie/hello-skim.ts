@@ -2,7 +2,7 @@
 import { HandshakeType } from "../constants.ts";
 import { DtlsFormatError } from "../wire/format-error.ts";
 import { readHandshakeFragments } from "../wire/handshake-header.ts";
-import { readerOf, readVector } from "../wire/vector-codec.ts";
+import { readerOf, readVector, skipVector } from "../wire/vector-codec.ts";
 
 /** Views of the record. */
 export interface HelloSkim {
@@ -43,12 +43,12 @@ function read(record: Uint8Array): HelloSkim | undefined {
   const reader = readerOf(body);
   reader.skip(versionBytes);
   reader.skip(randomBytes);
-  readVector(reader, 1, "session_id", 0, longestSessionId);
+  skipVector(reader, 1, "session_id", 0, longestSessionId);
   const sessionEnd = reader.position;
   const cookie = readVector(reader, 1, "cookie");
   const suitesAt = reader.position;
-  readVector(reader, 2, "cipher_suites", 2);
-  readVector(reader, 1, "compression_methods", 1);
+  skipVector(reader, 2, "cipher_suites", 2);
+  skipVector(reader, 1, "compression_methods", 1);
   return {
     messageSequence: sequence,
     cookie,

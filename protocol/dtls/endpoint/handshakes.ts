@@ -97,14 +97,10 @@ export class Handshakes {
       counters.handshakeWorkDropped += 1;
       return;
     }
-    const count = (by: 1 | -1): void => {
-      run.waiting += by;
-      this.#waitingBytes += by * bytes;
-    };
-    count(1);
+    this.#countWaiting(run, 1, bytes);
     let taken = input;
     const outcome = turns.take(() => {
-      count(-1);
+      this.#countWaiting(run, -1, bytes);
       this.#step(run, taken);
     });
     if (outcome === "waits") {
@@ -113,8 +109,13 @@ export class Handshakes {
       counters.handshakeWorkDelayed += 1;
     }
     if (outcome !== "dropped") return;
-    count(-1);
+    this.#countWaiting(run, -1, bytes);
     counters.handshakeWorkDropped += 1;
+  }
+
+  #countWaiting(run: HandshakeRun, by: 1 | -1, bytes: number): void {
+    run.waiting += by;
+    this.#waitingBytes += by * bytes;
   }
 
   #step(run: HandshakeRun, input: HandshakeInput): void {

@@ -22,6 +22,11 @@ export function readOpaque(reader: ByteReader, lengthBytes: LengthBytes, name: s
   return reader.copy(readLength(reader, lengthBytes, name, least, most));
 }
 
+/** Past a vector nobody looks into. */
+export function skipVector(reader: ByteReader, lengthBytes: LengthBytes, name: string, least?: number, most?: number): void {
+  reader.skip(readLength(reader, lengthBytes, name, least, most));
+}
+
 export function readNumbers(reader: ByteReader, lengthBytes: 1 | 2, itemBytes: 1 | 2, name: string): number[] {
   const length = readLength(reader, lengthBytes, name, itemBytes);
   if (length % itemBytes !== 0) throw new DtlsFormatError("length", `${name}: ${length} bytes are no whole number of items`);
