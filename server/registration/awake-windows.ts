@@ -18,6 +18,9 @@ interface Row {
   timer: Timer | undefined;
 }
 
+/** All devices that are not in queue mode share it: nothing in it ever changes, and there may be a million of them. */
+const alwaysAwake: Presence = { queueMode: false, awakeUntil: 0, row: undefined };
+
 export class AwakeWindows {
   readonly #clock: Clock;
   readonly #windowMsOf: (endpoint: string) => number;
@@ -37,7 +40,7 @@ export class AwakeWindows {
     const present = this.#presences.get(endpoint);
     if (present?.queueMode === queueMode) return;
     this.#leaveRow(endpoint, present);
-    this.#presences.set(endpoint, { queueMode, awakeUntil: 0, row: undefined });
+    this.#presences.set(endpoint, queueMode ? { queueMode, awakeUntil: 0, row: undefined } : alwaysAwake);
   }
 
   remove(endpoint: string): void {

@@ -42,7 +42,7 @@ export class DeviceAddresses {
 /** No address begins like this. */
 const securedMark = "~";
 
-/** A text that is equal for equal places. */
+/** A text that is equal for equal places. Joined: V8 keeps what a template makes in two pieces once it is a key, twice the memory. */
 export function placeOf({ address, port, association }: SocketAddress): string {
-  return association === undefined ? `${address}|${port}` : `${securedMark}${association.key}`;
+  return association === undefined ? [address, port].join("|") : `${securedMark}${association.key}`;
 }
