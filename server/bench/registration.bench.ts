@@ -38,10 +38,10 @@ export async function bench({ seconds }: BenchOptions): Promise<Figure[]> {
     const [ours, memory] = servers;
     if (ours === undefined || memory === undefined) throw new Error("two servers were started");
     const roundMs = (seconds * 750) / (2 * (rounds + 1));
-    const [kept, forgotten]: [number[], number[]] = [[], []];
+    const [kept, forgotten]: [Round[], Round[]] = [[], []];
     for (let round = 0; round <= rounds; round++) {
-      kept.push(await registrationsPerSecond(ours, roundMs));
-      forgotten.push(await registrationsPerSecond(memory, roundMs));
+      kept.push(await registering(ours, roundMs));
+      forgotten.push(await registering(memory, roundMs));
     }
     return [...compared(kept.slice(1), forgotten.slice(1)), ...(await measureDelay(ours, seconds * 250))];
   } finally {
@@ -50,23 +50,47 @@ export async function bench({ seconds }: BenchOptions): Promise<Figure[]> {
   }
 }
 
-/** The ratio is that of the medians; then of the best rounds, which others on the machine disturbed least. */
-function compared(kept: readonly number[], forgotten: readonly number[]): Figure[] {
+interface Round {
+  readonly perSecond: number;
+  /** Of all threads of the server, each registration. */
+  readonly cpuUs: number;
+}
+
+/** Medians over the rounds; then the best rounds, which others on the machine disturbed least. The load costs more than either server. */
+function compared(kept: readonly Round[], forgotten: readonly Round[]): Figure[] {
   const name = `registrations acknowledged durably, ${devices} devices`;
-  const shared = { bench: "registration", unit: "1/s", against: "memory-store" } as const;
-  const [best, bestForgotten] = [Math.max(...kept), Math.max(...forgotten)];
+  const shared = { bench: "registration", against: "memory-store" } as const;
+  const rate = ({ perSecond }: Round): number => perSecond;
+  const cpu = ({ cpuUs }: Round): number => cpuUs;
+  const [middle, best] = [medianOf(kept.map(rate)), Math.max(...kept.map(rate))];
+  const cpuUs = medianOf(kept.map(cpu));
   return [
-    { ...shared, figure: name, value: rounded(medianOf(kept)), ratio: rounded(medianOf(kept) / medianOf(forgotten)) },
-    { ...shared, figure: `${name}, best round`, value: rounded(best), ratio: rounded(best / bestForgotten) },
+    { ...shared, figure: name, value: rounded(middle), unit: "1/s", ratio: rounded(middle / medianOf(forgotten.map(rate))) },
+    {
+      ...shared,
+      figure: `${name}, best round`,
+      value: rounded(best),
+      unit: "1/s",
+      ratio: rounded(best / Math.max(...forgotten.map(rate))),
+    },
+    {
+      ...shared,
+      figure: "server CPU per registration",
+      value: rounded(cpuUs),
+      unit: "us",
+      ratio: rounded(medianOf(forgotten.map(cpu)) / cpuUs),
+    },
   ];
 }
 
-async function registrationsPerSecond({ coapPort }: ServerProcess, ms: number): Promise<number> {
+async function registering(server: ServerProcess, ms: number): Promise<Round> {
+  const { cpuUs: before = Number.NaN } = await askServer(server, "tell");
   const { done, seconds } = await inLanes(ms, (endpoint, lane) => {
-    const request = registering(`bench-${lane}`);
-    return async () => void (await ask(endpoint, coapPort, request));
+    const request = aRegistration(`bench-${lane}`);
+    return async () => void (await ask(endpoint, server.coapPort, request));
   });
-  return done / seconds;
+  const { cpuUs = Number.NaN } = await askServer(server, "tell");
+  return { perSecond: done / seconds, cpuUs: (cpuUs - before) / done };
 }
 
 /** The loop's timer has a resolution of 1 ms, which is in all of these. An idle loop next to it tells what the machine itself adds. */
@@ -96,7 +120,10 @@ const idleLoop = `
   parentPort.postMessage("ready");
   parentPort.on("message", () => parentPort.postMessage(delay.percentile(99) / 1e6));`;
 
-async function askServer({ process: child }: ServerProcess, message: string): Promise<{ readonly delayP99Ms?: number }> {
+async function askServer(
+  { process: child }: ServerProcess,
+  message: string,
+): Promise<{ readonly delayP99Ms?: number; readonly cpuUs?: number }> {
   child.send(message);
   const [answer] = await once(child, "message");
   return answer;
@@ -106,7 +133,7 @@ type Lane = () => Promise<void>;
 
 /** Half of the devices register again and again, a quarter updates, a quarter sends values. */
 async function laneOfAll(endpoint: CoapEndpoint, lane: number, port: number): Promise<Lane> {
-  const register = registering(`bench-${lane}`);
+  const register = aRegistration(`bench-${lane}`);
   const location = await ask(endpoint, port, register);
   if (lane % 2 === 0) return async () => void (await ask(endpoint, port, register));
   const update: OutgoingRequest = { method: Method.post, path: location, query: ["lt=86400"] };
@@ -132,7 +159,7 @@ async function inLanes(
   return { done, seconds };
 }
 
-function registering(name: string): OutgoingRequest {
+function aRegistration(name: string): OutgoingRequest {
   const query = [`ep=${name}`, "lt=86400", "lwm2m=1.1", "b=U"];
   return { method: Method.post, path: ["rd"], query, contentFormat: ContentFormat.linkFormat, payload: links };
 }
