@@ -1,15 +1,21 @@
-/** `npm run crash -- [--rounds N] [--seed S] [--devices N] [--programs N]`: pulls the plug on a server under load; code 1 when something acknowledged is lost. */
+/** `npm run crash -- [--rounds N] [--seed S] [--devices N] [--programs N] [--store embedded|mongo]`: pulls the plug on a server under load; code 1 when something acknowledged is lost. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { crashRun } from "./crash/crash-run.ts";
+import { embeddedCrashStore, mongoCrashStore } from "./crash/crash-store.ts";
 
 const numbers = { rounds: 50, seed: 1, devices: 12, programs: 4 };
+const engines = { embedded: embeddedCrashStore, mongo: mongoCrashStore };
+let makeStore: (typeof engines)[keyof typeof engines] = embeddedCrashStore;
 const names = Object.keys(numbers) as (keyof typeof numbers)[];
 
 try {
-  const { values } = parseArgs({ options: Object.fromEntries(names.map((name) => [name, { type: "string" as const }])) });
+  const { values } = parseArgs({ options: Object.fromEntries([...names, "store"].map((name) => [name, { type: "string" as const }])) });
+  const engine = values["store"] ?? "embedded";
+  if (engine !== "embedded" && engine !== "mongo") throw new Error(`--store takes embedded or mongo, got ${engine}`);
+  makeStore = engines[engine];
   for (const name of names) {
     const text = values[name] ?? String(numbers[name]);
     if (!/^[1-9]\d{0,8}$/.test(String(text))) throw new Error(`--${name} takes a whole number from 1, got ${text}`);
@@ -22,7 +28,9 @@ try {
 
 const directory = await mkdtemp(join(tmpdir(), "crash-run-"));
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
-const wrong = await crashRun({ ...numbers, directory, onRound: say });
+const store = await makeStore(directory);
+const wrong = await crashRun({ ...numbers, directory, store, onRound: say });
+await store.dispose();
 for (const line of wrong) say(`wrong: ${line}`);
 if (wrong.length === 0) await rm(directory, { recursive: true });
 else say(`the data directory is kept: ${directory}`);

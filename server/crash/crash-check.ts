@@ -6,20 +6,26 @@ import { eventsDefinition } from "../events/event-log.ts";
 import { finalStatuses, type Operation } from "../operations/operation.ts";
 import { operationCollection } from "../operations/operation-store.ts";
 import { registrationCollection, type StoredRegistration } from "../registration/registration-store.ts";
-import type { Collection, StoredDocument } from "../storage/collection.ts";
-import { openEmbeddedStore } from "../storage/embedded-store.ts";
 import type { Store } from "../storage/store.ts";
+import { allDocuments } from "../store-operations/all-documents.ts";
+import { type CrashStore, embeddedCrashStore } from "./crash-store.ts";
+import { checkIndexes } from "./index-check.ts";
 import type { AcknowledgedPoint, Ledger } from "./ledger.ts";
 
 const pageSize = 1_000;
 const endEvents: ReadonlySet<string> = new Set(finalStatuses.map((status) => `operation.${status}`));
 
 /** What is wrong, one line each. The server must not run: this takes its lock. */
-export async function checkDirectory(directory: string, ledger: Ledger): Promise<readonly string[]> {
-  const store = await openEmbeddedStore({ directory, collections });
+export function checkDirectory(directory: string, ledger: Ledger): Promise<readonly string[]> {
+  return checkStore(embeddedCrashStore(directory), ledger);
+}
+
+export async function checkStore(crashStore: CrashStore, ledger: Ledger): Promise<readonly string[]> {
+  const store = await crashStore.open();
   try {
     return [
-      ...(await store.verify()),
+      ...((await store.verify?.()) ?? []),
+      ...(await checkIndexes(store, collections)),
       ...(await checkRegistrations(store, ledger)),
       ...(await checkOperations(store, ledger)),
       ...(await checkPoints(store, ledger)),
@@ -47,7 +53,7 @@ async function checkOperations(store: Store, ledger: Ledger): Promise<readonly s
   const ends = await endsByOperation(store);
   const holders = new Map<string, string>();
   const missing = new Set(ledger.operations.keys());
-  for await (const operation of all(store.collection<Operation>(operationCollection))) {
+  for await (const operation of allDocuments(store.collection<Operation>(operationCollection))) {
     const { _id: id, status, open, value } = operation;
     missing.delete(id);
     const isFinal = finalStatuses.includes(status);
@@ -68,7 +74,7 @@ async function checkOperations(store: Store, ledger: Ledger): Promise<readonly s
 /** How often the log says that an operation has ended, by its id. */
 async function endsByOperation(store: Store): Promise<ReadonlyMap<string, number>> {
   const ends = new Map<string, number>();
-  for await (const { type, data } of all(store.collection<LoggedEvent>(eventsDefinition))) {
+  for await (const { type, data } of allDocuments(store.collection<LoggedEvent>(eventsDefinition))) {
     if (!endEvents.has(type) || typeof data !== "object" || data === null || !("operationId" in data)) continue;
     const id = String(data["operationId"]);
     ends.set(id, (ends.get(id) ?? 0) + 1);
@@ -106,15 +112,5 @@ async function history(store: Store, endpoint: string, path: string): Promise<Re
     const last = page.at(-1);
     if (last === undefined || page.length < pageSize) return found;
     fromMs = last.timeMs + 0.001;
-  }
-}
-
-async function* all<T extends StoredDocument>(collection: Collection<T>): AsyncGenerator<T> {
-  for (let after: { readonly value: string; readonly id: string } | undefined; ; ) {
-    const page = await collection.find({}, { limit: pageSize, ...(after === undefined ? {} : { after }) });
-    yield* page;
-    const last = page.at(-1);
-    if (last === undefined || page.length < pageSize) return;
-    after = { value: last._id, id: last._id };
   }
 }

@@ -4,14 +4,17 @@ import { systemClock } from "@lwm2m/protocol/platform/system-clock";
 import { systemRandom } from "@lwm2m/protocol/platform/system-random";
 import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
 import { type SeededRandom, seededRandom } from "@lwm2m/protocol/testing/seeded-random";
-import { checkDirectory } from "./crash-check.ts";
+import { checkStore } from "./crash-check.ts";
 import { CrashDevice } from "./crash-device.ts";
 import { CrashProgram } from "./crash-program.ts";
+import { type CrashStore, embeddedCrashStore } from "./crash-store.ts";
 import { Ledger } from "./ledger.ts";
-import { apiKey, ServerProcess } from "./platform/server-process.ts";
+import { apiKey, ServerProcess, serverProgram } from "./platform/server-process.ts";
 
 export interface CrashRunSettings {
   readonly directory: string;
+  /** Default: the embedded store in the directory. */
+  readonly store?: CrashStore;
   readonly rounds: number;
   /** Of the moments of death and the order of the load; what the machine makes of it differs from run to run. */
   readonly seed: number;
@@ -23,22 +26,25 @@ export interface CrashRunSettings {
 /** The server lives this long under load in one round, milliseconds. */
 const shortestLifeMs = 200;
 const lifeSpreadMs = 1_500;
+/** An engine that was killed is away this long at most. */
+const awaySpreadMs = 600;
 
 /** What is wrong, one line each; nothing when all that was acknowledged is there. */
 export async function crashRun(settings: CrashRunSettings): Promise<readonly string[]> {
   const random = seededRandom(settings.seed);
+  // Of its own: how often the load asks for a number depends on the machine.
+  const deaths = seededRandom(settings.seed);
   const ledger = new Ledger();
-  const server = new ServerProcess(settings.directory);
+  const store = settings.store ?? embeddedCrashStore(settings.directory);
+  const server = new ServerProcess(settings.directory, serverProgram, store.settings);
   await server.start();
   const load = await startLoad(settings, server, ledger, random);
   try {
     for (let round = 1; round <= settings.rounds; round++) {
       if (round > 1) await server.start();
-      const lifeMs = shortestLifeMs + random.integer(lifeSpreadMs);
-      await pause(lifeMs);
-      await server.kill();
-      const wrong = [...(await checkDirectory(settings.directory, ledger)), ...ledger.violations];
-      settings.onRound(`round ${round}: killed after ${lifeMs} ms; acknowledged so far: ${ledger.count()}`);
+      const killed = await oneDeath(store, server, deaths);
+      const wrong = [...(await checkStore(store, ledger)), ...ledger.violations];
+      settings.onRound(`round ${round}: ${killed}; acknowledged so far: ${ledger.count()}`);
       if (wrong.length > 0) return wrong;
     }
     // Alive once more, then an orderly end: what was left halfway is brought to its one end.
@@ -46,11 +52,34 @@ export async function crashRun(settings: CrashRunSettings): Promise<readonly str
     await pause(lifeSpreadMs);
     await load.stop();
     await server.stop();
-    return [...(await checkDirectory(settings.directory, ledger)), ...ledger.violations];
+    return [...(await checkStore(store, ledger)), ...ledger.violations];
   } finally {
     await server.kill();
     await load.stop();
   }
+}
+
+/** The server dies at a random moment; before it, in two rounds of three where there are engines, one of them does. Engines are up again at the end. */
+async function oneDeath({ engines }: CrashStore, server: ServerProcess, random: SeededRandom): Promise<string> {
+  const lifeMs = () => shortestLifeMs + random.integer(lifeSpreadMs);
+  const firstMs = lifeMs();
+  await pause(firstMs);
+  const engine = engines[random.integer(engines.length + 1)];
+  if (engine === undefined) {
+    await server.kill();
+    return `server killed after ${firstMs} ms`;
+  }
+  await engine.kill();
+  const awayMs = random.integer(awaySpreadMs);
+  await pause(awayMs);
+  // Now and then the server dies while the engine is away.
+  const diesFirst = random.integer(2) === 0;
+  if (diesFirst) await server.kill();
+  await engine.start();
+  const restMs = diesFirst ? 0 : lifeMs();
+  await pause(restMs);
+  await server.kill();
+  return `${engine.name} killed after ${firstMs} ms for ${awayMs} ms, the server ${diesFirst ? "meanwhile" : `${restMs} ms later`}`;
 }
 
 /** Devices and programs at work until `stop`. */
