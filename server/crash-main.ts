@@ -26,10 +26,12 @@ try {
   process.exit(2);
 }
 
+/** Looks at a device are five seconds apart, and there are a few per firmware update. */
+const lastLifeMs = 60_000;
 const directory = await mkdtemp(join(tmpdir(), "crash-run-"));
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const store = await makeStore(directory);
-const wrong = await crashRun({ ...numbers, directory, store, onRound: say });
+const wrong = await crashRun({ ...numbers, directory, store, lastLifeMs, onRound: say });
 await store.dispose();
 for (const line of wrong) say(`wrong: ${line}`);
 if (wrong.length === 0) await rm(directory, { recursive: true });

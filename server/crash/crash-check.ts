@@ -3,6 +3,8 @@
 import { collections } from "../collections.ts";
 import type { LoggedEvent } from "../events/event.ts";
 import { eventsDefinition } from "../events/event-log.ts";
+import { type FirmwareUpdate, finalStates } from "../firmware/update.ts";
+import { updateCollection } from "../firmware/update-store.ts";
 import { finalStatuses, type Operation } from "../operations/operation.ts";
 import { operationCollection } from "../operations/operation-store.ts";
 import { registrationCollection, type StoredRegistration } from "../registration/registration-store.ts";
@@ -12,6 +14,8 @@ import { type CrashStore, embeddedCrashStore } from "./crash-store.ts";
 import { checkIndexes } from "./index-check.ts";
 import type { AcknowledgedPoint, Ledger } from "./ledger.ts";
 
+/** What programs write, each value once. */
+export const orderedPath = "/3/0/14";
 const pageSize = 1_000;
 const endEvents: ReadonlySet<string> = new Set(finalStatuses.map((status) => `operation.${status}`));
 
@@ -28,6 +32,7 @@ export async function checkStore(crashStore: CrashStore, ledger: Ledger): Promis
       ...(await checkIndexes(store, collections)),
       ...(await checkRegistrations(store, ledger)),
       ...(await checkOperations(store, ledger)),
+      ...(await checkFirmware(store, ledger)),
       ...(await checkPoints(store, ledger)),
     ];
   } finally {
@@ -54,7 +59,7 @@ async function checkOperations(store: Store, ledger: Ledger): Promise<readonly s
   const holders = new Map<string, string>();
   const missing = new Set(ledger.operations.keys());
   for await (const operation of allDocuments(store.collection<Operation>(operationCollection))) {
-    const { _id: id, status, open, value } = operation;
+    const { _id: id, status, open, path, value } = operation;
     missing.delete(id);
     const isFinal = finalStatuses.includes(status);
     const told = (ends.get(id) ?? 0) + operation.outbox.filter(({ type }) => endEvents.has(type)).length;
@@ -64,11 +69,30 @@ async function checkOperations(store: Store, ledger: Ledger): Promise<readonly s
     // Between the log and the outbox an event may be in both, with one key: once in the log all the same.
     if ((ends.get(id) ?? 0) > 1 || (isFinal && told === 0) || (!isFinal && told > 0))
       wrong.push(`operation ${id}: ${status}, its end told ${told} times`);
+    // Firmware steps write the same again, a reset for one.
+    if (path !== orderedPath) continue;
     const other = typeof value === "string" ? holders.get(value) : undefined;
     if (other !== undefined) wrong.push(`operations ${other} and ${id} come from one request`);
     if (typeof value === "string") holders.set(value, id);
   }
   return [...wrong, ...[...missing].map((id) => `operation ${id}: acknowledged and missing`)];
+}
+
+/** Acknowledged updates are there, in the state they ended in, and a device has one under way at most. */
+async function checkFirmware(store: Store, ledger: Ledger): Promise<readonly string[]> {
+  const wrong: string[] = [];
+  const missing = new Set(ledger.firmware.keys());
+  const active = new Map<string, string>();
+  for await (const { _id: id, endpoint, state, active: isActive } of allDocuments(store.collection<FirmwareUpdate>(updateCollection))) {
+    missing.delete(id);
+    const acknowledged = ledger.firmware.get(id)?.finalState;
+    if (isActive === finalStates.includes(state)) wrong.push(`firmware update ${id}: ${state}, and ${isActive ? "active" : "over"}`);
+    if (acknowledged !== undefined && acknowledged !== state) wrong.push(`firmware update ${id}: ${state}, acknowledged ${acknowledged}`);
+    if (!isActive) continue;
+    if (active.has(endpoint)) wrong.push(`${endpoint} has two firmware updates under way: ${active.get(endpoint)} and ${id}`);
+    active.set(endpoint, id);
+  }
+  return [...wrong, ...[...missing].map((id) => `firmware update ${id}: acknowledged and missing`)];
 }
 
 /** How often the log says that an operation has ended, by its id. */

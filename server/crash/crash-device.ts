@@ -5,9 +5,10 @@ import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import type { IncomingRequest, OutgoingRequest, OutgoingResponse, RequestOutcome, ServedObservation } from "@lwm2m/protocol/coap/message";
 import { defaultParameters } from "@lwm2m/protocol/coap/parameters";
 import type { Random } from "@lwm2m/protocol/ports/random";
+import { CrashFirmware } from "./crash-firmware.ts";
 import type { Ledger } from "./ledger.ts";
 
-const links = '</>;rt="oma.lwm2m";ct="60 110 112",</1/0>,</3/0>,</3303/0>,</3303/1>';
+const links = '</>;rt="oma.lwm2m";ct="60 110 112",</1/0>,</3/0>,</5/0>,</3303/0>,</3303/1>';
 /** Observed, and sent: one of each, so that their histories are told apart. */
 export const observedPath = "/3303/0/5700";
 const sentPath = "/3303/1/5700";
@@ -26,6 +27,7 @@ export interface CrashDeviceDeps {
 
 export class CrashDevice {
   readonly endpoint: string;
+  readonly firmware = new CrashFirmware();
   readonly #deps: CrashDeviceDeps;
   #relation: ServedObservation | undefined;
   #value = 0;
@@ -53,6 +55,7 @@ export class CrashDevice {
   async #step(): Promise<void> {
     const { ledger, random } = this.#deps;
     if (!ledger.locations.has(this.endpoint)) return this.#register();
+    if (await this.firmware.step((request) => this.#request(request))) return this.#register();
     const chance = random.fraction();
     if (chance < 0.1) return this.#register();
     if (chance < 0.4) return this.#update();
@@ -109,6 +112,8 @@ export class CrashDevice {
   }
 
   #answer(request: IncomingRequest): OutgoingResponse {
+    const ofFirmware = this.firmware.answer(request);
+    if (ofFirmware !== undefined) return ofFirmware;
     if (request.method === Method.put) return { code: ResponseCode.changed };
     if (`/${request.path.join("/")}` !== observedPath) return { code: ResponseCode.notFound };
     const acceptObserve = (relation: ServedObservation): void => {

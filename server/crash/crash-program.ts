@@ -3,6 +3,7 @@ import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { SeededRandom } from "@lwm2m/protocol/testing/seeded-random";
 import type { CrashDevice } from "./crash-device.ts";
 import { observedPath } from "./crash-device.ts";
+import { packageOf } from "./crash-firmware.ts";
 import type { Ledger } from "./ledger.ts";
 
 /** Between two tries while the server is away. */
@@ -20,12 +21,21 @@ export interface CrashProgramDeps {
 
 interface Reply {
   readonly status: number;
-  readonly body: { readonly id?: string; readonly status?: string; readonly value?: unknown; readonly finishedAt?: string | null };
+  readonly body: {
+    readonly id?: string;
+    readonly status?: string;
+    readonly value?: unknown;
+    readonly finishedAt?: string | null;
+    readonly state?: string;
+  };
 }
 
 export class CrashProgram {
   readonly #deps: CrashProgramDeps;
   #orders = 0;
+  #packages = 0;
+  #packageId: string | undefined;
+  #updating: { readonly id: string; readonly endpoint: string } | undefined;
   /** Of those it made, not known to be final. */
   readonly #open = new Map<string, { readonly endpoint: string; readonly value: string }>();
 
@@ -39,7 +49,34 @@ export class CrashProgram {
       if (!device.isObserved) await this.#call("PUT", `/devices/${device.endpoint}/resources${observedPath}/observation`);
       await this.#order(device.endpoint, isOver);
       await this.#look();
+      if (this.#deps.random.integer(4) === 0) await this.#update(device.endpoint);
     }
+  }
+
+  /** Each program has a package of its own, so that devices go from one to the other; one update at a time is looked after. */
+  async #update(endpoint: string): Promise<void> {
+    const { name, ledger } = this.#deps;
+    if (this.#updating !== undefined) {
+      const { id, endpoint: updated } = this.#updating;
+      const reply = await this.#call("GET", `/updates/${id}`);
+      if (reply?.status === 404) ledger.violations.push(`firmware update ${id} is not known any more`);
+      if (reply?.status !== 200 || reply.body.state === undefined) return;
+      const isFinal = typeof reply.body.finishedAt === "string";
+      ledger.seeFirmware(id, updated, reply.body.state, isFinal);
+      if (isFinal) this.#updating = undefined;
+      return;
+    }
+    if (this.#packageId === undefined) {
+      // Under another name after an upload nobody answered: that one may be there.
+      const version = `${name}-${++this.#packages}`;
+      const reply = await this.#call("POST", `/packages?name=${name}&version=${version}`, packageOf(version));
+      if (reply?.status === 201) this.#packageId = reply.body.id;
+      return;
+    }
+    const reply = await this.#call("POST", `/devices/${endpoint}/updates`, { packageId: this.#packageId });
+    if (reply?.status !== 201 || reply.body.id === undefined) return;
+    this.#updating = { id: reply.body.id, endpoint };
+    ledger.seeFirmware(reply.body.id, endpoint, reply.body.state ?? "", typeof reply.body.finishedAt === "string");
   }
 
   /** Repeated under one key until it is answered: however often that is, it is one operation. */
@@ -84,14 +121,14 @@ export class CrashProgram {
     const headers = {
       authorization: `Bearer ${this.#deps.key}`,
       prefer: "respond-async",
-      ...(body === undefined ? {} : { "content-type": "application/json" }),
+      ...(body === undefined ? {} : { "content-type": typeof body === "string" ? "application/octet-stream" : "application/json" }),
       ...(idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey }),
     };
     try {
       const reply = await fetch(`${this.#deps.origin}/api/v1${path}`, {
         method,
         headers,
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
       });
       return { status: reply.status, body: (await reply.json()) as Reply["body"] };
     } catch {

@@ -20,6 +20,8 @@ export interface CrashRunSettings {
   readonly seed: number;
   readonly devices: number;
   readonly programs: number;
+  /** After the last death the server lives until the firmware updates have ended, this long at most; default: shortly. */
+  readonly lastLifeMs?: number;
   readonly onRound: (line: string) => void;
 }
 
@@ -50,6 +52,10 @@ export async function crashRun(settings: CrashRunSettings): Promise<readonly str
     // Alive once more, then an orderly end: what was left halfway is brought to its one end.
     await server.start();
     await pause(lifeSpreadMs);
+    for (let waitedMs = 0; waitedMs < (settings.lastLifeMs ?? 0) && ledger.firmwareUnderWay() > 0; waitedMs += lifeSpreadMs) {
+      await pause(lifeSpreadMs);
+    }
+    settings.onRound(`after a last life: ${ledger.count()}`);
     await load.stop();
     await server.stop();
     return [...(await checkStore(store, ledger)), ...ledger.violations];

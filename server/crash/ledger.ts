@@ -25,6 +25,8 @@ export class Ledger {
   readonly operations = new Map<string, AcknowledgedOperation>();
   readonly points: AcknowledgedPoint[] = [];
   updates = 0;
+  /** Firmware updates by id: the final state once a reply has shown one. */
+  readonly firmware = new Map<string, { readonly endpoint: string; readonly finalState: string | undefined }>();
   /** What a device or a program saw go wrong. */
   readonly violations: string[] = [];
 
@@ -40,8 +42,21 @@ export class Ledger {
     this.operations.set(id, { ...operation, finalStatus: isFinal ? status : before?.finalStatus });
   }
 
+  /** A program saw the firmware update in this state; `isFinal` by the server's word. */
+  seeFirmware(id: string, endpoint: string, state: string, isFinal: boolean): void {
+    const before = this.firmware.get(id)?.finalState;
+    if (before !== undefined && before !== state) this.violations.push(`firmware update ${id} was ${before} and then ${state}`);
+    this.firmware.set(id, { endpoint, finalState: isFinal ? state : before });
+  }
+
+  /** Updates whose end no program has seen. */
+  firmwareUnderWay(): number {
+    return [...this.firmware.values()].filter(({ finalState }) => finalState === undefined).length;
+  }
+
   count(): string {
-    const { locations, operations, points, updates } = this;
-    return `${locations.size} registrations, ${updates} updates, ${operations.size} operations, ${points.length} values`;
+    const { locations, operations, points, updates, firmware } = this;
+    const ended = firmware.size - this.firmwareUnderWay();
+    return `${locations.size} registrations, ${updates} updates, ${operations.size} operations, ${points.length} values, ${firmware.size} firmware updates (${ended} ended)`;
   }
 }
