@@ -23,7 +23,7 @@ export interface DispatcherDeps extends ExchangeDeps {
 
 /** A request that never left (its peer's queue was full) is tried again after this. */
 const pauseMs = 1_000;
-/** Another process has an operation of the device in the air: looked at again after this. Its end is not told here. */
+/** The device is at another process, or one has an operation of it in the air: looked at again after this. That is not told here. */
 const elsewherePauseMs = 10_000;
 
 interface Runner {
@@ -179,6 +179,7 @@ export class OperationDispatcher {
     if (owner.isShared && (await this.#deps.store.inFlightOf(operation.endpoint)).length > 0) return elsewherePauseMs;
     const registration = await this.#deps.registrations.find(operation.endpoint);
     if (registration === undefined || !owner.isHeld()) return pauseMs;
+    if (owner.isShared && registration.owner !== owner.name && !(await owner.isGone(registration.owner))) return elsewherePauseMs;
     const planned = planOperation(operation, registration, deviceModel(this.#deps.registry, registration));
     if (!planned.ok) {
       // It fitted when it was created: the device has registered another model since.

@@ -75,7 +75,9 @@ export class OperationService implements Operations {
     deps.registrations.onSignOfLife((endpoint, kind) => {
       // A device that registered anew forgot what it was asked (its answer would be lost): that goes back to the queue.
       if (kind === "registered") this.#dispatcher.interrupt(endpoint);
-      this.#dispatcher.wake(endpoint);
+      // It may come from another process, which has operations for it.
+      if (kind === "registered" && deps.owner.isShared) this.#dispatcher.expect(endpoint);
+      else this.#dispatcher.wake(endpoint);
     });
     deps.registrations.onGone((endpoint) => this.#dispatcher.interrupt(endpoint));
     deps.registrations.onDisconnected((endpoint) => this.#dispatcher.interrupt(endpoint, deviceDisconnected));

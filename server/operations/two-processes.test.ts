@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { ResponseCode } from "@lwm2m/protocol/coap/codes";
+import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
 import { type ProcessDocument, processCollection } from "../storage/process-owner.ts";
 import { type FreezingStore, freezingStore } from "../testing/freezing-store.ts";
 import { ScriptedDevice, senmlValue } from "../testing/scripted-device.ts";
@@ -22,6 +23,8 @@ let device: ScriptedDevice;
 let eyes: FreezingStore;
 let first: OpenedServer;
 let opened: OpenedServer[];
+/** Where the device registers. */
+let home: SocketAddress;
 
 async function join(...more: Parameters<ServerWorld["join"]>): Promise<OpenedServer> {
   const server = await world.until(world.join(...more));
@@ -63,7 +66,9 @@ describe("two servers on one store", () => {
       eyes = freezingStore(store);
       return eyes.store;
     });
-    device = new ScriptedDevice(world);
+    home = serverAddress;
+    const address = { address: "10.0.0.2", port: 56_830 };
+    device = new ScriptedDevice(world, { address }, { socket: () => world.network.socket(address), server: () => home });
     device.answers.set("GET /3/0/9", senmlValue("/3/0/9", 87));
     device.answers.set("POST /3/0/4", { code: ResponseCode.changed });
     await device.register({ query: ["lt=86400", "lwm2m=1.1"] });
@@ -130,6 +135,40 @@ describe("two servers on one store", () => {
       assert.equal((await stored(next)).status, "succeeded", "and works on");
     });
   }
+
+  test("what waits for a device of the first is sent by the first, also when the second has read it at its start; after a take-over by the second", async () => {
+    const notBefore = world.clock.now() + 10_000;
+    const id = await begin({ ...read, notBefore });
+    const second = await join(secondAddresses);
+    assert.deepEqual(
+      [first, second].map(({ server }) => server.registrations.isAwake("dev-1")),
+      [true, false],
+    );
+    const [owner] = await processes();
+    await world.clock.advance(10_500);
+    const sent = await stored(id);
+    assert.deepEqual([sent.status, sent.claim?.owner], ["succeeded", owner]);
+
+    const later = await begin({ ...read, notBefore: world.clock.now() + 10_000 });
+    eyes.freeze();
+    await world.clock.advance(2 * leaseMs);
+    const taken = await stored(later);
+    assert.equal(taken.status, "succeeded", "nothing of the device's own was needed");
+    assert.notEqual(taken.claim?.owner, owner);
+    eyes.thaw();
+  });
+
+  test("a device that registers at the second is the second's: what waits for it since the first is sent from there", async () => {
+    const second = await join(secondAddresses);
+    const id = await begin({ ...read, notBefore: world.clock.now() + 10_000 });
+    home = secondAddresses.plain;
+    await device.register({ query: ["lt=86400", "lwm2m=1.1"] });
+    await world.clock.advance(30_000);
+    const operation = await stored(id);
+    const registration = await world.until(second.server.registrations.find("dev-1"));
+    assert.deepEqual([operation.status, operation.claim?.owner, operation.claim?.epoch], ["succeeded", registration?.owner, 1]);
+    assert.notEqual(registration?.owner, (await processes())[0]);
+  });
 
   test("frozen between the claim and the datagram: awake again, it sends nothing", async () => {
     await join(secondAddresses);

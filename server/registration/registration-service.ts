@@ -10,6 +10,7 @@ import { type DueLoop, openDueLoop } from "../due-loop.ts";
 import type { EventDraft, EventLog, EventType } from "../events/event.ts";
 import type { OutboxRelay } from "../events/outbox-relay.ts";
 import type { Json } from "../storage/collection.ts";
+import type { ProcessOwner } from "../storage/process-owner.ts";
 import type { Store } from "../storage/store.ts";
 import type { Supervisor } from "../supervisor.ts";
 import { AwakeWindows } from "./awake-windows.ts";
@@ -27,6 +28,7 @@ export interface RegistrationServiceDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly supervisor: Supervisor;
+  readonly owner: ProcessOwner;
   /** The links devices hang on; without it all on the same, with a window of MAX_TRANSMIT_WAIT, 93 s (LwM2M Core 1.1 §6.5). */
   readonly links?: DeviceLinks;
   /** Where secured connections are; without it there are none. */
@@ -62,19 +64,14 @@ export class RegistrationService implements Registrations {
   constructor(deps: RegistrationServiceDeps) {
     this.#deps = deps;
     this.#secured = deps.secured ?? noSecuredPeers;
-    this.#store = new RegistrationStore(deps.store, this.#secured);
+    this.#store = new RegistrationStore(deps.store, this.#secured, deps.owner);
     const windowMsOf = (endpoint: string): number => deps.links?.awakeWindowMs(endpoint) ?? maxTransmitWaitMs(defaultParameters);
     this.#windows = new AwakeWindows(deps.clock, windowMsOf, (endpoint, awake) => this.#tellPresence(endpoint, awake));
   }
 
   async load(): Promise<void> {
-    const newest = new Map<string, number>();
-    for await (const registration of this.#store.live()) {
-      const key = placeOf(registration.address);
-      const isNewest = registration.updatedAt >= (newest.get(key) ?? 0);
-      if (isNewest) newest.set(key, registration.updatedAt);
-      this.#remember(registration, isNewest);
-    }
+    await this.#rememberAll();
+    this.#deps.owner.onGone(() => this.#rememberAll());
     this.#sweeper = openDueLoop({
       clock: this.#deps.clock,
       step: (nowMs) => this.#expireDue(nowMs),
@@ -167,8 +164,9 @@ export class RegistrationService implements Registrations {
     for (const listener of this.#signListeners) listener(endpoint, kind);
   }
 
-  find(endpoint: string): Promise<Registration | undefined> {
-    return this.#findLive(endpoint);
+  async find(endpoint: string): Promise<StoredRegistration | undefined> {
+    const last = await this.#store.findLast(endpoint);
+    return last?.gone === null ? last : undefined;
   }
 
   /** The live registration at a location. */
@@ -224,18 +222,13 @@ export class RegistrationService implements Registrations {
     this.#windows.end(endpoint);
   }
 
-  /** Live registrations that name this object in a version that is meant. Looks at every one: for rare questions. */
-  async countWithObject(objectId: number, isMeant: (version: string) => boolean): Promise<number> {
-    let count = 0;
-    for await (const { objects } of this.#store.live()) {
-      if (objects.some(({ id, version }) => id === objectId && isMeant(version))) count += 1;
-    }
-    return count;
+  countWithObject(objectId: number, isMeant: (version: string) => boolean): Promise<number> {
+    return this.#store.countWithObject(objectId, isMeant);
   }
 
   /** The device was deleted from the registry. */
   async forget(endpoint: string): Promise<void> {
-    const registration = await this.#findLive(endpoint);
+    const registration = await this.find(endpoint);
     if (registration !== undefined) await this.#end(registration, "deregistered");
     await this.#store.remove(endpoint);
   }
@@ -251,11 +244,6 @@ export class RegistrationService implements Registrations {
   async close(): Promise<void> {
     this.#windows.close();
     await this.#sweeper?.close();
-  }
-
-  async #findLive(endpoint: string): Promise<StoredRegistration | undefined> {
-    const last = await this.#store.findLast(endpoint);
-    return last?.gone === null ? last : undefined;
   }
 
   async #expireDue(nowMs: number): Promise<number | undefined> {
@@ -274,6 +262,17 @@ export class RegistrationService implements Registrations {
     this.#deps.links?.leave(registration._id);
     for (const listener of this.#goneListeners) listener(registration._id, reason);
     return true;
+  }
+
+  /** But those that are at home at another process. */
+  async #rememberAll(): Promise<void> {
+    const newest = new Map<string, number>();
+    for await (const registration of this.#store.liveHere()) {
+      const key = placeOf(registration.address);
+      const isNewest = registration.updatedAt >= (newest.get(key) ?? 0);
+      if (isNewest) newest.set(key, registration.updatedAt);
+      this.#remember(registration, isNewest);
+    }
   }
 
   #remember({ _id, queueMode, address }: Pick<Registration, "_id" | "queueMode" | "address">, ownsAddress = true): void {

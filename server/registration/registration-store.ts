@@ -3,6 +3,7 @@ import type { SecuredPeers } from "../doors/secured-peers.ts";
 import type { EventDraft } from "../events/event.ts";
 import { outboxIndex, withEvents } from "../events/outbox.ts";
 import type { Collection, CollectionDefinition, Update } from "../storage/collection.ts";
+import type { ProcessOwner } from "../storage/process-owner.ts";
 import type { Store } from "../storage/store.ts";
 import type { Registration } from "./registration.ts";
 import type { NewRegistration, UpdatedFields } from "./registration-machine.ts";
@@ -35,10 +36,12 @@ const pageSize = 1_000;
 export class RegistrationStore {
   readonly #registrations: Collection<Document>;
   readonly #locate: SecuredPeers["find"];
+  readonly #owner: ProcessOwner;
 
-  constructor(store: Store, { find }: Pick<SecuredPeers, "find">) {
+  constructor(store: Store, { find }: Pick<SecuredPeers, "find">, owner: ProcessOwner) {
     this.#registrations = store.collection<Document>(registrationCollection);
     this.#locate = find;
+    this.#owner = owner;
   }
 
   /** Live or gone. */
@@ -54,7 +57,7 @@ export class RegistrationStore {
   async replace(registration: NewRegistration, event: EventDraft): Promise<void> {
     const { _id, address, ...fields } = registration;
     const update: Update = {
-      $set: { ...fields, address: storedAddress(address), gone: null, contactIntervalMs: null, barredAt: null },
+      $set: { ...fields, ...this.#place(address), gone: null, contactIntervalMs: null, barredAt: null },
       ...(fields.smsNumber === undefined ? { $unset: { smsNumber: true } } : {}),
       $inc: { rev: 1 },
     };
@@ -67,7 +70,7 @@ export class RegistrationStore {
     { address, ...fields }: UpdatedFields & { readonly contactIntervalMs?: number; readonly barredAt?: number | null },
     events: readonly EventDraft[],
   ): Promise<boolean> {
-    const set = address === undefined ? { ...fields } : { ...fields, address: storedAddress(address) };
+    const set = address === undefined ? { ...fields } : { ...fields, ...this.#place(address) };
     const outcome = await this.#registrations.updateOne({ _id, rev }, withEvents({ $set: set, $inc: { rev: 1 } }, events));
     return outcome.matched > 0;
   }
@@ -101,8 +104,32 @@ export class RegistrationStore {
     }
   }
 
+  /** Without those that are registered at another process: it would not be the peer they know that calls them. */
+  async *liveHere(): AsyncGenerator<StoredRegistration> {
+    const gone = new Map<string | undefined, boolean>();
+    for await (const registration of this.live()) {
+      const { owner } = registration;
+      if (!gone.has(owner)) gone.set(owner, owner === this.#owner.name || (await this.#owner.isGone(owner)));
+      if (gone.get(owner) === true) yield registration;
+    }
+  }
+
+  /** Live registrations that name this object in a version that is meant. Looks at every one: for rare questions. */
+  async countWithObject(objectId: number, isMeant: (version: string) => boolean): Promise<number> {
+    let count = 0;
+    for await (const { objects } of this.live()) {
+      if (objects.some(({ id, version }) => id === objectId && isMeant(version))) count += 1;
+    }
+    return count;
+  }
+
   async remove(endpoint: string): Promise<void> {
     await this.#registrations.deleteOne({ _id: endpoint });
+  }
+
+  /** Whose device it is matters where there are several. */
+  #place(address: SocketAddress): { readonly address: StoredAddress; readonly owner?: string } {
+    return { address: storedAddress(address), ...(this.#owner.isShared ? { owner: this.#owner.name } : {}) };
   }
 
   #shown<D extends Document | undefined>(document: D): D extends Document ? StoredRegistration : undefined;

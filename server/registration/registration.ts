@@ -10,6 +10,8 @@ export interface Registration extends WithOutbox {
   readonly locationId: string;
   /** With the association of a device that registered over DTLS, also when that is gone: then nothing that is sent there leaves. */
   readonly address: SocketAddress;
+  /** The process it last spoke to, on a store that several share. */
+  readonly owner?: string;
   readonly identity: RegisteredIdentity;
   /** `1.0`, `1.1`, `1.2` */
   readonly lwm2mVersion: string;

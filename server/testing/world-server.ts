@@ -155,7 +155,7 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
   });
   const links = await openLinkProfileService({ store, coap, usual: { profile: "default" } });
   const leniency = new ToleranceLog({ store, clock, supervisor, strict: strict });
-  const registrations = await openRegistrationService({ store, relay, events, devices, clock, random, supervisor, links, secured });
+  const registrations = await openRegistrationService({ store, relay, events, devices, clock, random, supervisor, links, secured, owner });
   const mismatches = new MismatchReports({ clock, random, log: quiet, events, supervisor });
   const identities = new DeviceIdentities(credentials, "server", mismatches);
   watchSecuredDevices({ secured, registrations, identities, supervisor });
