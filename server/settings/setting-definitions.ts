@@ -179,7 +179,7 @@ export const settingDefinitions = {
     unit: "days, 0: for ever",
     min: 0,
     max: 36_500,
-    purpose: "how long values are kept in the history of a resource",
+    purpose: "how long values are kept in the history of a resource, from their time or their arrival, whichever is later",
     reason: "a year shows the seasons; a device that reports ten values an hour fills about 2 MB in it",
   },
   eventCount: {

@@ -66,7 +66,7 @@ export interface TelemetryStore {
   downsample(query: DownsampleQuery): Promise<readonly TelemetryStep[]>;
   /** Every point of every series, in pages, for an export; absent where the engine cannot list them. */
   readonly all?: () => AsyncIterable<readonly TelemetryPoint[]>;
-  /** Retention: deletes what is older, in steps that let others have their turn, and says how many; absent where the engine does it by itself. */
+  /** Retention: deletes what was taken and arrived earlier, in steps that let others have their turn, and says how many; absent where the engine does it by itself. */
   readonly deleteBefore?: (timeMs: number) => Promise<number>;
 }
 

@@ -102,7 +102,7 @@ export class TelemetryTable {
       const next = this.#driver.get("SELECT id FROM series WHERE id > ? ORDER BY id LIMIT 1", [series])?.[0];
       if (next === undefined) return JSON.stringify({ deleted, next: null });
       const gone = this.#driver.run(
-        "DELETE FROM points WHERE series = ?1 AND time < ?2 AND time <= coalesce((SELECT time FROM points WHERE series = ?1 AND time < ?2 ORDER BY time LIMIT 1 OFFSET ?3), ?2)",
+        "DELETE FROM points WHERE series = ?1 AND time < ?2 AND received < ?2 AND time <= coalesce((SELECT time FROM points WHERE series = ?1 AND time < ?2 AND received < ?2 ORDER BY time LIMIT 1 OFFSET ?3), ?2)",
         [Number(next), beforeMs, limit],
       );
       deleted += gone;

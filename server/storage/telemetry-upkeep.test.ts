@@ -9,7 +9,7 @@ import type { TelemetryPoint } from "./store.ts";
 
 /** Series `s`, `path` of two each; point times 0, 1, 2, … */
 const pointsOf = (endpoint: string, path: string, count: number): readonly TelemetryPoint[] =>
-  Array.from({ length: count }, (_, timeMs) => ({ endpoint, path, timeMs, receivedMs: timeMs + 1, value: { at: timeMs } }));
+  Array.from({ length: count }, (_, timeMs) => ({ endpoint, path, timeMs, receivedMs: timeMs, value: { at: timeMs } }));
 
 for (const driver of driversHere()) {
   test(`telemetry, ${driver}: an export has every point of every series once, a pruning takes what is older and nothing else`, async (t) => {
@@ -39,6 +39,11 @@ for (const driver of driversHere()) {
     assert.equal(await prune.call(telemetry, 1), 1_302);
     assert.equal(await prune.call(telemetry, 12_990), 12_989 + 3_999 + 1_300);
     assert.deepEqual(sorted(await listed()), sorted(written.filter(({ timeMs }) => timeMs >= 12_990)));
+    // What a device whose clock is wrong said lately.
+    const late = { endpoint: "wide-3", path: "/1", timeMs: 5, receivedMs: 20_000, value: 1 };
+    await telemetry.append([late]);
+    assert.equal(await prune.call(telemetry, 12_990), 0);
+    assert.equal(await prune.call(telemetry, 20_001), 10 + 1);
     // A series that was emptied is written to again.
     await telemetry.append(pointsOf("wide-7", "/1", 1));
     assert.equal((await telemetry.range({ endpoint: "wide-7", path: "/1", fromMs: 0, toMs: 9, limit: 9 })).length, 1);

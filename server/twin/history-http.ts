@@ -19,6 +19,8 @@ export interface HistoryRoutesDeps {
 }
 
 const instant: JsonSchema = { type: "string", format: "date-time" };
+/** Two points of a series are farther apart. */
+const microsecondMs = 0.001;
 const dayMs = 86_400_000;
 const longestStepSeconds = 366 * 86_400;
 
@@ -80,7 +82,7 @@ async function history(deps: HistoryRoutesDeps, { params, query }: RouteRequest)
       endpoint,
       path: resolved.path,
       items: points.map(({ timeMs, receivedMs, value }) => ({ time: formatInstant(timeMs), receivedAt: formatInstant(receivedMs), value })),
-      next: points.length === limit && last !== undefined ? formatInstant(last.timeMs + 1) : null,
+      next: points.length === limit && last !== undefined ? formatInstant(last.timeMs + microsecondMs) : null,
     },
   };
 }

@@ -9,6 +9,7 @@ import type { OutboxRelay } from "../events/outbox-relay.ts";
 import type { News } from "../operations/news.ts";
 import { type DeviceModel, deviceModel } from "../registration/device-model.ts";
 import type { DownsampleQuery, Store, TelemetryPoint, TelemetryStep } from "../storage/store.ts";
+import { ArrivalTimes } from "./arrival-times.ts";
 import { difference, type KnownValue, pointsOf, type Twin } from "./twin.ts";
 import { TwinStore, twinCollection } from "./twin-store.ts";
 
@@ -37,6 +38,7 @@ export class TwinService {
   readonly #deps: TwinServiceDeps;
   readonly #store: TwinStore;
   readonly #lanes = new Map<string, Waiting[]>();
+  readonly #arrivals = new ArrivalTimes();
 
   constructor(deps: TwinServiceDeps) {
     this.#deps = deps;
@@ -45,7 +47,8 @@ export class TwinService {
 
   /** Durable when it resolves: history, last values and the event `resource.changed`. */
   learn(endpoint: string, news: News): Promise<void> {
-    const kept = withoutUnreadable(news, deviceModel(this.#deps.registry, undefined));
+    const arrived = { ...news, receivedAt: this.#arrivals.next(endpoint, news.receivedAt) };
+    const kept = withoutUnreadable(arrived, deviceModel(this.#deps.registry, undefined));
     return new Promise((resolve, reject) => {
       const lane = this.#lanes.get(endpoint);
       if (lane !== undefined) {

@@ -83,12 +83,12 @@ export class PlainPoints implements TelemetryStore {
       const { endpoint, path } = seriesOf(first);
       const series = seriesKey(endpoint, path);
       const end = series + sortableNumber(timeMs);
-      const last = await this.#lastToDelete(first, end);
+      const last = await this.#lastToDelete(first, end, timeMs);
       if (last === undefined) {
         after = series + behindNumbers;
         continue;
       }
-      const gone = () => this.#link.ask(() => this.#collection.deleteMany({ _id: { $gte: first, $lte: last } }));
+      const gone = () => this.#link.ask(() => this.#collection.deleteMany({ _id: { $gte: first, $lte: last }, r: { $lt: timeMs } }));
       deleted += (await (this.#turns === undefined ? gone() : this.#turns.run(gone))).deletedCount;
       after = last;
     }
@@ -99,8 +99,10 @@ export class PlainPoints implements TelemetryStore {
     return (await this.#link.ask(() => ids.sort({ _id: 1 }).limit(1).toArray()))[0]?._id;
   }
 
-  async #lastToDelete(first: string, end: string): Promise<string | undefined> {
-    const ids = this.#collection.find({ _id: { $gte: first, $lt: end } }).project<{ readonly _id: string }>({ _id: 1 });
+  async #lastToDelete(first: string, end: string, receivedBefore: number): Promise<string | undefined> {
+    const ids = this.#collection
+      .find({ _id: { $gte: first, $lt: end }, r: { $lt: receivedBefore } })
+      .project<{ readonly _id: string }>({ _id: 1 });
     return (await this.#link.ask(() => ids.sort({ _id: 1 }).limit(this.#step).toArray())).at(-1)?._id;
   }
 }

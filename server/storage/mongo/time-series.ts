@@ -106,10 +106,16 @@ export class TimeSeries implements TelemetryStore {
   async deleteBefore(timeMs: number): Promise<number> {
     let deleted = 0;
     for (let spanMs = firstSpanMs; !this.#cannotDelete; ) {
-      const [oldest] = await this.#link.ask(() => this.#collection.find({}).sort({ t: 1 }).limit(1).toArray());
+      const [oldest] = await this.#link.ask(() =>
+        this.#collection
+          .find({ r: { $lt: timeMs } })
+          .sort({ t: 1 })
+          .limit(1)
+          .toArray(),
+      );
       if (oldest === undefined || oldest.at >= timeMs) return deleted;
       const endMs = Math.min(timeMs, oldest.t.getTime() + spanMs);
-      const gone = await this.#deleteUpTo(endMs);
+      const gone = await this.#deleteUpTo(endMs, timeMs);
       deleted += gone;
       if (gone > this.#step) spanMs = Math.max(1, Math.floor(spanMs / 2));
       else spanMs = Math.min(spanMs * 2, longestSpanMs);
@@ -117,9 +123,11 @@ export class TimeSeries implements TelemetryStore {
     return deleted;
   }
 
-  async #deleteUpTo(endMs: number): Promise<number> {
+  async #deleteUpTo(endMs: number, receivedBefore: number): Promise<number> {
     try {
-      const outcome = await this.#link.ask(() => this.#collection.deleteMany({ t: { $lte: instant(endMs) }, at: { $lt: endMs } }));
+      const outcome = await this.#link.ask(() =>
+        this.#collection.deleteMany({ t: { $lte: instant(endMs) }, at: { $lt: endMs }, r: { $lt: receivedBefore } }),
+      );
       return outcome.deletedCount;
     } catch (error) {
       // Before MongoDB 7.0 a deletion may name the series only.
