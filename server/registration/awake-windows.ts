@@ -5,11 +5,10 @@
 import type { Clock, Timer } from "@lwm2m/protocol/ports/clock";
 
 interface Presence {
-  readonly queueMode: boolean;
-  /** Epoch milliseconds; 0: asleep. Devices that are not in queue mode have no window. */
-  awakeUntil: number;
-  /** Where it stands while it is awake. */
-  row: Row | undefined;
+  /** Epoch milliseconds; 0: asleep. */
+  readonly awakeUntil: number;
+  /** Where the device stands while it is awake. */
+  readonly row: Row | undefined;
 }
 
 /** Queue-mode devices that are awake and whose windows are equally long, the one that ends first in front. */
@@ -18,13 +17,14 @@ interface Row {
   timer: Timer | undefined;
 }
 
-/** All devices that are not in queue mode share it: nothing in it ever changes, and there may be a million of them. */
-const alwaysAwake: Presence = { queueMode: false, awakeUntil: 0, row: undefined };
+/** All that sleep share it: there may be a million of them. */
+const asleep: Presence = { awakeUntil: 0, row: undefined };
 
 export class AwakeWindows {
   readonly #clock: Clock;
   readonly #windowMsOf: (endpoint: string) => number;
   readonly #onChange: (endpoint: string, awake: boolean) => void;
+  /** Devices in queue mode. */
   readonly #presences = new Map<string, Presence>();
   readonly #rows = new Map<number, Row>();
   #closed = false;
@@ -37,47 +37,42 @@ export class AwakeWindows {
 
   /** A registered device; a window that is open stays open. */
   add(endpoint: string, queueMode: boolean): void {
-    const present = this.#presences.get(endpoint);
-    if (present?.queueMode === queueMode) return;
-    this.#leaveRow(endpoint, present);
-    this.#presences.set(endpoint, queueMode ? { queueMode, awakeUntil: 0, row: undefined } : alwaysAwake);
+    if (!queueMode) this.remove(endpoint);
+    else if (!this.#presences.has(endpoint)) this.#presences.set(endpoint, asleep);
   }
 
   remove(endpoint: string): void {
-    this.#leaveRow(endpoint, this.#presences.get(endpoint));
+    this.#presences.get(endpoint)?.row?.awake.delete(endpoint);
     this.#presences.delete(endpoint);
   }
 
-  has(endpoint: string): boolean {
-    return this.#presences.has(endpoint);
-  }
-
+  /** True for every device that is not in queue mode. */
   isAwake(endpoint: string): boolean {
     const presence = this.#presences.get(endpoint);
-    return presence !== undefined && (!presence.queueMode || presence.awakeUntil > this.#clock.now());
+    return presence === undefined || presence.awakeUntil > this.#clock.now();
   }
 
   /** A message of the device arrived: its window starts again. */
   extend(endpoint: string): void {
-    const presence = this.#presences.get(endpoint);
-    if (presence === undefined || !presence.queueMode || this.#closed) return;
+    const before = this.#presences.get(endpoint);
+    if (before === undefined || this.#closed) return;
     const windowMs = this.#windowMsOf(endpoint);
-    const wasAwake = presence.awakeUntil > this.#clock.now();
-    presence.awakeUntil = this.#clock.now() + windowMs;
-    this.#leaveRow(endpoint, presence);
+    const nowMs = this.#clock.now();
+    before.row?.awake.delete(endpoint);
     const row = this.#rowOf(windowMs);
-    presence.row = row;
+    const presence = { awakeUntil: nowMs + windowMs, row };
+    this.#presences.set(endpoint, presence);
     row.awake.set(endpoint, presence);
     row.timer ??= this.#clock.after(windowMs, () => this.#closeDueWindows(windowMs, row));
-    if (!wasAwake) this.#onChange(endpoint, true);
+    if (before.awakeUntil <= nowMs) this.#onChange(endpoint, true);
   }
 
   /** The device did not answer: whatever its window said, it sleeps. */
   end(endpoint: string): void {
     const presence = this.#presences.get(endpoint);
     if (presence?.row === undefined) return;
-    this.#leaveRow(endpoint, presence);
-    presence.awakeUntil = 0;
+    presence.row.awake.delete(endpoint);
+    this.#presences.set(endpoint, asleep);
     this.#onChange(endpoint, false);
   }
 
@@ -92,11 +87,6 @@ export class AwakeWindows {
     const row: Row = { awake: new Map(), timer: undefined };
     this.#rows.set(windowMs, row);
     return row;
-  }
-
-  #leaveRow(endpoint: string, presence: Presence | undefined): void {
-    presence?.row?.awake.delete(endpoint);
-    if (presence !== undefined) presence.row = undefined;
   }
 
   #closeDueWindows(windowMs: number, row: Row): void {

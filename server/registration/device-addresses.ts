@@ -21,6 +21,11 @@ export class DeviceAddresses {
     if (key !== undefined && this.#endpoints.get(key) === endpoint) this.#endpoints.delete(key);
   }
 
+  /** Whether the device is registered. */
+  has(endpoint: string): boolean {
+    return this.#keys.has(endpoint);
+  }
+
   /** Who sends from there. */
   endpointAt(address: SocketAddress): string | undefined {
     return this.#endpoints.get(placeOf(address));

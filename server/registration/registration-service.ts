@@ -85,7 +85,7 @@ export class RegistrationService implements Registrations {
     await this.#deps.devices.ensure(facts.endpoint);
     const locationId = Buffer.from(this.#deps.random.bytes(locationBytes)).toString("base64url");
     const registration = newRegistration(facts, locationId, nowMs);
-    const about = { ...summaryOf(registration), replaced: this.#windows.has(facts.endpoint) };
+    const about = { ...summaryOf(registration), replaced: this.#addresses.has(facts.endpoint) };
     await this.#store.replace(registration, this.#draft("device.registered", registration, "registered", about));
     this.#deps.relay.nudge(registrationCollection.name, facts.endpoint);
     this.#remember(registration);
@@ -215,7 +215,7 @@ export class RegistrationService implements Registrations {
   }
 
   noteContact(endpoint: string): void {
-    if (this.#windows.has(endpoint)) this.announce(endpoint, "contact");
+    if (this.#addresses.has(endpoint)) this.announce(endpoint, "contact");
   }
 
   noteUnreachable(endpoint: string): void {
@@ -266,13 +266,14 @@ export class RegistrationService implements Registrations {
 
   /** But those that are at home at another process. */
   async #rememberAll(): Promise<void> {
-    const newest = new Map<string, number>();
     for await (const registration of this.#store.liveHere()) {
-      const key = placeOf(registration.address);
-      const isNewest = registration.updatedAt >= (newest.get(key) ?? 0);
-      if (isNewest) newest.set(key, registration.updatedAt);
-      this.#remember(registration, isNewest);
+      const other = this.endpointAt(registration.address);
+      this.#remember(registration, other === undefined || !(await this.#isNewer(other, registration)));
     }
+  }
+
+  async #isNewer(endpoint: string, than: Registration): Promise<boolean> {
+    return ((await this.#store.findLast(endpoint))?.updatedAt ?? 0) > than.updatedAt;
   }
 
   #remember({ _id, queueMode, address }: Pick<Registration, "_id" | "queueMode" | "address">, ownsAddress = true): void {

@@ -31,7 +31,7 @@ type Document = Omit<StoredRegistration, "address"> & { readonly address: Stored
 
 export type GoneReason = "deregistered" | "expired";
 
-const pageSize = 1_000;
+const pageSize = 250;
 
 export class RegistrationStore {
   readonly #registrations: Collection<Document>;
