@@ -19,6 +19,8 @@ import { healthRoutes, versionRoute } from "./http/health-http.ts";
 import { openApiRoute } from "./http/openapi.ts";
 import { pressedRoutes } from "./http/pressure-http.ts";
 import type { Log } from "./log.ts";
+import { openMetrics } from "./metrics/metrics.ts";
+import { metricsRoute } from "./metrics/metrics-http.ts";
 import { openConfiguredWakeUps } from "./queue/configured-wake-ups.ts";
 import { type Authenticate, bearerCheck, openAdministratorKey } from "./security/api-key.ts";
 import { openSecretBox, sealAnew } from "./security/sealed-documents.ts";
@@ -92,10 +94,11 @@ async function open(deps: AppDeps, closers: Closers): Promise<App> {
   let authenticate: Authenticate = () => undefined;
   const eventDoor = { log: storage.events, clock, maxStreams: settings.eventStreams };
   const http = await openHttp(deps, {
-    routes: pressedRoutes([...features.routes, ...eventRoutes(eventDoor), ...doorRoutes(numbers), versionRoute(serverVersion())], {
-      pressure: storage.pressure,
-      putOff: storage.gate.putOff,
-    }),
+    routes: pressedRoutes(
+      [...features.routes, ...eventRoutes(eventDoor), ...doorRoutes(numbers), versionRoute(serverVersion())],
+      { pressure: storage.pressure, putOff: storage.gate.putOff },
+      (putOff) => [metricsRoute(openMetrics({ ...storage, doors: numbers, putOff }))],
+    ),
     openRoutes: healthRoutes({ findFaults: () => findFaults(storage.store, clock, doorFaults(isOpen, [coap, bootstrap])) }),
     authenticate: (authorization) => authenticate(authorization),
   });

@@ -13,7 +13,7 @@ const links = '</>;rt="oma.lwm2m";ct="60 110 112",</1/0>,</3/0>,</5/0>,</3303/0>
 export const observedPath = "/3303/0/5700";
 const sentPath = "/3303/1/5700";
 /** The server is back within seconds, and the link is loopback. */
-const parameters = { ...defaultParameters, ackTimeoutMs: 200, maxRetransmit: 6 };
+const parameters = { ...defaultParameters, ackTimeoutMs: 200, maxRetransmit: 4 };
 /** Seconds since 1970 of the first Send; each has a second of its own. */
 const firstSecond = 1_700_000_000;
 

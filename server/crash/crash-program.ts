@@ -17,6 +17,8 @@ export interface CrashProgramDeps {
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly random: SeededRandom;
+  /** Whether a firmware update may be begun. */
+  readonly mayUpdate: () => boolean;
 }
 
 interface Reply {
@@ -66,6 +68,7 @@ export class CrashProgram {
       if (isFinal) this.#updating = undefined;
       return;
     }
+    if (!this.#deps.mayUpdate()) return;
     if (this.#packageId === undefined) {
       // Under another name after an upload nobody answered: that one may be there.
       const version = `${name}-${++this.#packages}`;

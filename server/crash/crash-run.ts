@@ -20,6 +20,8 @@ export interface CrashRunSettings {
   readonly seed: number;
   readonly devices: number;
   readonly programs: number;
+  /** How much longer than usual the server lives in a round: on slow engines it needs longer to get something done. Default 1. */
+  readonly lifeFactor?: number;
   /** After the last death the server lives until the firmware updates have ended, this long at most; default: shortly. */
   readonly lastLifeMs?: number;
   readonly onRound: (line: string) => void;
@@ -44,7 +46,7 @@ export async function crashRun(settings: CrashRunSettings): Promise<readonly str
   try {
     for (let round = 1; round <= settings.rounds; round++) {
       if (round > 1) await server.start();
-      const killed = await oneDeath(store, server, deaths);
+      const killed = await oneDeath(store, server, { random: deaths, factor: settings.lifeFactor ?? 1 });
       const wrong = [...(await checkStore(store, ledger)), ...ledger.violations];
       settings.onRound(`round ${round}: ${killed}; acknowledged so far: ${ledger.count()}`);
       if (wrong.length > 0) return wrong;
@@ -52,6 +54,7 @@ export async function crashRun(settings: CrashRunSettings): Promise<readonly str
     // Alive once more, then an orderly end: what was left halfway is brought to its one end.
     await server.start();
     await pause(lifeSpreadMs);
+    load.calm();
     for (let waitedMs = 0; waitedMs < (settings.lastLifeMs ?? 0) && ledger.firmwareUnderWay() > 0; waitedMs += lifeSpreadMs) {
       await pause(lifeSpreadMs);
     }
@@ -66,8 +69,12 @@ export async function crashRun(settings: CrashRunSettings): Promise<readonly str
 }
 
 /** The server dies at a random moment; before it, in two rounds of three where there are engines, one of them does. Engines are up again at the end. */
-async function oneDeath({ engines }: CrashStore, server: ServerProcess, random: SeededRandom): Promise<string> {
-  const lifeMs = () => shortestLifeMs + random.integer(lifeSpreadMs);
+async function oneDeath(
+  { engines }: CrashStore,
+  server: ServerProcess,
+  { random, factor }: { readonly random: SeededRandom; readonly factor: number },
+): Promise<string> {
+  const lifeMs = () => (shortestLifeMs + random.integer(lifeSpreadMs)) * factor;
   const firstMs = lifeMs();
   await pause(firstMs);
   const engine = engines[random.integer(engines.length + 1)];
@@ -88,7 +95,7 @@ async function oneDeath({ engines }: CrashStore, server: ServerProcess, random: 
   return `${engine.name} killed after ${firstMs} ms for ${awayMs} ms, the server ${diesFirst ? "meanwhile" : `${restMs} ms later`}`;
 }
 
-/** Devices and programs at work until `stop`. */
+/** Devices and programs at work until `stop`; after `calm` no firmware update is begun any more. */
 export async function startLoad(
   { devices: count, programs }: Pick<CrashRunSettings, "devices" | "programs">,
   server: ServerProcess,
@@ -96,6 +103,7 @@ export async function startLoad(
   random: SeededRandom,
 ) {
   let isOver = false;
+  let isCalm = false;
   const devices: CrashDevice[] = [];
   for (let n = 0; n < count; n++) {
     const coap = openCoapEndpoint({
@@ -106,10 +114,22 @@ export async function startLoad(
     devices.push(new CrashDevice({ endpoint: `crash-${n}`, coap, serverPort: server.coapPort, ledger, random }));
   }
   const lanes = Array.from({ length: programs }, (_, n) =>
-    new CrashProgram({ name: `p${n}`, origin: server.origin, key: apiKey, devices, ledger, clock: systemClock, random }).run(() => isOver),
+    new CrashProgram({
+      name: `p${n}`,
+      origin: server.origin,
+      key: apiKey,
+      devices,
+      ledger,
+      clock: systemClock,
+      random,
+      mayUpdate: () => !isCalm,
+    }).run(() => isOver),
   );
   const runs = [...devices.map((device) => device.run(() => isOver)), ...lanes];
   return {
+    calm: () => {
+      isCalm = true;
+    },
     stop: async () => {
       isOver = true;
       // What is still unanswered is cut off with its socket.

@@ -8,13 +8,25 @@ export interface PressureView {
   readonly putOff: { readonly sends: number; readonly registrations: number };
 }
 
+/** Since the start. */
+export interface PutOff {
+  readonly sends: number;
+  readonly registrations: number;
+  readonly requests: number;
+}
+
 /** Seconds, for Retry-After. */
 const slowRetrySeconds = 5;
 const refusingRetrySeconds = 30;
 
-/** The routes behind a gate, and one that tells of it. */
-export function pressedRoutes(routes: readonly Route[], view: PressureView): readonly Route[] {
+/** Routes behind a gate, and one that tells of it; `more` are added with the number of requests put off at hand. */
+export function pressedRoutes(
+  routes: readonly Route[],
+  view: PressureView,
+  more: (putOff: () => PutOff) => readonly Route[] = () => [],
+): readonly Route[] {
   const counted = { requests: 0 };
+  const putOff = (): PutOff => ({ ...view.putOff, requests: counted.requests });
   const gate = (route: Route): Route => ({
     ...route,
     handle: async (request) => {
@@ -25,7 +37,7 @@ export function pressedRoutes(routes: readonly Route[], view: PressureView): rea
       return reply;
     },
   });
-  return [...routes.map((route) => (route.method === "GET" ? route : gate(route))), storeRoute(view, counted)];
+  return [...routes.map((route) => (route.method === "GET" ? route : gate(route))), storeRoute(view, putOff), ...more(putOff)];
 }
 
 function refusal({ method }: Route, level: Pressure["level"]): Reply | undefined {
@@ -43,7 +55,7 @@ function refusal({ method }: Route, level: Pressure["level"]): Reply | undefined
   }
 }
 
-function storeRoute({ pressure, putOff }: PressureView, counted: { readonly requests: number }): Route {
+function storeRoute({ pressure }: PressureView, putOff: () => PutOff): Route {
   return {
     method: "GET",
     path: "/store",
@@ -52,7 +64,7 @@ function storeRoute({ pressure, putOff }: PressureView, counted: { readonly requ
     replies: { 200: { description: "The store", schema: storeSchema } },
     async handle() {
       const { reached, ...now } = pressure();
-      return { status: 200, body: { ...now, reached: { ...reached }, putOff: { ...putOff, requests: counted.requests } } };
+      return { status: 200, body: { ...now, reached: { ...reached }, putOff: { ...putOff() } } };
     },
   };
 }
