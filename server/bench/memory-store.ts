@@ -209,5 +209,8 @@ function memoryTelemetry(): TelemetryStore {
     },
     range,
     downsample: (query) => downsampleByPages(range, query),
+    series: async () => {
+      throw new Error("nobody lists series in a bench");
+    },
   };
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Collection, Json } from "./collection.ts";
 import type { Lack, Thing } from "./contract-cases.ts";
-import type { Store } from "./store.ts";
+import type { SeriesName, SeriesQuery, Store } from "./store.ts";
 
 type Get = () => Collection<Thing>;
 
@@ -159,6 +159,36 @@ export function describeTelemetry(store: () => Store): void {
     assert.deepEqual(await store().telemetry.range({ endpoint: "nobody", path: "/1", fromMs: 0, toMs: 1, limit: 1 }), []);
     await assert.rejects(range(0, 1, 0));
     await assert.rejects(store().telemetry.append([point("/1", Number.NaN, 1)]));
+  });
+
+  test("telemetry: series by path and endpoint name, in pages, of a device, of what lies below a path", async () => {
+    const names = ["a", "b", "b c"].flatMap((endpoint) =>
+      ["/33030/0/1", "/3304", "/3304/0/1", "/3304/0/1/2", "/33040/0/1"].map((path) => ({ endpoint, path })),
+    );
+    await store().telemetry.append(names.flatMap((name) => [1, 2].map((timeMs) => ({ ...name, timeMs, receivedMs: 1, value: 1 }))));
+    const list = async (query: Omit<SeriesQuery, "limit">, limit = 10_000) => {
+      const found: string[] = [];
+      for (let after: SeriesName | undefined; ; ) {
+        const page = await store().telemetry.series({ ...query, limit, ...(after === undefined ? {} : { after }) });
+        found.push(...page.map(({ endpoint, path }) => `${path} ${endpoint}`));
+        after = page.at(-1);
+        if (after === undefined || page.length < limit) return found;
+      }
+    };
+    const below = ["/3304", "/3304/0/1", "/3304/0/1/2"];
+    const ofAll = below.flatMap((path) => ["a", "b", "b c"].map((endpoint) => `${path} ${endpoint}`));
+    assert.deepEqual(await list({ under: "/3304" }), ofAll);
+    assert.deepEqual(await list({ under: "/3304" }, 2), ofAll);
+    assert.deepEqual(await list({ under: "/3304/0/1", endpoint: "b" }, 1), ["/3304/0/1 b", "/3304/0/1/2 b"]);
+    assert.deepEqual(
+      await list({ endpoint: "b" }, 2),
+      ["/33030/0/1", ...below, "/33040/0/1"].map((path) => `${path} b`),
+    );
+    assert.deepEqual(await list({ endpoint: "a", under: "/9" }), []);
+    const every = await list({}, 4);
+    assert.deepEqual(every, await list({}));
+    assert.ok(names.every(({ endpoint, path }) => every.includes(`${path} ${endpoint}`)));
+    await assert.rejects(store().telemetry.series({ limit: 0 }));
   });
 
   test("telemetry: steps count all points, take their ends, and sum up what are numbers", async () => {

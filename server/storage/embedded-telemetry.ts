@@ -2,7 +2,8 @@
 import type { Json } from "./collection.ts";
 import { checkDownsample } from "./downsample.ts";
 import type { PointPlace } from "./requests.ts";
-import type { DownsampleQuery, TelemetryPoint, TelemetryStep, TelemetryStore } from "./store.ts";
+import { checkSeriesLimit } from "./series.ts";
+import type { DownsampleQuery, SeriesName, SeriesQuery, TelemetryPoint, TelemetryStep, TelemetryStore } from "./store.ts";
 import type { PointRow } from "./telemetry-table.ts";
 import type { WorkerLink } from "./worker-link.ts";
 
@@ -50,6 +51,12 @@ export class EmbeddedTelemetry implements TelemetryStore {
       last,
       numbers: numbers === 0 ? undefined : { count: numbers, min, max, sum },
     }));
+  }
+
+  async series(query: SeriesQuery): Promise<readonly SeriesName[]> {
+    checkSeriesLimit(query);
+    const rows = await this.#link.ask<readonly (readonly [string, string])[]>(() => ({ op: "series", query }), JSON.parse);
+    return rows.map(([path, endpoint]) => ({ endpoint, path }));
   }
 
   async *all(): AsyncGenerator<readonly TelemetryPoint[]> {

@@ -13,7 +13,16 @@ const engineFailures: ReadonlySet<number> = new Set([
   ...[sqlCodes.corrupt, sqlCodes.full, sqlCodes.cannotOpen, sqlCodes.notADatabase],
 ]);
 
-const readingOperations: ReadonlySet<string> = new Set(["find", "count", "range", "downsample", "points", "verify", ...aloneOperations]);
+const readingOperations: ReadonlySet<string> = new Set([
+  "find",
+  "count",
+  "range",
+  "downsample",
+  "series",
+  "points",
+  "verify",
+  ...aloneOperations,
+]);
 
 export class Engine {
   readonly #driver: SqlDriver;
@@ -94,6 +103,8 @@ export class Engine {
         return this.#telemetry.range(request.endpoint, request.path, request.fromMs, request.toMs, request.limit);
       case "downsample":
         return this.#telemetry.downsample(request);
+      case "series":
+        return this.#telemetry.series(request.query);
       case "probe":
         this.#driver.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('probe', ?)", [String(++this.#probes)]);
         return String(this.#driver.get("SELECT value FROM meta WHERE name = 'probe'")?.[0]);

@@ -3,6 +3,7 @@
 import type { CollectionDefinition, Filter, Update } from "./collection.ts";
 import type { DriverName } from "./drivers/driver.ts";
 import type { SchemaChange } from "./schema-steps.ts";
+import type { SeriesQuery } from "./store.ts";
 
 export interface WorkerSettings {
   readonly file: string;
@@ -57,6 +58,7 @@ export type StoreRequest =
       readonly stepMs: number;
       readonly limit: number;
     }
+  | { readonly op: "series"; readonly query: SeriesQuery }
   /** Up to `limit` points from a place on, in the order (path, endpoint name, time): one page of an export. */
   | { readonly op: "points"; readonly after: PointPlace; readonly limit: number }
   /** Deletes points older than `beforeMs`, of the series behind `afterSeries`, until about `limit` are gone. */

@@ -64,10 +64,29 @@ export interface TelemetryStore {
   }): Promise<readonly TelemetryPoint[]>;
   /** The points of [fromMs, toMs) by steps of `stepMs` from `fromMs` on, oldest first; a step without points is left out. */
   downsample(query: DownsampleQuery): Promise<readonly TelemetryStep[]>;
+  /** The series that have or had points, by path, then endpoint name. */
+  series(query: SeriesQuery): Promise<readonly SeriesName[]>;
   /** Every point of every series, in pages, for an export; absent where the engine cannot list them. */
   readonly all?: () => AsyncIterable<readonly TelemetryPoint[]>;
   /** Retention: deletes what was taken and arrived earlier, in steps that let others have their turn, and says how many; absent where the engine does it by itself. */
   readonly deleteBefore?: (timeMs: number) => Promise<number>;
+}
+
+export interface SeriesName {
+  readonly endpoint: string;
+  /** `/3303/0/5700` */
+  readonly path: string;
+}
+
+export interface SeriesQuery {
+  /** Only of this device. */
+  readonly endpoint?: string;
+  /** Only this path and those below it: `/3303`, `/3303/0/5700`. */
+  readonly under?: string;
+  /** The last one of the page before. */
+  readonly after?: SeriesName;
+  /** 1–10,000. */
+  readonly limit: number;
 }
 
 export interface DownsampleQuery {

@@ -1,7 +1,7 @@
 /** Points in SQLite, inside the worker: one row per (series, time), the series being an endpoint name and a path. */
 import type { SqlDriver } from "./drivers/driver.ts";
 import type { PointPlace } from "./requests.ts";
-import type { DownsampleQuery } from "./store.ts";
+import type { DownsampleQuery, SeriesQuery } from "./store.ts";
 
 /** `[endpoint, path, timeMs, receivedMs, value as JSON text]`, as it travels. */
 export type PointRow = readonly [string, string, number, number, string];
@@ -63,6 +63,24 @@ export class TelemetryTable {
     if (series === undefined) return "[]";
     const rows = this.#driver.all(stepsOfSeries, [series, fromMs, toMs, stepMs, limit]);
     return `[${rows.map((row) => `[${row.map((value) => value ?? "null").join()}]`).join()}]`;
+  }
+
+  /** JSON text of `[path, endpoint][]`, by both. */
+  series({ endpoint, under, after, limit }: SeriesQuery): string {
+    // "0" is what comes behind "/": everything below a path lies between the two.
+    const bounds = under === undefined ? ["", "~"] : [under, `${under}0`];
+    const place = [after?.path ?? "", after?.endpoint ?? ""];
+    const rows =
+      endpoint === undefined
+        ? this.#driver.all(
+            "SELECT path, endpoint FROM series WHERE (path, endpoint) > (?, ?) AND path >= ? AND path < ? ORDER BY path, endpoint LIMIT ?",
+            [...place, ...bounds, limit],
+          )
+        : this.#driver.all(
+            "SELECT path, endpoint FROM series WHERE endpoint = ? AND path > ? AND path >= ? AND path < ? ORDER BY path LIMIT ?",
+            [...[endpoint, after?.path ?? "", ...bounds, limit]],
+          );
+    return JSON.stringify(rows);
   }
 
   /** JSON text of `{ points, next }`: by path, endpoint name and time, as every engine lists them; `next` is null behind the last one. */

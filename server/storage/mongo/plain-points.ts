@@ -1,7 +1,8 @@
 /** Points in a plain collection, one document per (series, time), where the server has no time series. */
 import type { Collection } from "mongodb";
 import { downsampleByPages } from "../downsample.ts";
-import type { DownsampleQuery, TelemetryPoint, TelemetryStep, TelemetryStore } from "../store.ts";
+import { checkSeriesLimit, isAskedFor } from "../series.ts";
+import type { DownsampleQuery, SeriesName, SeriesQuery, TelemetryPoint, TelemetryStep, TelemetryStore } from "../store.ts";
 import type { MongoLink } from "./mongo-link.ts";
 import type { OneAtATime } from "./one-at-a-time.ts";
 import {
@@ -63,6 +64,24 @@ export class PlainPoints implements TelemetryStore {
     return found.map(({ at, r, v }) => ({ endpoint, path, timeMs: at, receivedMs: r, value: unpacked(v) }));
   }
 
+  /** From the first point of each series to that of the next: there is nothing else to look into. */
+  async series(query: SeriesQuery): Promise<readonly SeriesName[]> {
+    checkSeriesLimit(query);
+    const { endpoint = "", under = "", after, limit } = query;
+    const found: SeriesName[] = [];
+    let from = after === undefined ? under : seriesKey(after.endpoint, after.path) + behindNumbers;
+    while (found.length < limit) {
+      const first = await this.#firstId({ $gt: from });
+      if (first === undefined || (under !== "" && first >= `${under}0`)) break;
+      const series = seriesOf(first);
+      if (isAskedFor(series, query)) found.push(series);
+      if (endpoint === "") from = seriesKey(series.endpoint, series.path) + behindNumbers;
+      else if (series.endpoint < endpoint) from = seriesKey(endpoint, series.path);
+      else from = series.path + behindSeparator;
+    }
+    return found;
+  }
+
   async *all(): AsyncGenerator<readonly TelemetryPoint[]> {
     for (let after = ""; ; ) {
       const filter = { _id: { $gt: after } };
@@ -113,6 +132,8 @@ const numberLength = 16;
 const behindNumbers = "g";
 /** Before every character of a name or a path, so that one name that begins with another does not lie among its points. */
 const separator = "\t";
+/** Behind every series of a path, before every other path. */
+const behindSeparator = "\n";
 
 function seriesKey(endpoint: string, path: string): string {
   return `${path}${separator}${endpoint}${separator}`;

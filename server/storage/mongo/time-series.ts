@@ -1,7 +1,8 @@
 /** Points in a time-series collection: it takes the same point twice, and the reader lets the later one win. */
 import type { Collection } from "mongodb";
 import { downsampleByPages } from "../downsample.ts";
-import type { DownsampleQuery, TelemetryPoint, TelemetryStep, TelemetryStore } from "../store.ts";
+import { checkSeriesLimit } from "../series.ts";
+import type { DownsampleQuery, SeriesName, SeriesQuery, TelemetryPoint, TelemetryStep, TelemetryStore } from "../store.ts";
 import { refuses } from "./mongo-indexes.ts";
 import type { MongoLink } from "./mongo-link.ts";
 import { type Instant, instant } from "./platform/instant.ts";
@@ -77,6 +78,23 @@ export class TimeSeries implements TelemetryStore {
       }
       return [...found, ...latestOf(sameInstant, endpoint, path)].slice(0, limit);
     });
+  }
+
+  async series(query: SeriesQuery): Promise<readonly SeriesName[]> {
+    checkSeriesLimit(query);
+    const { endpoint, under, after, limit } = query;
+    const below = under === undefined ? [] : [{ "m.p": { $gte: under, $lt: `${under}0` } }];
+    const own = endpoint === undefined ? [] : [{ "m.e": endpoint }];
+    const behind =
+      after === undefined ? [] : [{ $or: [{ "m.p": { $gt: after.path } }, { "m.p": after.path, "m.e": { $gt: after.endpoint } }] }];
+    const stages = [
+      { $match: { $and: [{ "m.p": { $gt: "" } }, ...own, ...below, ...behind] } },
+      { $group: { _id: { p: "$m.p", e: "$m.e" } } },
+      { $sort: { "_id.p": 1, "_id.e": 1 } },
+      { $limit: limit },
+    ];
+    const named = this.#collection.aggregate<{ readonly _id: { readonly p: string; readonly e: string } }>(stages, { allowDiskUse: true });
+    return (await this.#link.ask(() => named.toArray())).map(({ _id }) => ({ endpoint: _id.e, path: _id.p }));
   }
 
   async *all(): AsyncGenerator<readonly TelemetryPoint[]> {
