@@ -13,7 +13,7 @@ import { percentilesOf } from "@lwm2m/protocol/bench/statistics";
 import { collections } from "../collections.ts";
 import type { Device } from "../devices/device.ts";
 import { DeviceStore, deviceCollection } from "../devices/device-store.ts";
-import type { StoredRegistration } from "../registration/registration-store.ts";
+import type { RegistrationDocument } from "../registration/registration-store.ts";
 import { registrationCollection } from "../registration/registration-store.ts";
 import { openEmbeddedStore } from "../storage/embedded-store.ts";
 import type { Store } from "../storage/store.ts";
@@ -92,7 +92,7 @@ async function insert(store: Store, from: number, nowMs: number): Promise<void> 
   const registrations = numbers.map((n) => ({ insertOne: { document: aRegistration(n, nowMs) } }));
   await Promise.all([
     store.collection<Device>(deviceCollection).bulkWrite(devices),
-    store.collection<StoredRegistration>(registrationCollection).bulkWrite(registrations),
+    store.collection<RegistrationDocument>(registrationCollection).bulkWrite(registrations),
   ]);
 }
 
@@ -100,7 +100,7 @@ function aDevice(n: number, nowMs: number): Device {
   return { _id: nameOf(n), createdAt: nowMs, lastSeenAt: nowMs, outbox: [], hasOutbox: false };
 }
 
-function aRegistration(n: number, nowMs: number): StoredRegistration {
+function aRegistration(n: number, nowMs: number): RegistrationDocument {
   return {
     _id: nameOf(n),
     locationId: `location${n}`,

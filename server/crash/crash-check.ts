@@ -7,7 +7,7 @@ import { type FirmwareUpdate, finalStates } from "../firmware/update.ts";
 import { updateCollection } from "../firmware/update-store.ts";
 import { finalStatuses, type Operation } from "../operations/operation.ts";
 import { operationCollection } from "../operations/operation-store.ts";
-import { registrationCollection, type StoredRegistration } from "../registration/registration-store.ts";
+import { type RegistrationDocument, registrationCollection } from "../registration/registration-store.ts";
 import type { Store } from "../storage/store.ts";
 import { allDocuments } from "../store-operations/all-documents.ts";
 import { type CrashStore, embeddedCrashStore } from "./crash-store.ts";
@@ -41,7 +41,7 @@ export async function checkStore(crashStore: CrashStore, ledger: Ledger): Promis
 }
 
 async function checkRegistrations(store: Store, ledger: Ledger): Promise<readonly string[]> {
-  const registrations = store.collection<StoredRegistration>(registrationCollection);
+  const registrations = store.collection<RegistrationDocument>(registrationCollection);
   const wrong: string[] = [];
   for (const [endpoint, location] of ledger.locations) {
     if (ledger.registering.has(endpoint)) continue;

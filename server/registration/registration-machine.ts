@@ -69,7 +69,7 @@ export function updateRegistration(
   registration: Registration,
   facts: UpdateFacts,
   nowMs: number,
-): { readonly fields: UpdatedFields; readonly changed: readonly string[] } {
+): { readonly fields: UpdatedFields & { readonly expiresAt: number | null }; readonly changed: readonly string[] } {
   const stated: UpdatedFields = {
     address: facts.address,
     ...(facts.identity === undefined ? {} : { identity: facts.identity }),
@@ -110,6 +110,15 @@ export function nextContact(
 /** Lifetime 0 never ends (object 1, resource 1). */
 export function expiryOf(lifetimeSeconds: number, nowMs: number): number | null {
   return lifetimeSeconds === 0 ? null : nowMs + lifetimeSeconds * 1_000;
+}
+
+/**
+ * When the sweeper looks at a registration: at its end or before, never later. The time is in an index, so an Update leaves it where it
+ * is while the device may still say something before it comes; a look that was too early costs one more.
+ */
+export function alarmOf(alarmAt: number | null, expiresAt: number | null, nowMs: number): number | null {
+  if (alarmAt === null || expiresAt === null || alarmAt > expiresAt) return expiresAt;
+  return alarmAt - nowMs >= (expiresAt - nowMs) / 2 ? alarmAt : expiresAt;
 }
 
 /** An Update may list objects without repeating the root link: then root path and formats stay. */

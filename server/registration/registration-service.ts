@@ -6,7 +6,7 @@ import type { Random } from "@lwm2m/protocol/ports/random";
 import type { Devices } from "../devices/device.ts";
 import type { DeviceLinks } from "../devices/link-profile.ts";
 import { noSecuredPeers, type SecuredPeers } from "../doors/secured-peers.ts";
-import { type DueLoop, openDueLoop } from "../due-loop.ts";
+import type { DueLoop } from "../due-loop.ts";
 import type { EventDraft, EventLog, EventType } from "../events/event.ts";
 import type { OutboxRelay } from "../events/outbox-relay.ts";
 import type { Json } from "../storage/collection.ts";
@@ -15,9 +15,11 @@ import type { Store } from "../storage/store.ts";
 import type { Supervisor } from "../supervisor.ts";
 import { AwakeWindows } from "./awake-windows.ts";
 import { DeviceAddresses, placeOf } from "./device-addresses.ts";
+import { openExpirySweeper } from "./expiry-sweeper.ts";
 import type { DisconnectListener, GoneListener, MoveListener, Registration, Registrations, SignListener } from "./registration.ts";
 import { presenceDraft, registrationDraft, summaryOf } from "./registration-events.ts";
-import { newRegistration, nextContact, type RegisterFacts, type UpdateFacts, updateRegistration } from "./registration-machine.ts";
+import { RegistrationListeners } from "./registration-listeners.ts";
+import { alarmOf, newRegistration, nextContact, type RegisterFacts, type UpdateFacts, updateRegistration } from "./registration-machine.ts";
 import { type GoneReason, RegistrationStore, registrationCollection, type StoredRegistration } from "./registration-store.ts";
 
 export interface RegistrationServiceDeps {
@@ -44,8 +46,6 @@ export async function openRegistrationService(deps: RegistrationServiceDeps): Pr
 
 /** 128 bits: whoever knows a location may update and end the registration over NoSec. */
 const locationBytes = 16;
-/** Registrations that one step of the sweeper ends. */
-const expiryBatch = 200;
 /** Races of one registration with itself: an Update against the sweeper or a second Update. */
 const casAttempts = 5;
 
@@ -55,10 +55,7 @@ export class RegistrationService implements Registrations {
   readonly #windows: AwakeWindows;
   readonly #addresses = new DeviceAddresses();
   readonly #secured: Pick<SecuredPeers, "find" | "drop">;
-  readonly #signListeners: SignListener[] = [];
-  readonly #moveListeners: MoveListener[] = [];
-  readonly #disconnectListeners: DisconnectListener[] = [];
-  readonly #goneListeners: GoneListener[] = [];
+  readonly #listeners = new RegistrationListeners();
   #sweeper: DueLoop | undefined;
 
   constructor(deps: RegistrationServiceDeps) {
@@ -72,11 +69,8 @@ export class RegistrationService implements Registrations {
   async load(): Promise<void> {
     await this.#rememberAll();
     this.#deps.owner.onGone(() => this.#rememberAll());
-    this.#sweeper = openDueLoop({
-      clock: this.#deps.clock,
-      step: (nowMs) => this.#expireDue(nowMs),
-      onError: (error) => this.#deps.supervisor.run(Promise.reject(error), "expire registrations"),
-    });
+    const expire = (registration: StoredRegistration): Promise<boolean> => this.#end(registration, "expired");
+    this.#sweeper = openExpirySweeper({ ...this.#deps, store: this.#store, expire });
   }
 
   /** Durable when it resolves; call `announce` once the reply has left. */
@@ -104,12 +98,13 @@ export class RegistrationService implements Registrations {
       const about = { changed: [...changed], ...summaryOf({ ...registration, ...fields }) };
       const events = changed.length === 0 ? [] : [this.#draft("device.updated", registration, String(registration.rev + 1), about)];
       const contactIntervalMs = nowMs - registration.updatedAt;
-      if (!(await this.#store.update(registration, { ...fields, contactIntervalMs }, events))) continue;
+      const alarmAt = alarmOf(registration.alarmAt, fields.expiresAt, nowMs);
+      if (!(await this.#store.update(registration, { ...fields, alarmAt, contactIntervalMs }, events))) continue;
       if (events.length > 0) this.#deps.relay.nudge(registrationCollection.name, registration._id);
-      const updated = { ...registration, ...fields, contactIntervalMs, rev: registration.rev + 1 };
+      const updated = { ...registration, ...fields, alarmAt, contactIntervalMs, rev: registration.rev + 1 };
       this.#remember(updated);
-      if (updated.expiresAt !== null) this.#sweeper?.hasten(updated.expiresAt);
-      if (placeOf(updated.address) !== placeOf(registration.address)) await this.#tellMoved(updated);
+      if (alarmAt !== null) this.#sweeper?.hasten(alarmAt);
+      if (placeOf(updated.address) !== placeOf(registration.address)) await this.#listeners.tellMoved(updated);
       return updated;
     }
     throw new Error(`the registration at ${locationId} changed ${casAttempts} times while it was updated`);
@@ -123,7 +118,7 @@ export class RegistrationService implements Registrations {
       if (!(await this.#store.update(registration, { address, barredAt: null }, []))) continue;
       const moved = { ...registration, address, barredAt: null, rev: registration.rev + 1 };
       this.#remember(moved);
-      return this.#tellMoved(moved);
+      return this.#listeners.tellMoved(moved);
     }
     throw new Error(`the registration of ${endpoint} changed ${casAttempts} times while its device connected`);
   }
@@ -133,7 +128,7 @@ export class RegistrationService implements Registrations {
     const endpoint = this.#addresses.endpointAt(address);
     if (endpoint === undefined) return undefined;
     this.#windows.end(endpoint);
-    for (const listener of this.#disconnectListeners) listener(endpoint);
+    this.#listeners.tellDisconnected(endpoint);
     return endpoint;
   }
 
@@ -161,7 +156,7 @@ export class RegistrationService implements Registrations {
   announce(endpoint: string, kind: "registered" | "contact"): void {
     this.#deps.devices.noteSeen(endpoint);
     this.#windows.extend(endpoint);
-    for (const listener of this.#signListeners) listener(endpoint, kind);
+    this.#listeners.tellSign(endpoint, kind);
   }
 
   async find(endpoint: string): Promise<StoredRegistration | undefined> {
@@ -185,19 +180,19 @@ export class RegistrationService implements Registrations {
   }
 
   onSignOfLife(listener: SignListener): void {
-    this.#signListeners.push(listener);
+    this.#listeners.sign.push(listener);
   }
 
   onMoved(listener: MoveListener): void {
-    this.#moveListeners.push(listener);
+    this.#listeners.move.push(listener);
   }
 
   onDisconnected(listener: DisconnectListener): void {
-    this.#disconnectListeners.push(listener);
+    this.#listeners.disconnect.push(listener);
   }
 
   onGone(listener: GoneListener): void {
-    this.#goneListeners.push(listener);
+    this.#listeners.gone.push(listener);
   }
 
   /** An address another device has registered from since is not this one's any more (NoSec): a request would reach the wrong device. */
@@ -246,12 +241,6 @@ export class RegistrationService implements Registrations {
     await this.#sweeper?.close();
   }
 
-  async #expireDue(nowMs: number): Promise<number | undefined> {
-    const expired = await this.#store.findExpired(nowMs, expiryBatch);
-    for (const registration of expired) await this.#end(registration, "expired");
-    return this.#store.nextExpiry();
-  }
-
   async #end(registration: StoredRegistration, reason: GoneReason): Promise<boolean> {
     const type = reason === "expired" ? "device.expired" : "device.deregistered";
     const event = this.#draft(type, registration, reason, summaryOf(registration));
@@ -260,7 +249,7 @@ export class RegistrationService implements Registrations {
     this.#windows.remove(registration._id);
     this.#addresses.forget(registration._id);
     this.#deps.links?.leave(registration._id);
-    for (const listener of this.#goneListeners) listener(registration._id, reason);
+    this.#listeners.tellGone(registration._id, reason);
     return true;
   }
 
@@ -281,10 +270,6 @@ export class RegistrationService implements Registrations {
     const left = this.#addresses.remember(_id, address, ownsAddress);
     if (left !== undefined) this.#secured.drop(left);
     if (ownsAddress) this.#deps.links?.place(_id, address);
-  }
-
-  async #tellMoved(registration: Registration): Promise<void> {
-    for (const listener of this.#moveListeners) await listener(registration);
   }
 
   /** Presence has no document of its own: the event goes to the log directly. */

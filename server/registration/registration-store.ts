@@ -18,6 +18,8 @@ export interface StoredRegistration extends Registration {
   readonly gone: { readonly reason: GoneReason; readonly at: number } | null;
   /** Between the last two Updates, milliseconds: the habit of the device; null until it has shown one. */
   readonly contactIntervalMs: number | null;
+  /** When the sweeper looks whether it is over: not after `expiresAt`. */
+  readonly alarmAt: number | null;
 }
 
 /** Of a secured device by the number of its association: what that is now, DTLS knows. */
@@ -27,19 +29,32 @@ interface StoredAddress {
   readonly association?: number;
 }
 
-type Document = Omit<StoredRegistration, "address"> & { readonly address: StoredAddress };
+/** As it is stored. */
+export type RegistrationDocument = Omit<StoredRegistration, "address" | "alarmAt"> & {
+  readonly address: StoredAddress;
+  /** Indexed: the alarm. */
+  readonly expiresAt: number | null;
+  /** The end of the lifetime where the alarm stands before it. */
+  readonly endsAt?: number | null;
+};
+
+type ChangedFields = UpdatedFields & {
+  readonly alarmAt?: number | null;
+  readonly contactIntervalMs?: number;
+  readonly barredAt?: number | null;
+};
 
 export type GoneReason = "deregistered" | "expired";
 
 const pageSize = 250;
 
 export class RegistrationStore {
-  readonly #registrations: Collection<Document>;
+  readonly #registrations: Collection<RegistrationDocument>;
   readonly #locate: SecuredPeers["find"];
   readonly #owner: ProcessOwner;
 
   constructor(store: Store, { find }: Pick<SecuredPeers, "find">, owner: ProcessOwner) {
-    this.#registrations = store.collection<Document>(registrationCollection);
+    this.#registrations = store.collection<RegistrationDocument>(registrationCollection);
     this.#locate = find;
     this.#owner = owner;
   }
@@ -57,7 +72,7 @@ export class RegistrationStore {
   async replace(registration: NewRegistration, event: EventDraft): Promise<void> {
     const { _id, address, ...fields } = registration;
     const update: Update = {
-      $set: { ...fields, ...this.#place(address), gone: null, contactIntervalMs: null, barredAt: null },
+      $set: { ...fields, ...this.#place(address), endsAt: fields.expiresAt, gone: null, contactIntervalMs: null, barredAt: null },
       ...(fields.smsNumber === undefined ? { $unset: { smsNumber: true } } : {}),
       $inc: { rev: 1 },
     };
@@ -66,29 +81,39 @@ export class RegistrationStore {
 
   /** False when the registration changed in the meantime. */
   async update(
-    { _id, rev }: Pick<Registration, "_id" | "rev">,
-    { address, ...fields }: UpdatedFields & { readonly contactIntervalMs?: number; readonly barredAt?: number | null },
+    { _id, rev, alarmAt: before }: Pick<StoredRegistration, "_id" | "rev" | "alarmAt">,
+    { address, expiresAt, alarmAt, ...fields }: ChangedFields,
     events: readonly EventDraft[],
   ): Promise<boolean> {
-    const set = address === undefined ? { ...fields } : { ...fields, ...this.#place(address) };
+    const set = {
+      ...fields,
+      ...(address === undefined ? {} : this.#place(address)),
+      ...(expiresAt === undefined ? {} : { endsAt: expiresAt }),
+      ...(alarmAt === undefined || alarmAt === before ? {} : { expiresAt: alarmAt }),
+    };
     const outcome = await this.#registrations.updateOne({ _id, rev }, withEvents({ $set: set, $inc: { rev: 1 } }, events));
     return outcome.matched > 0;
   }
 
   /** False when the registration changed in the meantime: then it is not gone. */
   async markGone({ _id, rev }: StoredRegistration, reason: GoneReason, nowMs: number, event: EventDraft): Promise<boolean> {
-    const update: Update = { $set: { gone: { reason, at: nowMs }, expiresAt: null }, $inc: { rev: 1 } };
+    const update: Update = { $set: { gone: { reason, at: nowMs }, expiresAt: null, endsAt: null }, $inc: { rev: 1 } };
     const outcome = await this.#registrations.updateOne({ _id, rev }, withEvents(update, [event]));
     return outcome.matched > 0;
   }
 
-  /** Live registrations whose lifetime is over, the longest over first. */
-  async findExpired(nowMs: number, limit: number): Promise<readonly StoredRegistration[]> {
+  /** The alarm of one whose lifetime is not over; one that changed meanwhile has seen to that itself. */
+  async postpone({ _id, rev, expiresAt }: StoredRegistration): Promise<void> {
+    await this.#registrations.updateOne({ _id, rev }, { $set: { expiresAt } });
+  }
+
+  /** Live registrations whose alarm is due, the longest due first. */
+  async findDue(nowMs: number, limit: number): Promise<readonly StoredRegistration[]> {
     const found = await this.#registrations.find({ expiresAt: { $lte: nowMs } }, { sort: { expiresAt: 1 }, limit });
     return found.map((document) => this.#shown(document));
   }
 
-  async nextExpiry(): Promise<number | undefined> {
+  async nextAlarm(): Promise<number | undefined> {
     const [first] = await this.#registrations.find({ expiresAt: { $gt: 0 } }, { sort: { expiresAt: 1 }, limit: 1 });
     return first?.expiresAt ?? undefined;
   }
@@ -132,12 +157,14 @@ export class RegistrationStore {
     return { address: storedAddress(address), ...(this.#owner.isShared ? { owner: this.#owner.name } : {}) };
   }
 
-  #shown<D extends Document | undefined>(document: D): D extends Document ? StoredRegistration : undefined;
-  #shown(document: Document | undefined): StoredRegistration | undefined {
+  #shown<D extends RegistrationDocument | undefined>(document: D): D extends RegistrationDocument ? StoredRegistration : undefined;
+  #shown(document: RegistrationDocument | undefined): StoredRegistration | undefined {
     if (document === undefined) return undefined;
     const { address, port, association } = document.address;
-    if (association === undefined) return { ...document, address: { address, port } };
-    return { ...document, address: this.#locate(association) ?? lost(address, port, association) };
+    const { expiresAt: alarmAt, endsAt: expiresAt = alarmAt, ...stated } = document;
+    const shown = { ...stated, expiresAt, alarmAt };
+    if (association === undefined) return { ...shown, address: { address, port } };
+    return { ...shown, address: this.#locate(association) ?? lost(address, port, association) };
   }
 }
 
