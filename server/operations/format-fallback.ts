@@ -134,7 +134,7 @@ function otherPlan(plan: OperationPlan, code: number, left: number[]): Operation
 
 function unaccepted(plan: OperationPlan): OperationPlan {
   const { accept: _, ...request } = plan.request;
-  return { ...plan, request };
+  return { ...plan, request, ...(plan.otherwise === undefined ? {} : { otherwise: unaccepted(plan.otherwise) }) };
 }
 
 /** Undefined where the format cannot carry the body, and where it has none. */

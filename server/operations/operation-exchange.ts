@@ -1,5 +1,6 @@
 /** One operation in the air: its request, put again where the device wants it otherwise, and what the answer means for it. */
 import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
+import { ResponseCode } from "@lwm2m/protocol/coap/codes";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import type { RequestControl, RequestFailure } from "@lwm2m/protocol/coap/message";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
@@ -26,6 +27,9 @@ export interface ExchangeDeps {
   readonly leniency: Leniency;
   readonly observations: () => ObservationExchange | undefined;
 }
+
+/** What a device that does not know a query of Observe answers. */
+const refusalsOfQuery: ReadonlySet<number> = new Set([ResponseCode.badRequest, ResponseCode.badOption]);
 
 /** The reason of an abort signal when this process ends; any other but the next: the device registered anew. */
 export const serverStops = "the server stops";
@@ -140,7 +144,9 @@ export class OperationExchange {
     if (operation.kind !== "observe" && operation.kind !== "observeComposite") return coap.request(peer, plan.request, control);
     const exchange = observations();
     if (exchange === undefined) throw new Error("an observe operation needs the observations attached");
-    return exchange.observe(registration, operation, plan.request, control);
+    const outcome = await exchange.observe(registration, operation, plan.request, control);
+    const isOfQuery = outcome.ok && refusalsOfQuery.has(outcome.response.code);
+    return isOfQuery && plan.otherwise !== undefined ? this.#send(operation, registration, plan.otherwise, control) : outcome;
   }
 
   async #cancelObservation(operation: Operation): Promise<OperationEvent> {

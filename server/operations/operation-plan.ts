@@ -21,6 +21,8 @@ export interface OperationPlan {
   readonly removed: readonly Lwm2mPath[];
   /** The same in plain operations, for a device that takes no composite ones; only where it comes to the same. */
   readonly oneByOne?: readonly OperationPlan[];
+  /** The same in another way, when the device refuses what the query says. */
+  readonly otherwise?: OperationPlan;
 }
 
 export interface PlanBody {

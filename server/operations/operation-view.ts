@@ -87,7 +87,7 @@ export const operationSchema: JsonSchema = {
 };
 
 export function operationView(operation: Operation, name: string | undefined, outlook?: DeviceOutlook): JsonObject {
-  const { _id, endpoint, kind, path, outbox, hasOutbox, open, rev, claim, ...state } = operation;
+  const { _id, endpoint, kind, path, outbox, hasOutbox, open, rev, claim, maxInterruptions, ...state } = operation;
   const { attempts, result, queuedAt, expiresAt, sentAt, finishedAt, notBefore, ...plain } = state;
   return {
     id: _id,

@@ -75,6 +75,8 @@ export interface OperationRequest {
   readonly expiresAt?: number;
   /** A newer queued operation with the same key cancels the older. */
   readonly supersedeKey?: string;
+  /** Not by the API: how often a restart of the device may cut it off before it fails; default 5. */
+  readonly maxInterruptions?: number;
 }
 
 export interface ExecuteArgument {

@@ -14,7 +14,7 @@ import type { DeviceModel } from "../registration/device-model.ts";
 import { uriPath } from "../registration/device-model.ts";
 import { attributesAt } from "./attribute-plan.ts";
 import type { OperationKind, OperationRequest } from "./operation.ts";
-import { findEncoding, type PlanBody, type PlanOutcome, type PlanTarget, refuse, refuseValue, rootOf } from "./operation-plan.ts";
+import { findEncoding, type OperationPlan, type PlanBody, type PlanOutcome, type PlanTarget, refuse, refuseValue, rootOf } from "./operation-plan.ts";
 import { valuesOf } from "./operation-value.ts";
 import { pathFault } from "./path-fault.ts";
 import { usualDepth, versionFault } from "./version-gate.ts";
@@ -64,9 +64,14 @@ function planObserve(request: OperationRequest, path: Lwm2mPath, target: PlanTar
   const get: OutgoingRequest = { method: Method.get, path: uriPath(target, path), accept: formatFor(target, "timed") };
   if (request.kind !== "observe" || request.attributes === undefined) return planned(path, get);
   const attributes = planAttributes(request, path, target, model);
-  return attributes.ok
-    ? { ok: true, plan: { paths: [path], before: attributes.plan.request, request: get, written: [], removed: [] } }
-    : attributes;
+  if (!attributes.ok) return attributes;
+  const plan: OperationPlan = { paths: [path], before: attributes.plan.request, request: get, written: [], removed: [] };
+  // An attribute is only removed by writing.
+  const removes = Object.values(request.attributes).includes(null);
+  const { query } = attributes.plan.request;
+  if (target.lwm2mVersion < "1.2" || removes || query === undefined) return { ok: true, plan };
+  // Since 1.2 the Observe carries them, for this relation alone; clients should, not shall, know that (LwM2M Core 1.2 §6.4.1).
+  return { ok: true, plan: { paths: [path], request: { ...get, query }, written: [], removed: [], otherwise: plan } };
 }
 
 /** A depth that is the device's own rule is not said: older clients may refuse the parameter. */
