@@ -14,7 +14,16 @@ import type { DeviceModel } from "../registration/device-model.ts";
 import { uriPath } from "../registration/device-model.ts";
 import { attributesAt } from "./attribute-plan.ts";
 import type { OperationKind, OperationRequest } from "./operation.ts";
-import { findEncoding, type OperationPlan, type PlanBody, type PlanOutcome, type PlanTarget, refuse, refuseValue, rootOf } from "./operation-plan.ts";
+import {
+  findEncoding,
+  type OperationPlan,
+  type PlanBody,
+  type PlanOutcome,
+  type PlanTarget,
+  refuse,
+  refuseValue,
+  rootOf,
+} from "./operation-plan.ts";
 import { valuesOf } from "./operation-value.ts";
 import { pathFault } from "./path-fault.ts";
 import { usualDepth, versionFault } from "./version-gate.ts";
