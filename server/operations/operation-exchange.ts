@@ -164,6 +164,8 @@ export class OperationExchange {
         };
       case "not-observing":
       case undefined:
+        // An earlier try was interrupted, and says so: it had ended the relation.
+        if (operation.detail !== null) return { ...finish, result: { kind: "done" }, reason: null, detail: null };
         return { ...finish, result: null, reason: "not-observing", detail: "the server does not observe this path" };
     }
   }
