@@ -7,6 +7,8 @@ import type { Clock, Timer } from "@lwm2m/protocol/ports/clock";
 interface Presence {
   /** Epoch milliseconds; 0: asleep. */
   readonly awakeUntil: number;
+  /** When it woke; messages since then have only made its window longer. */
+  readonly awakeSince: number;
   /** Where the device stands while it is awake. */
   readonly row: Row | undefined;
 }
@@ -18,7 +20,7 @@ interface Row {
 }
 
 /** All that sleep share it: there may be a million of them. */
-const asleep: Presence = { awakeUntil: 0, row: undefined };
+const asleep: Presence = { awakeUntil: 0, awakeSince: 0, row: undefined };
 
 export class AwakeWindows {
   readonly #clock: Clock;
@@ -52,6 +54,13 @@ export class AwakeWindows {
     return presence === undefined || presence.awakeUntil > this.#clock.now();
   }
 
+  /** When the window of a device in queue mode began and when it ends; undefined of one that sleeps, and of every other. */
+  find(endpoint: string): { readonly since: number; readonly until: number } | undefined {
+    const presence = this.#presences.get(endpoint);
+    if (presence === undefined || presence.awakeUntil <= this.#clock.now()) return undefined;
+    return { since: presence.awakeSince, until: presence.awakeUntil };
+  }
+
   /** A message of the device arrived: its window starts again. */
   extend(endpoint: string): void {
     const before = this.#presences.get(endpoint);
@@ -60,7 +69,8 @@ export class AwakeWindows {
     const nowMs = this.#clock.now();
     before.row?.awake.delete(endpoint);
     const row = this.#rowOf(windowMs);
-    const presence = { awakeUntil: nowMs + windowMs, row };
+    const awakeSince = before.awakeUntil > nowMs ? before.awakeSince : nowMs;
+    const presence = { awakeUntil: nowMs + windowMs, awakeSince, row };
     this.#presences.set(endpoint, presence);
     row.awake.set(endpoint, presence);
     row.timer ??= this.#clock.after(windowMs, () => this.#closeDueWindows(windowMs, row));

@@ -200,6 +200,10 @@ export class RegistrationService implements Registrations {
     return this.#addresses.isOwner(endpoint) && this.#windows.isAwake(endpoint) && this.isConnected(endpoint);
   }
 
+  awakeWindow(endpoint: string): { readonly since: number; readonly until: number } | undefined {
+    return this.#windows.find(endpoint);
+  }
+
   isConnected(endpoint: string): boolean {
     const association = this.#addresses.associationOf(endpoint);
     return association === undefined || this.#secured.find(association) !== undefined;

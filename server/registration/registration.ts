@@ -70,6 +70,8 @@ export interface Registrations {
   onDisconnected(listener: DisconnectListener): void;
   /** Registered, connected if it is secured, and either not in queue mode or within its awake window. */
   isAwake(endpoint: string): boolean;
+  /** Since when and until when a device in queue mode listens, epoch milliseconds; undefined of one that sleeps, and of one that never does. */
+  awakeWindow(endpoint: string): { readonly since: number; readonly until: number } | undefined;
   /** False for a device whose secured connection is gone: the server makes none (LwM2M Transport 1.1 §5.2), the device has to come back. */
   isConnected(endpoint: string): boolean;
   /** Lifetime end or the next update that the device's habit suggests; epoch milliseconds, undefined when unknown. */
