@@ -27,6 +27,9 @@ import { packageRoutes } from "./firmware/package-http.ts";
 import { openPackageService } from "./firmware/package-service.ts";
 import { updateRoutes } from "./firmware/update-http.ts";
 import { openUpdateService } from "./firmware/update-service.ts";
+import { fleetHistoryRoutes } from "./history/fleet-http.ts";
+import { historyRoutes } from "./history/history-http.ts";
+import { LatestValues } from "./history/latest-values.ts";
 import type { Route } from "./http/route.ts";
 import type { Log } from "./log.ts";
 import { modelRoutes } from "./models/model-http.ts";
@@ -163,6 +166,8 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       ...operationRoutes({ operations, devices, door }),
       ...resourceRoutes(door),
       ...twinRoutes({ twins, devices, registrations, registry, door, clock }),
+      ...historyRoutes({ telemetry: store.telemetry, devices, door, clock }),
+      ...fleetHistoryRoutes({ telemetry: store.telemetry, latest: new LatestValues(store), registry, clock }),
       ...observationRoutes(observations, door),
       ...packageRoutes({ packages, updates }),
       ...updateRoutes({ updates, packages, isKnownDevice, now: () => clock.now() }),

@@ -58,11 +58,13 @@ export function openApiDocument({ version, routes, openRoutes, prefix }: OpenApi
 function operationOf(route: Route, isOpen: boolean): unknown {
   const parameters = [...pathParameters(route), ...queryParameters(route), ...headerParameters(route)];
   const replies: { [status: string]: unknown } = {};
-  for (const [status, { description, schema }] of Object.entries(route.replies)) {
+  for (const [status, { description, schema, streams = {} }] of Object.entries(route.replies)) {
+    const media = Object.entries(streams).map(([type, line]) => [type, { schema: { type: "string", description: line } }] as const);
+    const content = Object.fromEntries([...(schema === undefined ? [] : [["application/json", { schema }] as const]), ...media]);
     replies[status] = {
       description,
       ...(status === "202" ? { headers: acceptedHeaders } : {}),
-      ...(schema === undefined ? {} : { content: { "application/json": { schema } } }),
+      ...(Object.keys(content).length === 0 ? {} : { content }),
     };
   }
   return {

@@ -16,6 +16,7 @@ export const problemTypes = {
   "operation-not-allowed": { status: 405, title: "The object model does not allow this operation here" },
   "not-acceptable": { status: 406, title: "No representation fits the Accept header" },
   conflict: { status: 409, title: "The request does not fit the present state" },
+  gone: { status: 410, title: "This is no longer kept" },
   "version-conflict": { status: 412, title: "The resource changed in the meantime" },
   "body-too-large": { status: 413, title: "The body is larger than allowed" },
   "unsupported-media-type": { status: 415, title: "The media type is not taken here" },

@@ -78,6 +78,8 @@ function sendJson(response: Response, body: unknown, mediaType: string): void {
 async function sendStream(response: Response, chunks: AsyncIterable<string | Uint8Array>, context: ReplyContext): Promise<void> {
   if (context.method === "HEAD") {
     response.end();
+    // One that was begun holds what it reads from.
+    await chunks[Symbol.asyncIterator]().return?.();
     return;
   }
   // So that the client sees the head of a stream that has nothing to say yet.

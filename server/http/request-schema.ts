@@ -54,10 +54,11 @@ function checkedRoute(route: Route, forQuery: Ajv2020, forBody: Ajv2020): Checke
   const body = route.body === undefined || route.body === "binary" ? undefined : forBody.compile(route.body);
   const replies = new Map<number, ValidateFunction>();
   const bodyRequired = isBodyRequired(route);
+  const repeatable = new Set(Object.entries(route.query ?? {}).flatMap(([name, schema]) => (schema["type"] === "array" ? [name] : [])));
   return {
     route,
     bodyRequired,
-    checkQuery: (search) => checkQuery(search, query),
+    checkQuery: (search) => checkQuery(search, query, repeatable),
     checkBody(value) {
       if (value === undefined) {
         return bodyRequired
@@ -78,10 +79,15 @@ function checkedRoute(route: Route, forQuery: Ajv2020, forBody: Ajv2020): Checke
   };
 }
 
-function checkQuery(search: string, validate: ValidateFunction): Checked<RouteRequest["query"]> {
-  const values: { [name: string]: string } = Object.create(null);
+function checkQuery(search: string, validate: ValidateFunction, repeatable: ReadonlySet<string>): Checked<RouteRequest["query"]> {
+  const values: { [name: string]: string | string[] } = Object.create(null);
   for (const [name, value] of new URLSearchParams(search)) {
-    if (name in values) {
+    const present = values[name];
+    if (repeatable.has(name)) {
+      values[name] = Array.isArray(present) ? [...present, value] : [value];
+      continue;
+    }
+    if (present !== undefined) {
       return {
         ok: false,
         problem: {

@@ -13,7 +13,7 @@ export interface Route {
   /** camelCase, unique: the OpenAPI operationId. */
   readonly name: string;
   readonly summary: string;
-  /** Schemas of single query parameters, by name; numbers and booleans are coerced. Unknown parameters are refused (400). */
+  /** Schemas of single query parameters, by name; numbers and booleans are coerced. One of type array may be repeated. Unknown ones are refused (400). */
   readonly query?: { readonly [name: string]: JsonSchema };
   /** Names in `query` that a request must give. */
   readonly requiredQuery?: readonly string[];
@@ -26,15 +26,23 @@ export interface Route {
   /** Whether a request without a body is refused (400). Default: yes, unless the schema is an object without required members. */
   readonly bodyRequired?: boolean;
   /** Replies by status; problems need not be listed. */
-  readonly replies: { readonly [status: number]: { readonly description: string; readonly schema?: JsonSchema } };
+  readonly replies: { readonly [status: number]: ReplyDescription };
   readonly handle: (request: RouteRequest) => Promise<Reply>;
+}
+
+export interface ReplyDescription {
+  readonly description: string;
+  /** Of a reply in JSON. */
+  readonly schema?: JsonSchema;
+  /** Other media types the reply comes in, by Accept: what a line or an event of them is. */
+  readonly streams?: { readonly [mediaType: string]: string };
 }
 
 export interface RouteRequest {
   /** Decoded path parameters. */
   readonly params: { readonly [name: string]: string };
   /** Validated and coerced. */
-  readonly query: { readonly [name: string]: string | number | boolean | undefined };
+  readonly query: { readonly [name: string]: string | number | boolean | readonly string[] | undefined };
   /** Validated JSON, undefined without a body. */
   readonly body: Json | undefined;
   /** For `body: "binary"`; the handler must read or destroy it. */

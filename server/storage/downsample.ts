@@ -65,7 +65,7 @@ class OpenStep {
 }
 
 /** The next number a double can be: times have fractions, and a page goes on behind the last point of the one before. */
-function justAfter(timeMs: number): number {
+export function justAfter(timeMs: number): number {
   const view = new DataView(new ArrayBuffer(8));
   view.setFloat64(0, timeMs === 0 ? 0 : timeMs);
   view.setBigUint64(0, view.getBigUint64(0) + (timeMs < 0 ? -1n : 1n));

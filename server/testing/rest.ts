@@ -5,6 +5,9 @@ import { deviceRoutes } from "../devices/device-http.ts";
 import { packageRoutes } from "../firmware/package-http.ts";
 import type { PackageService } from "../firmware/package-service.ts";
 import { updateRoutes } from "../firmware/update-http.ts";
+import { fleetHistoryRoutes } from "../history/fleet-http.ts";
+import { historyRoutes } from "../history/history-http.ts";
+import { LatestValues } from "../history/latest-values.ts";
 import { checkedRoutes } from "../http/request-schema.ts";
 import type { Reply } from "../http/route.ts";
 import { routeTable } from "../http/route-table.ts";
@@ -65,6 +68,8 @@ export function restOf(world: ServerWorld, packages: PackageService = world.serv
       ...operationRoutes({ operations, devices, door }),
       ...resourceRoutes(door),
       ...twinRoutes({ twins, devices, registrations, registry, door, clock }),
+      ...historyRoutes({ telemetry: store.telemetry, devices, door, clock }),
+      ...fleetHistoryRoutes({ telemetry: store.telemetry, latest: new LatestValues(store), registry, clock }),
       ...observationRoutes(observations, door),
       ...packageRoutes({ packages, updates }),
       ...updateRoutes({ updates, packages, isKnownDevice: (endpoint) => devices.isKnown(endpoint), now: () => clock.now() }),

@@ -1,4 +1,4 @@
-/** Last known values and their history over REST: answered at once, whether the device is awake or asleep. */
+/** Last known values over REST: answered at once, whether the device is awake or asleep. */
 import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
 import { contains, findPath, type Lwm2mPath } from "@lwm2m/protocol/lwm2m/path";
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
@@ -12,7 +12,6 @@ import { operationProblem } from "../operations/operation-view.ts";
 import { deviceModel } from "../registration/device-model.ts";
 import type { Registrations } from "../registration/registration.ts";
 import type { Json } from "../storage/collection.ts";
-import { historyRoutes } from "./history-http.ts";
 import type { KnownValue } from "./twin.ts";
 import type { TwinService } from "./twin-service.ts";
 
@@ -74,7 +73,6 @@ export function twinRoutes(deps: TwinRoutesDeps): Route[] {
       replies: { ...operationReplies, 200: { description: "The known values", schema: valuesSchema } },
       handle: (request) => get(deps, request),
     },
-    ...historyRoutes(deps),
   ];
 }
 
