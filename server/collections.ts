@@ -8,6 +8,8 @@ import { toleranceCollection } from "./devices/tolerance-log.ts";
 import { eventsDefinition } from "./events/event-log.ts";
 import { packageCollection } from "./firmware/package-store.ts";
 import { updateCollection } from "./firmware/update-store.ts";
+import { groupCollection, groupMemberCollection } from "./groups/group-store.ts";
+import { traitCollection, traitCursorCollection } from "./groups/trait-store.ts";
 import { modelCollection } from "./models/model-store.ts";
 import { observationCollection } from "./observations/observation-store.ts";
 import { idempotencyCollection } from "./operations/idempotency.ts";
@@ -29,6 +31,10 @@ export const collections: readonly CollectionDefinition[] = [
   tracedDeviceCollection,
   toleranceCollection,
   registrationCollection,
+  groupCollection,
+  groupMemberCollection,
+  traitCollection,
+  traitCursorCollection,
   operationCollection,
   idempotencyCollection,
   observationCollection,

@@ -27,6 +27,9 @@ import { packageRoutes } from "./firmware/package-http.ts";
 import { openPackageService } from "./firmware/package-service.ts";
 import { updateRoutes } from "./firmware/update-http.ts";
 import { openUpdateService } from "./firmware/update-service.ts";
+import { groupRoutes } from "./groups/group-http.ts";
+import { openGroupService } from "./groups/group-service.ts";
+import { lastTextOf } from "./groups/last-text.ts";
 import { fleetHistoryRoutes } from "./history/fleet-http.ts";
 import { historyRoutes } from "./history/history-http.ts";
 import { LatestValues } from "./history/latest-values.ts";
@@ -119,6 +122,8 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const traces = await openTraces(deps, doors, registrations);
   const remembered = await rememberObservations(store, registrations);
   const twins = openTwinService({ ...deps, registry });
+  const lastText = lastTextOf((endpoint) => twins.find(endpoint));
+  const groups = await openGroupService({ ...deps, devices, registrations, lastText, isShared: deps.owner.isShared });
   const learn: Learn = (endpoint, news) => twins.learn(endpoint, news);
   const limits = { maxQueuedPerDevice: settings.queueLength, defaultExpiryMs: settings.operationDays * secondsPerDay * 1_000 };
   const operations = openOperationService({ ...deps, devices, registrations, registry, coap, learn, leniency, limits });
@@ -154,6 +159,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
     traceFacet(traces),
     linkProfileFacet(links),
     leniency,
+    groups.facet(),
     registrationFacet(registrations),
   ];
   const isKnownDevice = (endpoint: string): Promise<boolean> => devices.isKnown(endpoint);
@@ -163,6 +169,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       ...registrationRoutes({ registrations, devices, registry }),
       ...linkProfileRoutes({ links, devices, registrations }),
       ...traceRoutes({ traces, devices, registrations, registry }),
+      ...groupRoutes(groups),
       ...operationRoutes({ operations, devices, door }),
       ...resourceRoutes(door),
       ...twinRoutes({ twins, devices, registrations, registry, door, clock }),
@@ -184,6 +191,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       await bootstrap.close();
       await updates.close();
       await operations.close();
+      await groups.close();
       await registrations.close();
       await leniency.close();
     },

@@ -5,6 +5,7 @@ import { deviceRoutes } from "../devices/device-http.ts";
 import { packageRoutes } from "../firmware/package-http.ts";
 import type { PackageService } from "../firmware/package-service.ts";
 import { updateRoutes } from "../firmware/update-http.ts";
+import { groupRoutes } from "../groups/group-http.ts";
 import { fleetHistoryRoutes } from "../history/fleet-http.ts";
 import { historyRoutes } from "../history/history-http.ts";
 import { LatestValues } from "../history/latest-values.ts";
@@ -46,7 +47,7 @@ export type Rest = (method: string, address: string, call?: Call) => Promise<Ans
 /** `packages`: in place of the world's own. */
 export function restOf(world: ServerWorld, packages: PackageService = world.server.packages): Rest {
   const { server, registry, clock, store } = world;
-  const { devices, links, traces, registrations, operations, observations, twins, updates, models, leniency } = server;
+  const { devices, links, traces, registrations, groups, operations, observations, twins, updates, models, leniency } = server;
   const keys = new IdempotencyKeys(store, clock, openSupervisor({ error: (message) => assert.fail(message) }));
   const door = new OperationDoor({ operations, registrations, registry, keys, clock });
   const facets = [
@@ -56,6 +57,7 @@ export function restOf(world: ServerWorld, packages: PackageService = world.serv
     traceFacet(traces),
     linkProfileFacet(links),
     leniency,
+    groups.facet(),
     registrationFacet(registrations),
   ];
   const table = routeTable(
@@ -65,6 +67,7 @@ export function restOf(world: ServerWorld, packages: PackageService = world.serv
       ...registrationRoutes({ registrations, devices, registry }),
       ...linkProfileRoutes({ links, devices, registrations }),
       ...traceRoutes({ traces, devices, registrations, registry }),
+      ...groupRoutes(groups),
       ...operationRoutes({ operations, devices, door }),
       ...resourceRoutes(door),
       ...twinRoutes({ twins, devices, registrations, registry, door, clock }),

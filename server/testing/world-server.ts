@@ -25,6 +25,10 @@ import { openPackageService, type PackageService } from "../firmware/package-ser
 import { packageCollection } from "../firmware/package-store.ts";
 import { openUpdateService, type UpdateService } from "../firmware/update-service.ts";
 import { updateCollection } from "../firmware/update-store.ts";
+import { type GroupService, openGroupService } from "../groups/group-service.ts";
+import { groupCollection, groupMemberCollection } from "../groups/group-store.ts";
+import { lastTextOf } from "../groups/last-text.ts";
+import { traitCollection, traitCursorCollection } from "../groups/trait-store.ts";
 import { type ModelService, openModelService } from "../models/model-service.ts";
 import { modelCollection } from "../models/model-store.ts";
 import { type ObservationService, openObservationService, rememberObservations } from "../observations/observation-service.ts";
@@ -62,6 +66,10 @@ const withOutbox = [deviceCollection, registrationCollection, operationCollectio
 export const worldCollections: readonly CollectionDefinition[] = [
   ...withOutbox,
   processCollection,
+  groupCollection,
+  groupMemberCollection,
+  traitCollection,
+  traitCursorCollection,
   eventsDefinition,
   idempotencyCollection,
   packageCollection,
@@ -79,6 +87,7 @@ export interface RunningServer {
   readonly links: LinkProfileService;
   readonly traces: TraceService;
   readonly registrations: RegistrationService;
+  readonly groups: GroupService;
   readonly operations: OperationService;
   readonly observations: ObservationService;
   readonly twins: TwinService;
@@ -167,6 +176,10 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
   });
   const remembered = await rememberObservations(store, registrations);
   const twins = openTwinService({ store, relay, registry, clock });
+  const lastText = lastTextOf((endpoint) => twins.find(endpoint));
+  const groups = await openGroupService({
+    ...{ store, events, clock, random, supervisor, devices, registrations, lastText, isShared: owner.isShared },
+  });
   const learn = twins.learn.bind(twins);
   const shared = { store, relay, devices, registrations, registry, coap, clock, random, supervisor, learn, leniency, owner };
   const operations = openOperationService({ ...shared, limits });
@@ -194,6 +207,7 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
     links,
     traces,
     registrations,
+    groups,
     operations,
     observations,
     twins,
@@ -211,6 +225,7 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
     if (graceful) await operations.close();
     await coap.close();
     if (!graceful) await operations.close();
+    await groups.close();
     await registrations.close();
     if (graceful) await leniency.close();
     await relay.close();

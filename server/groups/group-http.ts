@@ -1,0 +1,214 @@
+/** Groups over REST, and the tags of devices that their queries ask for. */
+import { formatInstant } from "@lwm2m/protocol/platform/instant";
+import { unknownDevice } from "../devices/device-http.ts";
+import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
+import type { Json } from "../storage/collection.ts";
+import { type Group, maxTags } from "./group.ts";
+import type { GroupChange, GroupOutcome, GroupService, NewGroup } from "./group-service.ts";
+
+const text: JsonSchema = { type: "string", minLength: 1, maxLength: 256 };
+const name: JsonSchema = { type: "string", minLength: 1, maxLength: 128 };
+/** Members of one request: a page of the store. */
+const endpoints: JsonSchema = { type: "array", maxItems: 1_000, uniqueItems: true, items: text };
+const tags: JsonSchema = {
+  type: "array",
+  maxItems: maxTags,
+  uniqueItems: true,
+  items: { type: "string", pattern: "^[A-Za-z0-9._:/=-]{1,64}$" },
+};
+
+const query: JsonSchema = {
+  type: "object",
+  additionalProperties: false,
+  description: "all that is named must fit, exactly; {} is every device",
+  properties: {
+    endpointPrefix: { ...text, description: "how the endpoint name begins" },
+    manufacturer: { ...text, description: "/3/0/0 as last read or reported" },
+    modelNumber: { ...text, description: "/3/0/1" },
+    firmwareVersion: { ...text, description: "/3/0/3" },
+    lwm2mVersion: { enum: ["1.0", "1.1", "1.2"], description: "of its last registration, as binding and queueMode" },
+    binding: { ...text, maxLength: 16 },
+    queueMode: { type: "boolean" },
+    tags: { ...tags, description: "the device has them all" },
+  },
+};
+
+const groupSchema: JsonSchema = {
+  type: "object",
+  required: ["id", "name", "kind", "query", "createdAt", "updatedAt"],
+  properties: {
+    id: { type: "string", description: "a ULID" },
+    name: { type: "string" },
+    kind: { enum: ["static", "query"] },
+    query: { ...query, type: ["object", "null"] },
+    createdAt: { type: "string", format: "date-time" },
+    updatedAt: { type: "string", format: "date-time" },
+  },
+};
+
+const pageQuery = { limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100 }, after: { type: "string" } };
+
+function pageOf(items: JsonSchema): JsonSchema {
+  return {
+    type: "object",
+    required: ["items", "next"],
+    properties: { items: { type: "array", items }, next: { type: ["string", "null"] } },
+  };
+}
+
+export function groupRoutes(groups: GroupService): Route[] {
+  return [...collectionRoutes(groups), ...singleRoutes(groups), tagRoute(groups)];
+}
+
+function collectionRoutes(groups: GroupService): Route[] {
+  return [
+    {
+      method: "GET",
+      path: "/groups",
+      name: "listGroups",
+      summary: "The groups, the oldest first",
+      query: pageQuery,
+      replies: { 200: { description: "A page of groups", schema: pageOf(groupSchema) } },
+      async handle(request) {
+        const { limit, after } = pageIn(request);
+        const found = await groups.list(limit, after);
+        const next = found.length === limit ? (found.at(-1)?._id ?? null) : null;
+        return { status: 200, body: { items: found.map(viewOf), next } };
+      },
+    },
+    {
+      method: "POST",
+      path: "/groups",
+      name: "createGroup",
+      summary: "A static group of the members named, or a query group of whoever fits, now and later",
+      body: {
+        type: "object",
+        required: ["name"],
+        additionalProperties: false,
+        properties: { name, query, members: { ...endpoints, description: "endpoint names of devices that are known; not with query" } },
+        not: { required: ["query", "members"] },
+      },
+      replies: { 201: { description: "The group", schema: groupSchema } },
+      async handle({ body }) {
+        const outcome = await groups.create(body as unknown as NewGroup);
+        if (!outcome.ok) return problemOf(outcome);
+        return { status: 201, body: viewOf(outcome.group), headers: { Location: `/api/v1/groups/${outcome.group._id}` } };
+      },
+    },
+  ];
+}
+
+function singleRoutes(groups: GroupService): Route[] {
+  const one = (outcome: GroupOutcome): Reply => (outcome.ok ? { status: 200, body: viewOf(outcome.group) } : problemOf(outcome));
+  return [
+    {
+      method: "GET",
+      path: "/groups/{id}",
+      name: "getGroup",
+      summary: "One group",
+      replies: { 200: { description: "The group", schema: groupSchema } },
+      async handle({ params }) {
+        const group = await groups.find(params["id"] ?? "");
+        return group === undefined ? unknownGroup(params["id"]) : { status: 200, body: viewOf(group) };
+      },
+    },
+    {
+      method: "PATCH",
+      path: "/groups/{id}",
+      name: "changeGroup",
+      summary: "Another name; another query of a query group; members that join and leave a static group",
+      body: {
+        type: "object",
+        minProperties: 1,
+        additionalProperties: false,
+        properties: { name, query, add: endpoints, remove: endpoints },
+      },
+      bodyRequired: true,
+      replies: { 200: { description: "The group as it is now", schema: groupSchema } },
+      handle: async ({ params, body }) => one(await groups.change(params["id"] ?? "", body as unknown as GroupChange)),
+    },
+    {
+      method: "DELETE",
+      path: "/groups/{id}",
+      name: "deleteGroup",
+      summary: "Forgets the group, not its devices; 409 while a standing observation is on it",
+      replies: { 204: { description: "Forgotten" } },
+      async handle({ params }) {
+        const outcome = await groups.remove(params["id"] ?? "");
+        return outcome.ok ? { status: 204 } : problemOf(outcome);
+      },
+    },
+    {
+      method: "GET",
+      path: "/groups/{id}/members",
+      name: "listGroupMembers",
+      summary: "Endpoint names of the members, in order; whoever is a member while the pages are read is in them, once",
+      query: pageQuery,
+      replies: { 200: { description: "A page of endpoint names", schema: pageOf({ type: "string" }) } },
+      async handle(request) {
+        const group = await groups.find(request.params["id"] ?? "");
+        if (group === undefined) return unknownGroup(request.params["id"]);
+        const { limit, after } = pageIn(request);
+        const items = await groups.memberPage(group, limit, after);
+        return { status: 200, body: { items, next: items.length === limit ? (items.at(-1) ?? null) : null } };
+      },
+    },
+  ];
+}
+
+function tagRoute(groups: GroupService): Route {
+  return {
+    method: "PATCH",
+    path: "/devices/{endpoint}",
+    name: "changeDevice",
+    summary: `The tags of the device, ${maxTags} at most, in place of those it had; queries of groups ask for them`,
+    body: { type: "object", required: ["tags"], additionalProperties: false, properties: { tags } },
+    replies: {
+      200: {
+        description: "The tags it has now",
+        schema: { type: "object", required: ["endpoint", "tags"], properties: { endpoint: { type: "string" }, tags } },
+      },
+    },
+    async handle({ params, body }) {
+      const endpoint = params["endpoint"] ?? "";
+      const wanted = (body as { readonly tags: readonly string[] }).tags;
+      if (!(await groups.setTags(endpoint, wanted))) return unknownDevice(endpoint);
+      return { status: 200, body: { endpoint, tags: [...wanted] } };
+    },
+  };
+}
+
+function pageIn({ query: asked }: RouteRequest): { readonly limit: number; readonly after: string } {
+  return { limit: Number(asked["limit"] ?? 100), after: String(asked["after"] ?? "") };
+}
+
+function viewOf({ _id, name: named, query: asked, createdAt, updatedAt }: Group): { readonly [field: string]: Json } {
+  return {
+    id: _id,
+    name: named,
+    kind: asked === null ? "static" : "query",
+    query: asked === null ? null : ({ ...asked } as { readonly [field: string]: Json }),
+    createdAt: formatInstant(createdAt),
+    updatedAt: formatInstant(updatedAt),
+  };
+}
+
+function unknownGroup(id = ""): Reply {
+  return { problem: { type: "not-found", detail: `no group has the id ${JSON.stringify(id)}` } };
+}
+
+function problemOf(outcome: GroupOutcome & { readonly ok: false }): Reply {
+  switch (outcome.reason) {
+    case "unknown":
+      return { problem: { type: "not-found", detail: "no group has this id" } };
+    case "name-taken":
+    case "other-kind":
+    case "in-use":
+      return { problem: { type: "conflict", detail: outcome.detail } };
+    case "device-unknown": {
+      const pointer = `/${outcome.field}/${outcome.position}`;
+      const detail = `${pointer}: no device named ${JSON.stringify(outcome.name)} is known`;
+      return { problem: { type: "device-unknown", detail, errors: [{ pointer, detail }] } };
+    }
+  }
+}
