@@ -89,7 +89,11 @@ async function open(deps: AppDeps, closers: Closers): Promise<App> {
   );
   closers.add("features", () => features.close());
 
-  const numbers = () => ({ doors: [coap.numbers(), bootstrap.numbers()], identityMismatches: features.identityMismatches });
+  const numbers = () => ({
+    doors: [coap.numbers(), bootstrap.numbers()],
+    identityMismatches: features.identityMismatches,
+    refusedDevices: features.refusedDevices,
+  });
   let isOpen = false;
   let authenticate: Authenticate = () => undefined;
   const eventDoor = { log: storage.events, clock, maxStreams: settings.eventStreams };

@@ -11,11 +11,14 @@ import type { SecurityStore } from "./credentials/security-store.ts";
 import { serverIdentityRoutes } from "./credentials/server-identity-http.ts";
 import { trustAnchorRoutes } from "./credentials/trust-anchor-http.ts";
 import type { DeviceFacet } from "./devices/device.ts";
-import { deviceRoutes } from "./devices/device-http.ts";
+import { deviceRoutes, forgetDevice } from "./devices/device-http.ts";
 import { openDeviceService } from "./devices/device-service.ts";
 import { parametersOf } from "./devices/link-profile.ts";
 import { type LinkProfileService, openLinkProfileService } from "./devices/link-profile-service.ts";
+import { quarantineRoutes } from "./devices/quarantine-http.ts";
+import { RefusalReports } from "./devices/refusal-reports.ts";
 import { ToleranceLog } from "./devices/tolerance-log.ts";
+import { UnknownDevices } from "./devices/unknown-devices.ts";
 import { coapRouter } from "./doors/coap-router.ts";
 import { packageAddress } from "./doors/package-address.ts";
 import type { PressureGate } from "./doors/pressure-gate.ts";
@@ -99,6 +102,8 @@ export interface Features {
   readonly routes: readonly Route[];
   /** Who came under a name that is not its own, by why, both realms. */
   readonly identityMismatches: MismatchReports["counters"];
+  /** Who was refused because nobody expects it, by why. */
+  readonly refusedDevices: RefusalReports["counters"];
   /** Sends what waits; nothing leaves before. */
   start(): Promise<void>;
   /** Before the endpoints and the store. */
@@ -112,7 +117,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const { coap, secured } = doors;
   const models = await openModelService({ store, clock, catalogue: openCatalogue() });
   const { registry } = models;
-  const devices = openDeviceService(deps);
+  const devices = await openDeviceService(deps);
   const links = await openLinkProfileService({ store, coap, usual: usualLink(settings) });
   const leniency = new ToleranceLog({ store, clock, supervisor, strict: settings.strictDevices === "on" });
   const registrations = await openRegistrationService({ ...deps, devices, links, secured });
@@ -141,7 +146,19 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const bootstrap = openBootstrap(deps, doors, { configs, registry, leniency, links, mismatches });
   const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
   const send = sendCoapRoute({ registrations, registry, clock, learn, leniency });
-  const register = registrationCoapRoute({ registrations, identities, leniency });
+  const refusals = new RefusalReports(deps);
+  const newcomers = new UnknownDevices({
+    policy: settings.unknownDevices,
+    limit: settings.quarantineDevices,
+    devices,
+    reports: refusals,
+    isExpected: async (endpoint) =>
+      (await configs.findStored(endpoint)) !== undefined || (await deps.security.isSecured("bootstrap", endpoint)),
+    isRegistered: async (endpoint) => (await registrations.find(endpoint)) !== undefined,
+    forget: (endpoint) => forgetDevice({ devices, facets }, endpoint),
+  });
+  registrations.onGone((endpoint) => newcomers.noteGone(endpoint));
+  const register = registrationCoapRoute({ registrations, identities, newcomers, leniency });
   coap.handle(deps.gate.guard(coapRouter([register, send, { prefix: "fw", handle: servePackage }])));
 
   const door = new OperationDoor({ ...deps, operations, registrations, registry, keys: new IdempotencyKeys(store, clock, supervisor) });
@@ -166,6 +183,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   return {
     routes: [
       ...deviceRoutes({ devices, facets }),
+      ...quarantineRoutes(devices),
       ...registrationRoutes({ registrations, devices, registry }),
       ...linkProfileRoutes({ links, devices, registrations }),
       ...traceRoutes({ traces, devices, registrations, registry }),
@@ -185,6 +203,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       ...modelRoutes({ models, countUsers: modelUsers(registrations, registry) }),
     ],
     identityMismatches: mismatches.counters,
+    refusedDevices: refusals.counters,
     start: () => operations.start(),
     async close() {
       traces.close();

@@ -2,7 +2,7 @@
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
 import type { Json } from "../storage/collection.ts";
-import type { Device, DeviceFacet, Devices } from "./device.ts";
+import { type Device, type DeviceFacet, type Devices, neverSeen } from "./device.ts";
 
 export interface DeviceRoutesDeps {
   readonly devices: Devices;
@@ -11,13 +11,14 @@ export interface DeviceRoutesDeps {
 }
 
 const instant: JsonSchema = { type: "string", format: "date-time" };
-const deviceSchema: JsonSchema = {
+export const deviceSchema: JsonSchema = {
   type: "object",
   required: ["endpoint", "createdAt", "lastSeenAt"],
   properties: {
     endpoint: { type: "string" },
     createdAt: instant,
-    lastSeenAt: instant,
+    lastSeenAt: { type: ["string", "null"], format: "date-time", description: "null: never" },
+    state: { enum: ["quarantined"], description: "of a device nobody expected, until it is claimed" },
     tolerances: {
       type: "array",
       description: "of a single device: what it sent beyond the specifications and was let pass",
@@ -43,7 +44,11 @@ export function deviceRoutes(deps: DeviceRoutesDeps): Route[] {
       path: "/devices",
       name: "listDevices",
       summary: "The devices by endpoint name; `next` is the value of `after` for the next page, null on the last.",
-      query: { limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100 }, after: { type: "string" } },
+      query: {
+        limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100 },
+        after: { type: "string" },
+        state: { enum: ["quarantined"] },
+      },
       replies: {
         200: {
           description: "A page of devices",
@@ -80,7 +85,8 @@ export function deviceRoutes(deps: DeviceRoutesDeps): Route[] {
 async function list({ devices }: DeviceRoutesDeps, { query }: RouteRequest): Promise<Reply> {
   const limit = Number(query["limit"] ?? 100);
   const after = query["after"];
-  const found = await devices.list({ limit, ...(typeof after === "string" ? { after } : {}) });
+  const state = query["state"] === "quarantined" ? { state: "quarantined" as const } : {};
+  const found = await devices.list({ limit, ...state, ...(typeof after === "string" ? { after } : {}) });
   const next = found.length === limit ? (found.at(-1)?._id ?? null) : null;
   return { status: 200, body: { items: found.map(viewOf), next } };
 }
@@ -93,16 +99,25 @@ async function get({ devices, facets }: DeviceRoutesDeps, { params }: RouteReque
   return { status: 200, body: Object.assign(viewOf(device), ...fields) as { [field: string]: Json } };
 }
 
-async function remove({ devices, facets }: DeviceRoutesDeps, { params }: RouteRequest): Promise<Reply> {
+async function remove(deps: DeviceRoutesDeps, { params }: RouteRequest): Promise<Reply> {
   const endpoint = params["endpoint"] ?? "";
-  if (!(await devices.isKnown(endpoint))) return unknownDevice(endpoint);
-  for (const facet of facets) await facet.forget(endpoint);
-  await devices.remove(endpoint);
+  if (!(await deps.devices.isKnown(endpoint))) return unknownDevice(endpoint);
+  await forgetDevice(deps, endpoint);
   return { status: 204 };
 }
 
-function viewOf(device: Device): { [field: string]: Json } {
-  return { endpoint: device._id, createdAt: formatInstant(device.createdAt), lastSeenAt: formatInstant(device.lastSeenAt) };
+export async function forgetDevice({ devices, facets }: DeviceRoutesDeps, endpoint: string): Promise<void> {
+  for (const facet of facets) await facet.forget(endpoint);
+  await devices.remove(endpoint);
+}
+
+export function viewOf({ _id, createdAt, lastSeenAt, state }: Device): { [field: string]: Json } {
+  return {
+    endpoint: _id,
+    createdAt: formatInstant(createdAt),
+    lastSeenAt: lastSeenAt === neverSeen ? null : formatInstant(lastSeenAt),
+    ...(state === undefined ? {} : { state }),
+  };
 }
 
 export function unknownDevice(endpoint: string): Reply {

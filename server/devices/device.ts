@@ -6,9 +6,13 @@ export interface Device extends WithOutbox {
   /** The endpoint name. */
   readonly _id: string;
   readonly createdAt: number;
-  /** The last sign of life, at most a minute behind while the server runs. */
+  /** The last sign of life, at most a minute behind while the server runs; `neverSeen` before the first. */
   readonly lastSeenAt: number;
+  /** Nobody expected it: it may register, and nothing more, until somebody claims it. */
+  readonly state?: "quarantined";
 }
+
+export const neverSeen = 0;
 
 /** What other features need of the registry; implemented by `device-service.ts`. */
 export interface Devices {
@@ -16,8 +20,16 @@ export interface Devices {
   ensure(endpoint: string): Promise<void>;
   find(endpoint: string): Promise<Device | undefined>;
   isKnown(endpoint: string): Promise<boolean>;
+  /** Asked at each message of a device. */
+  isQuarantined(endpoint: string): boolean;
+  /** Undefined: there is no entry. Where several processes share the store, another may have claimed the device or put it in quarantine. */
+  look(endpoint: string): Promise<"known" | "quarantined" | undefined>;
   /** By endpoint name, after one of them. */
-  list(query: { readonly limit: number; readonly after?: string }): Promise<readonly Device[]>;
+  list(query: { readonly limit: number; readonly after?: string; readonly state?: "quarantined" }): Promise<readonly Device[]>;
+  /** Of somebody who expects the device; false when there is an entry already. */
+  create(endpoint: string): Promise<boolean>;
+  /** The device is one like any other from now on; false when it is not in quarantine. */
+  claim(endpoint: string): Promise<boolean>;
   /** A sign of life; written at most once a minute. */
   noteSeen(endpoint: string): void;
   /** False when there was none. */

@@ -11,6 +11,8 @@ export interface AllNumbers {
   readonly doors: readonly DoorNumbers[];
   /** Who came under a name that is not its own, by why. */
   readonly identityMismatches: { readonly [reason: string]: number };
+  /** Who was refused because nobody expects it, by why. */
+  readonly refusedDevices?: { readonly [reason: string]: number };
 }
 
 export function doorRoutes(numbers: () => AllNumbers): readonly Route[] {
@@ -22,10 +24,11 @@ export function doorRoutes(numbers: () => AllNumbers): readonly Route[] {
       summary: "The secured doors devices come in by: their ports, and what happened there since the server started",
       replies: { 200: { description: "The doors", schema: doorsSchema } },
       async handle() {
-        const { doors, identityMismatches } = numbers();
+        const { doors, identityMismatches, refusedDevices } = numbers();
         const body = {
           doors: doors.map((door) => ({ ...door, counters: { ...door.counters } })),
           identityMismatches: { ...identityMismatches },
+          ...(refusedDevices === undefined ? {} : { refusedDevices: { ...refusedDevices } }),
         };
         return { status: 200, body };
       },
@@ -51,6 +54,7 @@ const doorsSchema = {
       },
     },
     identityMismatches: countsSchema,
+    refusedDevices: countsSchema,
   },
   required: ["doors", "identityMismatches"],
 } as const;

@@ -10,6 +10,9 @@ export const eventTypes = [
   "device.awake",
   "device.asleep",
   "device.barred",
+  "device.quarantined",
+  "device.claimed",
+  "device.refused",
   "security.identityMismatch",
   "security.handshakesFailed",
   "bootstrap.started",
@@ -27,6 +30,8 @@ export const eventTypes = [
   "observation.started",
   "observation.ended",
   "resource.changed",
+  "twin.diverged",
+  "twin.converged",
   "update.changed",
 ] as const;
 

@@ -6,6 +6,8 @@ import { Lwm2mFormatError } from "@lwm2m/protocol/lwm2m/format-error";
 import { parseRegisterPayload, type RegisterPayload } from "@lwm2m/protocol/lwm2m/register-payload";
 import { type Lwm2mVersion, parseRegisterQuery, parseUpdateQuery } from "@lwm2m/protocol/lwm2m/register-query";
 import type { Leniency } from "../devices/leniency.ts";
+import type { RefusalReason } from "../devices/refusal-reports.ts";
+import type { Newcomer } from "../devices/unknown-devices.ts";
 import type { CoapRoute } from "../doors/coap-router.ts";
 import { StorageUnavailableError } from "../storage/collection.ts";
 import type { DeviceIdentities, IdentityRefusal } from "./device-identities.ts";
@@ -16,6 +18,8 @@ import type { RegistrationService } from "./registration-service.ts";
 
 /** How long a device waits before it tries again when the store is not there, seconds. */
 const storeRetrySeconds = 30;
+/** The same when there is no place in quarantine: somebody has to look at those that are there. */
+const quarantineRetrySeconds = 900;
 
 export function registrationCoapRoute(door: RegistrationDoor): CoapRoute {
   return {
@@ -36,6 +40,12 @@ export interface RegistrationDoor {
   readonly registrations: RegistrationService;
   readonly identities: DeviceIdentities;
   readonly leniency: Leniency;
+  readonly newcomers: Newcomers;
+}
+
+export interface Newcomers {
+  /** Undefined: it may register. */
+  findRefusal(newcomer: Newcomer): Promise<RefusalReason | undefined>;
 }
 
 /** Deviations of a registration request beside those of its query and its list. */
@@ -63,7 +73,7 @@ function handle(door: RegistrationDoor, request: IncomingRequest): OutgoingRespo
 }
 
 async function register(
-  { registrations, identities, leniency }: RegistrationDoor,
+  { registrations, identities, newcomers, leniency }: RegistrationDoor,
   request: IncomingRequest,
   needed: readonly RegistrationTolerance[],
 ): Promise<OutgoingResponse> {
@@ -81,11 +91,15 @@ async function register(
   if (!request.confirmable) refuseStrictly("non-confirmable", leniency);
   const unconfirmed: readonly RegistrationTolerance[] = request.confirmable ? [] : ["non-confirmable"];
   const seen = [...needed, ...tolerances, ...list.tolerances, ...extra.tolerances, ...unconfirmed];
+  const { endpoint } = admission;
+  const { address } = request.peer;
+  const refusal = await newcomers.findRefusal({ endpoint, isProven: address.association !== undefined, address });
+  if (refusal !== undefined) return refusalOfUnknown(refusal);
   const registration = await registrations.register({
     ...stated,
     ...list.objects,
-    endpoint: admission.endpoint,
-    address: request.peer.address,
+    endpoint,
+    address,
     identity: registeredIdentity(request.peer.identity),
     extraParameters: extra.kept,
     tolerances: seen,
@@ -150,6 +164,11 @@ function refusalCode(reason: IdentityRefusal, peer: Peer): ResponseCode {
   if (reason === "other-endpoint") return ResponseCode.badRequest;
   // Without a security context a name is a parameter that is missing.
   return reason === "unnamed" && peer.address.association === undefined ? ResponseCode.badRequest : ResponseCode.forbidden;
+}
+
+function refusalOfUnknown(reason: RefusalReason): OutgoingResponse {
+  if (reason === "quarantine-full") return { code: ResponseCode.serviceUnavailable, maxAgeSeconds: quarantineRetrySeconds };
+  return { code: ResponseCode.forbidden, ...diagnostic("nobody expects this endpoint name here") };
 }
 
 /** Undefined without a payload; throws `Lwm2mFormatError`. A payload without Content-Format is taken for link format. */

@@ -16,6 +16,7 @@ import type { Supervisor } from "../supervisor.ts";
 import { AwakeWindows } from "./awake-windows.ts";
 import { DeviceAddresses, placeOf } from "./device-addresses.ts";
 import { openExpirySweeper } from "./expiry-sweeper.ts";
+import { recallRegistrations } from "./recalled-registrations.ts";
 import type { DisconnectListener, GoneListener, MoveListener, Registration, Registrations, SignListener } from "./registration.ts";
 import { presenceDraft, registrationDraft, summaryOf } from "./registration-events.ts";
 import { RegistrationListeners } from "./registration-listeners.ts";
@@ -56,6 +57,8 @@ export class RegistrationService implements Registrations {
   readonly #addresses = new DeviceAddresses();
   readonly #secured: Pick<SecuredPeers, "find" | "drop">;
   readonly #listeners = new RegistrationListeners();
+  /** Devices nobody was told of when they registered: in quarantine, or claimed since. */
+  readonly #withheld = new Set<string>();
   #sweeper: DueLoop | undefined;
 
   constructor(deps: RegistrationServiceDeps) {
@@ -90,6 +93,7 @@ export class RegistrationService implements Registrations {
   /** Undefined: the registration is gone, or was replaced. */
   async update(present: StoredRegistration, facts: UpdateFacts): Promise<Registration | undefined> {
     const { locationId } = present;
+    await this.#lookAgain(present);
     for (let attempt = 0; attempt < casAttempts; attempt += 1) {
       const registration = attempt === 0 ? present : await this.findAt(locationId);
       if (registration === undefined) return undefined;
@@ -152,11 +156,15 @@ export class RegistrationService implements Registrations {
     throw new Error(`the registration at ${locationId} changed ${casAttempts} times while it was ended`);
   }
 
-  /** The reply has left: from here on the device hears us (LwM2M Core 1.1 §6.2.1). */
+  /** The reply has left: from here on the device hears us (LwM2M Core 1.1 §6.2.1). One in quarantine hears nothing, and nobody hears of it. */
   announce(endpoint: string, kind: "registered" | "contact"): void {
     this.#deps.devices.noteSeen(endpoint);
+    if (this.#deps.devices.isQuarantined(endpoint)) {
+      this.#withheld.add(endpoint);
+      return;
+    }
     this.#windows.extend(endpoint);
-    this.#listeners.tellSign(endpoint, kind);
+    this.#listeners.tellSign(endpoint, this.#withheld.delete(endpoint) ? "registered" : kind);
   }
 
   async find(endpoint: string): Promise<StoredRegistration | undefined> {
@@ -174,9 +182,10 @@ export class RegistrationService implements Registrations {
     return this.#store.findLast(endpoint);
   }
 
-  /** The registered device that sends from there: over a secured connection, or from an address without one (NoSec). */
+  /** The registered device that sends from there: over a secured connection, or from an address without one (NoSec). None in quarantine. */
   endpointAt(address: SocketAddress): string | undefined {
-    return this.#addresses.endpointAt(address);
+    const endpoint = this.#addresses.endpointAt(address);
+    return endpoint === undefined || this.#deps.devices.isQuarantined(endpoint) ? undefined : endpoint;
   }
 
   onSignOfLife(listener: SignListener): void {
@@ -197,6 +206,7 @@ export class RegistrationService implements Registrations {
 
   /** An address another device has registered from since is not this one's any more (NoSec): a request would reach the wrong device. */
   isAwake(endpoint: string): boolean {
+    if (this.#deps.devices.isQuarantined(endpoint)) return false;
     return this.#addresses.isOwner(endpoint) && this.#windows.isAwake(endpoint) && this.isConnected(endpoint);
   }
 
@@ -235,7 +245,7 @@ export class RegistrationService implements Registrations {
   /** The link profile of the device was changed. */
   async placeAgain(endpoint: string): Promise<void> {
     const registration = await this.find(endpoint);
-    if (registration !== undefined && this.endpointAt(registration.address) === endpoint) {
+    if (registration !== undefined && this.#addresses.endpointAt(registration.address) === endpoint) {
       this.#deps.links?.place(endpoint, registration.address);
     }
   }
@@ -252,21 +262,20 @@ export class RegistrationService implements Registrations {
     this.#deps.relay.nudge(registrationCollection.name, registration._id);
     this.#windows.remove(registration._id);
     this.#addresses.forget(registration._id);
+    this.#withheld.delete(registration._id);
     this.#deps.links?.leave(registration._id);
     this.#listeners.tellGone(registration._id, reason);
     return true;
   }
 
-  /** But those that are at home at another process. */
-  async #rememberAll(): Promise<void> {
-    for await (const registration of this.#store.liveHere()) {
-      const other = this.endpointAt(registration.address);
-      this.#remember(registration, other === undefined || !(await this.#isNewer(other, registration)));
-    }
+  /** Another process may have put it in quarantine, or claimed it. */
+  async #lookAgain({ _id, owner }: Registration): Promise<void> {
+    const { devices, owner: here } = this.#deps;
+    if (devices.isQuarantined(_id) || (here.isShared && owner !== here.name)) await devices.look(_id);
   }
 
-  async #isNewer(endpoint: string, than: Registration): Promise<boolean> {
-    return ((await this.#store.findLast(endpoint))?.updatedAt ?? 0) > than.updatedAt;
+  #rememberAll(): Promise<void> {
+    return recallRegistrations(this.#store, this.#addresses, (registration, ownsAddress) => this.#remember(registration, ownsAddress));
   }
 
   #remember({ _id, queueMode, address }: Pick<Registration, "_id" | "queueMode" | "address">, ownsAddress = true): void {

@@ -3,6 +3,7 @@ import { coapSettingDefinitions } from "./coap-setting-definitions.ts";
 import { dtlsSettingDefinitions } from "./dtls-setting-definitions.ts";
 import { mongoSettingDefinitions } from "./mongo-setting-definitions.ts";
 import { queueSettingDefinitions } from "./queue-setting-definitions.ts";
+import { registrationSettingDefinitions } from "./registration-setting-definitions.ts";
 
 export interface SettingDefinition {
   /** The environment variable; the flag is the same name in lower case with dashes. */
@@ -164,6 +165,7 @@ export const settingDefinitions = {
   },
   ...coapSettingDefinitions,
   ...dtlsSettingDefinitions,
+  ...registrationSettingDefinitions,
   strictDevices: {
     env: "STRICT_DEVICES",
     kind: "choice",

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { Readable } from "node:stream";
 import { deviceRoutes } from "../devices/device-http.ts";
+import { quarantineRoutes } from "../devices/quarantine-http.ts";
 import { packageRoutes } from "../firmware/package-http.ts";
 import type { PackageService } from "../firmware/package-service.ts";
 import { updateRoutes } from "../firmware/update-http.ts";
@@ -64,6 +65,7 @@ export function restOf(world: ServerWorld, packages: PackageService = world.serv
     "",
     checkedRoutes([
       ...deviceRoutes({ devices, facets }),
+      ...quarantineRoutes(devices),
       ...registrationRoutes({ registrations, devices, registry }),
       ...linkProfileRoutes({ links, devices, registrations }),
       ...traceRoutes({ traces, devices, registrations, registry }),

@@ -35,6 +35,8 @@ export class ServerWorld {
   #store: WatchedStore | undefined;
   #opened: OpenedServer | undefined;
   readonly #strict: boolean;
+  /** In force from the next start on. */
+  unknownDevices: WorldServerParts["unknownDevices"];
   readonly #leaseMs: number | undefined;
 
   private constructor(directory: string, strict: boolean, leaseMs?: number) {
@@ -97,6 +99,7 @@ export class ServerWorld {
       securedRandom: this.#securedRandom,
       journal: this.#journal,
       strict: this.#strict,
+      ...(this.unknownDevices === undefined ? {} : { unknownDevices: this.unknownDevices }),
       ...(this.#leaseMs === undefined ? {} : { leaseMs: this.#leaseMs }),
     };
   }

@@ -10,7 +10,9 @@ import type { VirtualClock } from "@lwm2m/protocol/testing/virtual-clock";
 import { type DeviceService, openDeviceService } from "../devices/device-service.ts";
 import { deviceCollection } from "../devices/device-store.ts";
 import { type LinkProfileService, linkProfileCollection, openLinkProfileService } from "../devices/link-profile-service.ts";
+import { RefusalReports } from "../devices/refusal-reports.ts";
 import { ToleranceLog, toleranceCollection } from "../devices/tolerance-log.ts";
+import { UnknownDevices, type UnknownDevicesDeps } from "../devices/unknown-devices.ts";
 import { coapRouter } from "../doors/coap-router.ts";
 import { openDtlsDoor } from "../doors/dtls-door.ts";
 import { JoinedSocket } from "../doors/joined-socket.ts";
@@ -95,6 +97,9 @@ export interface RunningServer {
   readonly updates: UpdateService;
   readonly models: ModelService;
   readonly leniency: ToleranceLog;
+  readonly refusals: RefusalReports;
+  /** Endpoint names that somebody has prepared something for. */
+  readonly expected: Set<string>;
   /** Failures of background work: a test ends with none. */
   readonly failures: readonly string[];
   /** Adds one of the test's own. */
@@ -115,6 +120,7 @@ export interface WorldServerParts {
   readonly addresses: { readonly plain: SocketAddress; readonly secured: SocketAddress };
   readonly limits: Partial<OperationServiceLimits>;
   readonly strict: boolean;
+  readonly unknownDevices?: Pick<UnknownDevicesDeps, "policy" | "limit">;
   /** Set: others work on the store at the same time. */
   readonly leaseMs?: number;
 }
@@ -128,6 +134,7 @@ export interface OpenedServer {
 export async function openWorldServer(parts: WorldServerParts): Promise<OpenedServer> {
   const { store, clock, network, random, securedRandom, credentials, journal, addresses, limits, strict, leaseMs } = parts;
   const failures: string[] = [];
+  const expected = new Set<string>();
   const supervisor = openSupervisor({
     error: (message, fields) => failures.push(`${message}: ${fields?.["what"]}: ${fields?.["error"]}`),
   });
@@ -143,7 +150,7 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
   });
   const models = await openModelService({ store, clock, catalogue });
   const { registry } = models;
-  const devices = openDeviceService({ store, relay, clock, supervisor });
+  const devices = await openDeviceService({ store, relay, clock, supervisor });
   const plainSocket = network.socket(addresses.plain);
   const securedSocket = network.socket(addresses.secured);
   const { dtls } = await openDtlsDoor({
@@ -196,8 +203,22 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
   const wakeUps = storeWakeUps({ clock, onError });
   const updates = openUpdateService({ ...shared, events, operations, packageUri, wakeUps });
   const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
+  const refusals = new RefusalReports({ clock, random, log: quiet, events, supervisor });
+  const forgetting = [operations, observations, twins, leniency, registrations];
+  const newcomers = new UnknownDevices({
+    ...{ policy: "accept", limit: 1_000, devices, reports: refusals, ...parts.unknownDevices },
+    isExpected: async (endpoint) => expected.has(endpoint),
+    isRegistered: async (endpoint) => (await registrations.find(endpoint)) !== undefined,
+    async forget(endpoint) {
+      for (const feature of forgetting) await feature.forget(endpoint);
+      await devices.remove(endpoint);
+    },
+  });
+  registrations.onGone((endpoint) => newcomers.noteGone(endpoint));
   const send = sendCoapRoute({ registrations, registry, clock, learn, leniency });
-  coap.handle(coapRouter([registrationCoapRoute({ registrations, identities, leniency }), send, { prefix: "fw", handle: servePackage }]));
+  coap.handle(
+    coapRouter([registrationCoapRoute({ registrations, identities, newcomers, leniency }), send, { prefix: "fw", handle: servePackage }]),
+  );
   await operations.start();
   const server = {
     coap,
@@ -215,6 +236,8 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
     updates,
     models,
     leniency,
+    refusals,
+    expected,
     failures,
     report: (failure: string) => {
       failures.push(failure);

@@ -1,0 +1,16 @@
+/** Where devices were when this process did not listen: read at the start, and when another process is gone. */
+import type { DeviceAddresses } from "./device-addresses.ts";
+import type { RegistrationStore, StoredRegistration } from "./registration-store.ts";
+
+/** All but those that are at home at another process. Of several at one address (NoSec) the one that was heard last owns it. */
+export async function recallRegistrations(
+  store: Pick<RegistrationStore, "findLast" | "liveHere">,
+  addresses: DeviceAddresses,
+  remember: (registration: StoredRegistration, ownsAddress: boolean) => void,
+): Promise<void> {
+  for await (const registration of store.liveHere()) {
+    const other = addresses.endpointAt(registration.address);
+    const otherAt = other === undefined ? 0 : ((await store.findLast(other))?.updatedAt ?? 0);
+    remember(registration, otherAt <= registration.updatedAt);
+  }
+}
