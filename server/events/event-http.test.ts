@@ -7,75 +7,9 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { VirtualClock } from "@lwm2m/protocol/testing/virtual-clock";
 import { aDoor, bodyOf, problemOf } from "../http/door-fixture.ts";
 import { openEmbeddedStore } from "../storage/embedded-store.ts";
-import type { EventLog, EventType, LoggedEvent } from "./event.ts";
-import { type FollowSettings, followEvents } from "./event-follower.ts";
 import { eventRoutes } from "./event-http.ts";
 import { eventsDefinition, openEventLog } from "./event-log.ts";
-
-/** A log in memory whose reads take a turn, as those of an engine do: the contract of `EventLog`, nothing of its storage. */
-class MemoryLog implements EventLog {
-  readonly events: LoggedEvent[] = [];
-  readonly listeners = new Set<(events: readonly LoggedEvent[]) => void>();
-  /** Runs in the middle of a read, after its rows were chosen. */
-  duringRead = (): void => {};
-  reads = 0;
-
-  add(type: EventType = "device.updated", subject = "dev1"): LoggedEvent {
-    const number = this.events.length + 1;
-    const event = {
-      _id: String(number).padStart(16, "0"),
-      type,
-      subject,
-      timeMs: 1_700_000_000_000 + number,
-      data: { number },
-      sourceKey: `k${number}`,
-    };
-    this.events.push(event);
-    for (const listener of this.listeners) listener([event]);
-    return event;
-  }
-
-  append(): Promise<void> {
-    throw new Error("tests add events one by one");
-  }
-
-  async read({ after, limit, types, subject }: Parameters<EventLog["read"]>[0]): Promise<readonly LoggedEvent[]> {
-    this.reads += 1;
-    const rows = this.events.filter(
-      (event) => event._id > after && (types?.includes(event.type) ?? true) && (subject === undefined || event.subject === subject),
-    );
-    this.duringRead();
-    await nextTurn();
-    return rows.slice(0, limit);
-  }
-
-  lastId(): string {
-    return this.events.at(-1)?._id ?? "";
-  }
-
-  subscribe(listener: (events: readonly LoggedEvent[]) => void): () => void {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  }
-}
-
-function following(log: MemoryLog, settings: Partial<FollowSettings> = {}) {
-  const clock = new VirtualClock();
-  const leaving = new AbortController();
-  const batches = followEvents(log, clock, { after: "", filter: {}, idleMs: 15_000, signal: leaving.signal, ...settings });
-  const take = async (count: number): Promise<readonly number[]> => {
-    const numbers: number[] = [];
-    while (numbers.length < count) {
-      const next = await batches.next();
-      if (next.done) break;
-      numbers.push(...next.value.map((event) => Number(event._id)));
-    }
-    return numbers;
-  };
-  return { clock, leaving, batches, take };
-}
-
-const upTo = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
+import { anEventDoor, asStream, following, MemoryLog, readEvents, upTo } from "./feed-fixture.ts";
 
 test("WHATWG HTML §9.2: events that come during the replay are neither lost nor sent twice", async () => {
   const log = new MemoryLog();
@@ -142,30 +76,6 @@ test("types and subject choose what is replayed and what is live", async () => {
   assert.deepEqual(await take(1), [4]);
 });
 
-async function readEvents(response: Response, count: number): Promise<readonly { id: string; event: string; data: { id: string } }[]> {
-  const reader = (response.body ?? assert.fail("no stream")).pipeThrough(new TextDecoderStream()).getReader();
-  let text = "";
-  for (;;) {
-    const blocks = text.split("\n\n").slice(0, -1);
-    const events = blocks.filter((block) => block.startsWith("id:"));
-    if (events.length >= count) {
-      await reader.cancel();
-      return events.map((block) => {
-        const [id, event, data] = block.split("\n").map((line) => line.slice(line.indexOf(": ") + 2));
-        return { id: id ?? "", event: event ?? "", data: JSON.parse(data ?? "") };
-      });
-    }
-    const { value, done } = await reader.read();
-    if (done) assert.fail(`the stream ended after ${JSON.stringify(text)}`);
-    text += value;
-  }
-}
-
-async function anEventDoor(t: Parameters<typeof aDoor>[0], maxStreams = 10) {
-  const log = new MemoryLog();
-  return { log, ...(await aDoor(t, eventRoutes({ log, clock: new VirtualClock(), maxStreams }))) };
-}
-
 test("the stored log streamed while it is written to: every event once and in order", async (t) => {
   const directory = await mkdtemp(join(tmpdir(), "event-http-"));
   const store = await openEmbeddedStore({ directory, collections: [eventsDefinition], strictFilters: true });
@@ -197,8 +107,6 @@ test("the stored log streamed while it is written to: every event once and in or
   await store.close();
   await rm(directory, { recursive: true });
 });
-
-const asStream = { accept: "text/event-stream" };
 
 test("WHATWG HTML §9.2: a stream starts now, resumes behind Last-Event-ID, and each event is a CloudEvent", async (t) => {
   const { log, ask } = await anEventDoor(t);

@@ -2,7 +2,7 @@
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Collection, CollectionDefinition, Filter } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
-import type { EventDraft, EventLog, LoggedEvent } from "./event.ts";
+import type { EventDraft, EventFeed, LoggedEvent } from "./event.ts";
 
 export const eventsDefinition: CollectionDefinition = {
   name: "events",
@@ -38,7 +38,7 @@ export interface EventLogSettings {
   readonly onError?: (error: unknown) => void;
 }
 
-export async function openEventLog(settings: EventLogSettings): Promise<EventLog> {
+export async function openEventLog(settings: EventLogSettings): Promise<EventFeed> {
   const events = settings.store.collection<LoggedEvent>(eventsDefinition);
   const [newest] = await events.find({}, { sort: { _id: -1 }, limit: 1 });
   return new StoredEventLog(events, settings, newest?._id ?? "");
@@ -50,7 +50,7 @@ interface WaitingAppend {
   readonly reject: (error: unknown) => void;
 }
 
-class StoredEventLog implements EventLog {
+class StoredEventLog implements EventFeed {
   readonly #events: Collection<LoggedEvent>;
   readonly #settings: EventLogSettings;
   readonly #listeners = new Set<(events: readonly LoggedEvent[]) => void>();
@@ -78,7 +78,7 @@ class StoredEventLog implements EventLog {
     });
   }
 
-  async read(query: Parameters<EventLog["read"]>[0]): Promise<readonly LoggedEvent[]> {
+  async read(query: Parameters<EventFeed["read"]>[0]): Promise<readonly LoggedEvent[]> {
     const filter: Filter = {
       _id: { $gt: query.after },
       ...(query.types === undefined ? {} : { type: { $in: query.types } }),
@@ -89,6 +89,16 @@ class StoredEventLog implements EventLog {
 
   lastId(): string {
     return this.#lastId;
+  }
+
+  async kept(): Promise<{ readonly first: string; readonly last: string }> {
+    const end = (order: 1 | -1) => this.#events.find({}, { sort: { _id: order }, limit: 1 });
+    const [[oldest], [newest]] = await Promise.all([end(1), end(-1)]);
+    return { first: oldest?._id ?? "", last: newest?._id ?? "" };
+  }
+
+  get isShared(): boolean {
+    return this.#settings.store.isShared === true;
   }
 
   subscribe(listener: (events: readonly LoggedEvent[]) => void): () => void {

@@ -70,8 +70,16 @@ export interface EventLog {
     readonly types?: readonly EventType[];
     readonly subject?: string;
   }): Promise<readonly LoggedEvent[]>;
-  /** The id of the newest event, "" when there is none. */
+  /** The id of the newest event of this process, "" when there is none. */
   lastId(): string;
   /** Called after events became durable, in order; returns how to stop. */
   subscribe(listener: (events: readonly LoggedEvent[]) => void): () => void;
+}
+
+/** What the event feed needs beside. */
+export interface EventFeed extends EventLog {
+  /** The ids of the oldest and of the newest event that are kept, "" when there is none. */
+  kept(): Promise<{ readonly first: string; readonly last: string }>;
+  /** Other processes write to it too: listeners do not hear of what those append. */
+  readonly isShared: boolean;
 }
