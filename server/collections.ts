@@ -20,6 +20,7 @@ import { sealingKeyCollection } from "./security/sealed-documents.ts";
 import type { CollectionDefinition } from "./storage/collection.ts";
 import { processCollection } from "./storage/process-owner.ts";
 import { tracedDeviceCollection } from "./trace/trace-service.ts";
+import { desiredCollection } from "./twin/desired-store.ts";
 import { twinCollection } from "./twin/twin-store.ts";
 
 /** What the store is opened with. */
@@ -39,6 +40,7 @@ export const collections: readonly CollectionDefinition[] = [
   idempotencyCollection,
   observationCollection,
   twinCollection,
+  desiredCollection,
   packageCollection,
   updateCollection,
   bootstrapConfigs,
@@ -56,6 +58,7 @@ export const sealedCollections: readonly CollectionDefinition[] = [
   credentialCollection,
   trustAnchorCollection,
   serverIdentityCollection,
+  desiredCollection,
 ];
 
 /** Those whose documents carry events until the relay has moved them to the log. */
@@ -65,6 +68,7 @@ export const outboxCollections: readonly CollectionDefinition[] = [
   operationCollection,
   observationCollection,
   twinCollection,
+  desiredCollection,
   updateCollection,
   credentialCollection,
   trustAnchorCollection,

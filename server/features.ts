@@ -69,6 +69,7 @@ import type { Store } from "./storage/store.ts";
 import type { Supervisor } from "./supervisor.ts";
 import { traceFacet, traceRoutes } from "./trace/trace-http.ts";
 import { openTraceService, type TraceService } from "./trace/trace-service.ts";
+import { openDesiredService } from "./twin/desired-service.ts";
 import { sendCoapRoute } from "./twin/send-coap.ts";
 import { twinRoutes } from "./twin/twin-http.ts";
 import { openTwinService } from "./twin/twin-service.ts";
@@ -142,6 +143,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
     findLocalAddressTowards,
   });
   const updates = openUpdateService({ ...deps, operations, registrations, packageUri });
+  const desired = await openDesiredService({ ...deps, twins, operations, registrations, registry, policy: settings.twinConflictPolicy });
   const configs = await openBootstrapConfigStore(store, deps.secrets);
   const bootstrap = openBootstrap(deps, doors, { configs, registry, leniency, links, mismatches });
   const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
@@ -164,6 +166,8 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const door = new OperationDoor({ ...deps, operations, registrations, registry, keys: new IdempotencyKeys(store, clock, supervisor) });
   // A deleted device loses what would be sent to it first, its registration last.
   const facets: readonly DeviceFacet[] = [
+    // Before the operations: what is wished would make new ones.
+    { describe: async () => ({}), forget: (endpoint) => desired.forget(endpoint) },
     {
       describe: async (endpoint) => ({ waitingOperations: await operations.countOpen(endpoint) }),
       forget: (endpoint) => operations.forget(endpoint),
@@ -190,7 +194,11 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       ...groupRoutes(groups),
       ...operationRoutes({ operations, devices, door }),
       ...resourceRoutes(door),
-      ...twinRoutes({ twins, devices, registrations, registry, door, clock }),
+      ...twinRoutes({
+        ...{ twins, desired, operations, observations, devices },
+        ...{ registrations, registry, door, clock },
+        staleSeconds: settings.staleSeconds,
+      }),
       ...historyRoutes({ telemetry: store.telemetry, devices, door, clock }),
       ...fleetHistoryRoutes({ telemetry: store.telemetry, latest: new LatestValues(store), registry, clock }),
       ...observationRoutes(observations, door),
@@ -209,6 +217,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       traces.close();
       await bootstrap.close();
       await updates.close();
+      await desired.close();
       await operations.close();
       await groups.close();
       await registrations.close();

@@ -111,6 +111,10 @@ const headerDescriptions = {
     schema: { type: "string", minLength: 1, maxLength: 255 },
     description: "the same key with the same request gives the same operation, for a day; with another request 422",
   },
+  "If-Match": {
+    schema: { type: "string" },
+    description: "the ETag of what was read: when it has changed since, nothing is done, 412 (RFC 9110 §13.1.1)",
+  },
 } as const;
 
 const acceptedHeaders = {

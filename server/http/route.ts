@@ -18,7 +18,7 @@ export interface Route {
   /** Names in `query` that a request must give. */
   readonly requiredQuery?: readonly string[];
   /** Request headers the handler looks at, for the OpenAPI document. */
-  readonly headers?: readonly ("Prefer" | "Idempotency-Key")[];
+  readonly headers?: readonly ("Prefer" | "Idempotency-Key" | "If-Match")[];
   /** Schema of the JSON body, or `"binary"`: the handler reads `stream`. Absent: a body is refused. */
   readonly body?: JsonSchema | "binary";
   /** For `"binary"`: the media types taken, others are 415 and an empty body is 400. Absent: any, the handler looks. */

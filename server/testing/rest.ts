@@ -32,6 +32,7 @@ export interface Call {
   readonly body?: Json;
   readonly waitMs?: number;
   readonly key?: string;
+  readonly headers?: { readonly [name: string]: string };
   /** The body of an upload, in chunks. */
   readonly upload?: readonly Uint8Array[];
 }
@@ -48,10 +49,11 @@ export type Rest = (method: string, address: string, call?: Call) => Promise<Ans
 /** `packages`: in place of the world's own. */
 export function restOf(world: ServerWorld, packages: PackageService = world.server.packages): Rest {
   const { server, registry, clock, store } = world;
-  const { devices, links, traces, registrations, groups, operations, observations, twins, updates, models, leniency } = server;
+  const { devices, links, traces, registrations, groups, operations, observations, twins, updates, models, leniency, desired } = server;
   const keys = new IdempotencyKeys(store, clock, openSupervisor({ error: (message) => assert.fail(message) }));
   const door = new OperationDoor({ operations, registrations, registry, keys, clock });
   const facets = [
+    { describe: async () => ({}), forget: (endpoint: string) => desired.forget(endpoint) },
     { describe: async () => ({}), forget: (endpoint: string) => operations.forget(endpoint) },
     { describe: async () => ({}), forget: (endpoint: string) => observations.forget(endpoint) },
     { describe: async () => ({}), forget: (endpoint: string) => twins.forget(endpoint) },
@@ -72,7 +74,7 @@ export function restOf(world: ServerWorld, packages: PackageService = world.serv
       ...groupRoutes(groups),
       ...operationRoutes({ operations, devices, door }),
       ...resourceRoutes(door),
-      ...twinRoutes({ twins, devices, registrations, registry, door, clock }),
+      ...twinRoutes({ ...{ twins, desired, operations, observations, devices }, ...{ registrations, registry, door, clock } }),
       ...historyRoutes({ telemetry: store.telemetry, devices, door, clock }),
       ...fleetHistoryRoutes({ telemetry: store.telemetry, latest: new LatestValues(store), registry, clock }),
       ...observationRoutes(observations, door),
@@ -81,7 +83,7 @@ export function restOf(world: ServerWorld, packages: PackageService = world.serv
       ...modelRoutes({ models, countUsers: modelUsers(registrations, registry) }),
     ]),
   );
-  return async (method, address, { body, waitMs, key, upload } = {}) => {
+  return async (method, address, { body, waitMs, key, upload, headers = {} } = {}) => {
     const [path = "", search = ""] = address.split("?");
     const match = table.find(method, path);
     assert.ok(match.kind === "found", `${method} ${address}: ${match.kind}`);
@@ -95,7 +97,7 @@ export function restOf(world: ServerWorld, packages: PackageService = world.serv
         query: query.value,
         body,
         stream: upload === undefined ? undefined : Readable.from(upload),
-        headers: {},
+        headers,
         preferWaitMs: waitMs,
         idempotencyKey: key,
         actor: "tester",

@@ -46,12 +46,15 @@ import { registrationCoapRoute } from "../registration/registration-coap.ts";
 import { openRegistrationService, type RegistrationService } from "../registration/registration-service.ts";
 import { registrationCollection } from "../registration/registration-store.ts";
 import { watchSecuredDevices } from "../registration/secured-devices.ts";
+import { SecretBox } from "../security/secret-box.ts";
 import { coapChallenge } from "../settings/coap-settings.ts";
 import type { CollectionDefinition } from "../storage/collection.ts";
 import { openSharedOwner, processCollection, soleOwner } from "../storage/process-owner.ts";
 import type { Store } from "../storage/store.ts";
 import { openSupervisor } from "../supervisor.ts";
 import { openTraceService, type TraceService, tracedDeviceCollection } from "../trace/trace-service.ts";
+import { type DesiredService, openDesiredService } from "../twin/desired-service.ts";
+import { desiredCollection } from "../twin/desired-store.ts";
 import { sendCoapRoute } from "../twin/send-coap.ts";
 import { openTwinService, type TwinService } from "../twin/twin-service.ts";
 import { twinCollection } from "../twin/twin-store.ts";
@@ -63,7 +66,15 @@ export const maxPackageBytes = 100_000;
 
 const journalKey = new Uint8Array(32).fill(11);
 
-const withOutbox = [deviceCollection, registrationCollection, operationCollection, observationCollection, twinCollection, updateCollection];
+const withOutbox = [
+  deviceCollection,
+  registrationCollection,
+  operationCollection,
+  observationCollection,
+  twinCollection,
+  desiredCollection,
+  updateCollection,
+];
 
 export const worldCollections: readonly CollectionDefinition[] = [
   ...withOutbox,
@@ -93,6 +104,7 @@ export interface RunningServer {
   readonly operations: OperationService;
   readonly observations: ObservationService;
   readonly twins: TwinService;
+  readonly desired: DesiredService;
   readonly packages: PackageService;
   readonly updates: UpdateService;
   readonly models: ModelService;
@@ -202,6 +214,8 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
   const onError = (error: unknown, what: string): void => supervisor.run(Promise.reject(error), what);
   const wakeUps = storeWakeUps({ clock, onError });
   const updates = openUpdateService({ ...shared, events, operations, packageUri, wakeUps });
+  const secrets = new SecretBox([{ id: "world", key: new Uint8Array(32).fill(12) }], securedRandom);
+  const desired = await openDesiredService({ ...shared, events, twins, operations, wakeUps, secrets, policy: "server" });
   const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
   const refusals = new RefusalReports({ clock, random, log: quiet, events, supervisor });
   const forgetting = [operations, observations, twins, leniency, registrations];
@@ -232,6 +246,7 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
     operations,
     observations,
     twins,
+    desired,
     packages,
     updates,
     models,
@@ -245,6 +260,7 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
   };
   const close = async (graceful: boolean): Promise<void> => {
     await updates.close();
+    await desired.close();
     if (graceful) await operations.close();
     await coap.close();
     if (!graceful) await operations.close();

@@ -1,45 +1,24 @@
 /** Last known values over REST: answered at once, whether the device is awake or asleep. */
-import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
-import { contains, findPath, type Lwm2mPath } from "@lwm2m/protocol/lwm2m/path";
-import { formatInstant } from "@lwm2m/protocol/platform/instant";
-import type { Clock } from "@lwm2m/protocol/ports/clock";
+import { findPath } from "@lwm2m/protocol/lwm2m/path";
 import type { Devices } from "../devices/device.ts";
 import { unknownDevice } from "../devices/device-http.ts";
 import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
 import type { OperationDoor } from "../operations/operation-door.ts";
 import { operationHeaders, operationReplies } from "../operations/operation-http.ts";
+import type { OperationService } from "../operations/operation-service.ts";
 import { operationProblem } from "../operations/operation-view.ts";
-import { deviceModel } from "../registration/device-model.ts";
-import type { Registrations } from "../registration/registration.ts";
-import type { Json } from "../storage/collection.ts";
-import type { KnownValue } from "./twin.ts";
+import { desiredRoutes } from "./desired-http.ts";
+import type { DesiredService } from "./desired-service.ts";
+import { type KnownValuesDeps, knownValueSchema, knownValues } from "./known-values.ts";
 import type { TwinService } from "./twin-service.ts";
 
-export interface TwinRoutesDeps {
+export interface TwinRoutesDeps extends KnownValuesDeps {
   readonly twins: TwinService;
+  readonly desired: DesiredService;
+  readonly operations: Pick<OperationService, "find">;
   readonly devices: Devices;
-  readonly registrations: Registrations;
-  readonly registry: ObjectRegistry;
   readonly door: OperationDoor;
-  readonly clock: Clock;
 }
-
-const instant: JsonSchema = { type: "string", format: "date-time" };
-
-const valueSchema: JsonSchema = {
-  type: "object",
-  required: ["path", "type", "value", "source", "observedAt", "receivedAt", "stale"],
-  properties: {
-    path: { type: "string" },
-    name: { type: "string" },
-    type: { type: "string" },
-    value: {},
-    source: { enum: ["read", "notify", "write", "send"] },
-    observedAt: { ...instant, description: "when the device took it, or when it arrived" },
-    receivedAt: instant,
-    stale: { type: "boolean", description: "the device is not registered, or has registered anew since" },
-  },
-};
 
 const valuesSchema: JsonSchema = {
   type: "object",
@@ -48,7 +27,7 @@ const valuesSchema: JsonSchema = {
     endpoint: { type: "string" },
     path: { type: "string" },
     value: { description: "only when the path is one value" },
-    values: { type: "array", items: valueSchema },
+    values: { type: "array", items: knownValueSchema },
   },
 };
 
@@ -73,13 +52,14 @@ export function twinRoutes(deps: TwinRoutesDeps): Route[] {
       replies: { ...operationReplies, 200: { description: "The known values", schema: valuesSchema } },
       handle: (request) => get(deps, request),
     },
+    ...desiredRoutes(deps),
   ];
 }
 
 async function listAll(deps: TwinRoutesDeps, { params }: RouteRequest): Promise<Reply> {
   const endpoint = params["endpoint"] ?? "";
   if (!(await deps.devices.isKnown(endpoint))) return unknownDevice(endpoint);
-  return { status: 200, body: { endpoint, values: await knownValues(deps, endpoint) } };
+  return { status: 200, body: { endpoint, values: await valuesUnder(deps, endpoint) } };
 }
 
 async function get(deps: TwinRoutesDeps, request: RouteRequest): Promise<Reply> {
@@ -95,7 +75,7 @@ async function get(deps: TwinRoutesDeps, request: RouteRequest): Promise<Reply> 
     if (problem !== undefined) return { problem };
     if (submitted.operation.open) return deps.door.reply(submitted.operation);
   }
-  const values = await knownValues(deps, endpoint, findPath(resolved.path));
+  const values = await valuesUnder(deps, endpoint, resolved.path);
   if (values.length === 0 && !live) {
     const detail = `no value of ${resolved.path} has been read or reported yet; live=true asks the device`;
     return { problem: { type: "value-unknown", detail } };
@@ -105,48 +85,7 @@ async function get(deps: TwinRoutesDeps, request: RouteRequest): Promise<Reply> 
   return { status: 200, body: { endpoint, path: resolved.path, ...single, values } };
 }
 
-async function knownValues(
-  deps: TwinRoutesDeps,
-  endpoint: string,
-  under?: Lwm2mPath,
-): Promise<readonly { readonly [field: string]: Json }[]> {
-  const [twin, last, registration] = await Promise.all([
-    deps.twins.find(endpoint),
-    deps.registrations.findLast(endpoint),
-    deps.registrations.find(endpoint),
-  ]);
-  const model = deviceModel(deps.registry, last);
-  const freshSince = registration?.registeredAt ?? Number.POSITIVE_INFINITY;
-  return Object.entries(twin?.values ?? {})
-    .flatMap(([text, value]) => {
-      const path = findPath(text);
-      return path === undefined || (under !== undefined && !contains(under, path)) ? [] : [{ path, text, value }];
-    })
-    .sort((a, b) => comparePaths(a.text, b.text))
-    .map(({ path, text, value }) => valueView(text, model.nameOf(path), value, freshSince));
-}
-
-function valueView(path: string, name: string | undefined, known: KnownValue, freshSince: number): { readonly [field: string]: Json } {
-  const { type, value, source, observedAt, receivedAt } = known;
-  return {
-    path,
-    ...(name === undefined ? {} : { name }),
-    type,
-    value,
-    source,
-    observedAt: formatInstant(observedAt),
-    receivedAt: formatInstant(receivedAt),
-    stale: receivedAt < freshSince,
-  };
-}
-
-/** By number, part by part. */
-function comparePaths(a: string, b: string): number {
-  const left = a.split("/").map(Number);
-  const right = b.split("/").map(Number);
-  for (let i = 1; i < Math.max(left.length, right.length); i += 1) {
-    const order = (left[i] ?? -1) - (right[i] ?? -1);
-    if (order !== 0) return order;
-  }
-  return 0;
+async function valuesUnder(deps: TwinRoutesDeps, endpoint: string, path?: string) {
+  const [twin, desired] = await Promise.all([deps.twins.find(endpoint), deps.desired.find(endpoint)]);
+  return knownValues(deps, { endpoint, twin, desired, under: path === undefined ? undefined : findPath(path) });
 }

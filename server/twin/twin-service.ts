@@ -31,6 +31,16 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** After it became durable: what is known now, and what is not known any more. */
+export type LearnedListener = (endpoint: string, set: ReadonlyMap<string, KnownValue>, unset: readonly string[]) => void;
+
+interface Learned {
+  readonly set: ReadonlyMap<string, KnownValue>;
+  readonly unset: readonly string[];
+}
+
+const nothing: Learned = { set: new Map(), unset: [] };
+
 /** Races of one twin with itself; only another process can cause one. */
 const casAttempts = 5;
 
@@ -39,6 +49,7 @@ export class TwinService {
   readonly #store: TwinStore;
   readonly #lanes = new Map<string, Waiting[]>();
   readonly #arrivals = new ArrivalTimes();
+  readonly #listeners: LearnedListener[] = [];
 
   constructor(deps: TwinServiceDeps) {
     this.#deps = deps;
@@ -65,6 +76,10 @@ export class TwinService {
     return this.#store.find(endpoint);
   }
 
+  onLearned(listener: LearnedListener): void {
+    this.#listeners.push(listener);
+  }
+
   history(query: {
     readonly endpoint: string;
     readonly path: string;
@@ -88,11 +103,12 @@ export class TwinService {
     while (lane.length > 0) {
       const batch = lane.splice(0);
       try {
-        await this.#keep(
+        const { set, unset } = await this.#keep(
           endpoint,
           batch.map(({ news }) => news),
         );
         for (const { resolve } of batch) resolve();
+        if (set.size + unset.length > 0) for (const listener of this.#listeners) listener(endpoint, set, unset);
       } catch (error) {
         for (const { reject } of batch) reject(error);
       }
@@ -101,19 +117,23 @@ export class TwinService {
   }
 
   /** Both writes start at once, so they share a commit. */
-  async #keep(endpoint: string, batch: readonly News[]): Promise<void> {
+  async #keep(endpoint: string, batch: readonly News[]): Promise<Learned> {
     const points = batch.flatMap((news) => pointsOf(endpoint, news));
-    await Promise.all([points.length === 0 ? undefined : this.#deps.store.telemetry.append(points), this.#merge(endpoint, batch)]);
+    const appended = points.length === 0 ? undefined : this.#deps.store.telemetry.append(points);
+    const [learned] = await Promise.all([this.#merge(endpoint, batch), appended]);
+    return learned;
   }
 
-  async #merge(endpoint: string, batch: readonly News[]): Promise<void> {
+  async #merge(endpoint: string, batch: readonly News[]): Promise<Learned> {
     for (let attempt = 0; attempt < casAttempts; attempt += 1) {
-      if (await this.#tryMerge(endpoint, batch)) return;
+      const learned = await this.#tryMerge(endpoint, batch);
+      if (learned !== undefined) return learned;
     }
     throw new Error(`the twin of ${endpoint} changed ${casAttempts} times while it was written`);
   }
 
-  async #tryMerge(endpoint: string, batch: readonly News[]): Promise<boolean> {
+  /** Undefined: somebody else was faster. */
+  async #tryMerge(endpoint: string, batch: readonly News[]): Promise<Learned | undefined> {
     const present = await this.#store.find(endpoint);
     const since = present?.since ?? this.#deps.clock.now();
     const rev = (present?.rev ?? 0) + 1;
@@ -128,13 +148,14 @@ export class TwinService {
     }
     const set = new Map(Object.entries(values).filter(([path, value]) => before[path] !== value));
     const unset = Object.keys(before).filter((path) => !(path in values));
-    if (set.size === 0 && unset.length === 0 && events.length === 0) return true;
+    if (set.size === 0 && unset.length === 0 && events.length === 0) return nothing;
     const written =
       present === undefined
         ? await this.#store.insert({ _id: endpoint, since, values, rev, ...outboxOf(events) })
         : await this.#store.change(present, set, unset, events);
-    if (written && events.length > 0) this.#deps.relay.nudge(twinCollection.name, endpoint);
-    return written;
+    if (!written) return undefined;
+    if (events.length > 0) this.#deps.relay.nudge(twinCollection.name, endpoint);
+    return { set, unset };
   }
 
   #told(endpoint: string, step: string, { source, receivedAt }: News, told: ReadonlyMap<string, KnownValue>): EventDraft {

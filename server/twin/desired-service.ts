@@ -1,0 +1,291 @@
+/**
+ * The desired twin of each device: wishes come in here, and are brought to the device by writes that are ordinary operations.
+ *
+ * Every look is made from the store alone (wishes, last known values, operations), so it does not matter how many are made or which is
+ * lost: at a change of the wishes, at the first sign of life after the start and at each registration, at a report that differs, when
+ * a write is over, when a pause is. For a device without wishes there is none.
+ */
+import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
+import type { Clock } from "@lwm2m/protocol/ports/clock";
+import type { Random } from "@lwm2m/protocol/ports/random";
+import type { EventLog, LoggedEvent } from "../events/event.ts";
+import type { OutboxRelay } from "../events/outbox-relay.ts";
+import type { Operation } from "../operations/operation.ts";
+import type { OperationService } from "../operations/operation-service.ts";
+import type { WakeUpQueue, WakeUps } from "../queue/wake-up-queue.ts";
+import { deviceModel } from "../registration/device-model.ts";
+import type { Registrations } from "../registration/registration.ts";
+import { openFields, sealFields } from "../security/sealed-documents.ts";
+import type { SecretBox } from "../security/secret-box.ts";
+import type { Json } from "../storage/collection.ts";
+import type { ProcessOwner } from "../storage/process-owner.ts";
+import type { Store } from "../storage/store.ts";
+import type { Supervisor } from "../supervisor.ts";
+import { ulid } from "../ulid.ts";
+import type { ConflictPolicy, DesiredTwin, Wish } from "./desired.ts";
+import { type DesiredEdit, type EditRefusal, editWishes, type Wished } from "./desired-edit.ts";
+import { DesiredLook } from "./desired-look.ts";
+import { retryPauses } from "./desired-machine.ts";
+import { DesiredStore, desiredCollection } from "./desired-store.ts";
+import { isFitting } from "./entity-tag.ts";
+import type { TwinService } from "./twin-service.ts";
+import { WatchedWishes } from "./watched-wishes.ts";
+
+export interface DesiredServiceDeps {
+  readonly store: Store;
+  readonly relay: OutboxRelay;
+  readonly events: EventLog;
+  readonly twins: TwinService;
+  readonly operations: OperationService;
+  readonly registrations: Registrations;
+  readonly registry: ObjectRegistry;
+  readonly secrets: SecretBox;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly supervisor: Supervisor;
+  readonly wakeUps: WakeUpQueue;
+  readonly owner: ProcessOwner;
+  /** For devices whose wishes name none. */
+  readonly policy: ConflictPolicy;
+}
+
+export type ChangeOutcome =
+  | { readonly ok: true; readonly desired: DesiredTwin | undefined }
+  | { readonly ok: false; readonly refusal: EditRefusal | { readonly type: "version-conflict"; readonly detail: string } };
+
+export interface Wisher {
+  readonly actor: string;
+  readonly traceId: string;
+  /** Entity tags (RFC 9110 §13.1.1): without one of them nothing is changed. */
+  readonly ifMatch?: string;
+}
+
+/** Who the writes are created by. */
+export const twinActor = "twin";
+/** Races of one change with looks and other changes. */
+const casAttempts = 10;
+
+/** Knows every device that something is wished of, and looks at none before it is heard from. */
+export async function openDesiredService(deps: DesiredServiceDeps): Promise<DesiredService> {
+  const service = new DesiredService(deps);
+  await service.load();
+  return service;
+}
+
+interface Looking {
+  /** Something may have changed since the store was last read. */
+  again: boolean;
+  readonly done: Promise<void>;
+}
+
+export class DesiredService {
+  readonly #deps: DesiredServiceDeps;
+  readonly #store: DesiredStore;
+  readonly #watched = new WatchedWishes();
+  readonly #look: DesiredLook;
+  readonly #looks = new Map<string, Looking>();
+  #wakeUps: WakeUps | undefined;
+  #stopListening: () => void = () => {};
+  #closed = false;
+
+  constructor(deps: DesiredServiceDeps) {
+    this.#deps = deps;
+    this.#store = new DesiredStore(deps.store);
+    this.#look = new DesiredLook({
+      ...deps,
+      desired: this.#store,
+      secretsOf: (desired) => this.#secretsOf(desired),
+      onChanged: (desired) => this.#changed(desired),
+      newId: () => ulid(deps.clock.now(), deps.random),
+    });
+  }
+
+  async load(): Promise<void> {
+    for await (const desired of this.#store.watched()) this.#watched.remember(desired, true);
+    const { wakeUps, operations, registrations, twins, events, owner } = this.#deps;
+    this.#wakeUps = wakeUps.open({
+      name: "desired-twins",
+      findDue: async (dueUntilMs, limit) => (await this.#store.due(dueUntilMs, limit)).map(({ _id }) => _id),
+      findNextDueAt: () => this.#store.nextWakeAt(),
+      onDue: (endpoint) => this.#lookDue(endpoint),
+    });
+    registrations.onSignOfLife((endpoint, kind) => {
+      // Wishes of a device that comes from another process are not known here.
+      const isNews = kind === "registered" && (owner.isShared || this.#watched.has(endpoint));
+      if (isNews || this.#watched.isUnseen(endpoint)) this.#lookSoon(endpoint);
+    });
+    operations.onFinished(({ createdBy, endpoint }: Operation) => {
+      if (createdBy === twinActor) this.#lookSoon(endpoint);
+    });
+    twins.onLearned((endpoint, set, unset) => {
+      if (this.#watched.isConcerned(endpoint, set, unset)) this.#lookSoon(endpoint);
+    });
+    this.#stopListening = events.subscribe((logged) => this.#hear(logged));
+  }
+
+  find(endpoint: string): Promise<DesiredTwin | undefined> {
+    return this.#store.find(endpoint);
+  }
+
+  policyOf(desired: DesiredTwin | undefined): ConflictPolicy {
+    return desired?.policy ?? this.#deps.policy;
+  }
+
+  /** Durable when it resolves, and on its way as far as the device allows. The caller has made sure that the device is known. */
+  async change(endpoint: string, edit: DesiredEdit, by: Wisher): Promise<ChangeOutcome> {
+    for (let attempt = 0; attempt < casAttempts; attempt += 1) {
+      const outcome = await this.#tryChange(endpoint, edit, by);
+      if (outcome === undefined) continue;
+      if (outcome.ok) await this.#lookWithin(endpoint);
+      return outcome;
+    }
+    throw new Error(`the desired twin of ${endpoint} changed ${casAttempts} times while it was changed`);
+  }
+
+  /** The device is being deleted; before its operations are. */
+  async forget(endpoint: string): Promise<void> {
+    await this.#store.remove(endpoint);
+    this.#watched.forget(endpoint);
+    await this.#looks.get(endpoint)?.done.catch(() => {});
+  }
+
+  /** Before the operations. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#stopListening();
+    await this.#wakeUps?.close();
+    while (this.#looks.size > 0) await Promise.allSettled([...this.#looks.values()].map(({ done }) => done));
+  }
+
+  /** Undefined: somebody else was faster. */
+  async #tryChange(endpoint: string, edit: DesiredEdit, by: Wisher): Promise<ChangeOutcome | undefined> {
+    const present = await this.#store.find(endpoint);
+    if (by.ifMatch !== undefined && !isFitting(by.ifMatch, present)) {
+      return {
+        ok: false,
+        refusal: { type: "version-conflict", detail: "what is desired has changed meanwhile: read it again (If-Match)" },
+      };
+    }
+    const { registry, registrations, clock } = this.#deps;
+    const last = await registrations.findLast(endpoint);
+    const before: Wished = { wishes: present?.wishes ?? {}, secrets: present === undefined ? {} : this.#secretsOf(present) };
+    const context = { model: deviceModel(registry, last), target: last, nowMs: clock.now(), ...by };
+    const outcome = editWishes(before, edit, context);
+    if (!outcome.ok) return outcome;
+    const former = present?.policy ?? null;
+    const policy = edit.policy === undefined && edit.mode === "merge" ? former : (edit.policy ?? null);
+    if (!outcome.changed && policy === former) return { ok: true, desired: present };
+    const desired = await this.#put(endpoint, present, policy, outcome.wished);
+    return desired === undefined ? undefined : { ok: true, desired };
+  }
+
+  async #put(
+    endpoint: string,
+    present: DesiredTwin | undefined,
+    policy: ConflictPolicy | null,
+    { wishes, secrets }: Wished,
+  ): Promise<DesiredTwin | undefined> {
+    const isNewPolicy = (policy ?? this.#deps.policy) !== this.policyOf(present);
+    const plain = Object.fromEntries(Object.entries(secrets).map(([path, value]) => [path, Buffer.from(JSON.stringify(value))]));
+    const writes = present?.writes ?? {};
+    const change = {
+      policy,
+      wishes: isNewPolicy ? Object.fromEntries(Object.entries(wishes).map(([path, wish]) => [path, reopened(wish)])) : wishes,
+      watched: Object.keys(wishes).length + Object.keys(writes).length > 0,
+      version: (present?.version ?? 0) + 1,
+      ...sealFields(this.#deps.secrets, desiredCollection, endpoint, plain),
+    };
+    if (present !== undefined) {
+      const desired = await this.#store.change(present, change, []);
+      if (desired !== undefined) this.#changed(desired);
+      return desired;
+    }
+    const made = { ...change, _id: endpoint, since: this.#deps.clock.now(), writes, wakeAt: null, rev: 1 };
+    if (!(await this.#store.insert(made))) return undefined;
+    const desired: DesiredTwin = { ...made, outbox: [], hasOutbox: false };
+    this.#changed(desired);
+    return desired;
+  }
+
+  #secretsOf(desired: DesiredTwin): { readonly [path: string]: Json } {
+    const opened = openFields(this.#deps.secrets, desiredCollection, desired);
+    return Object.fromEntries(Object.entries(opened).map(([path, plain]) => [path, JSON.parse(Buffer.from(plain).toString()) as Json]));
+  }
+
+  #changed(desired: DesiredTwin): void {
+    this.#watched.remember(desired);
+    if (desired.hasOutbox) this.#deps.relay.nudge(desiredCollection.name, desired._id);
+    if (desired.wakeAt === null) this.#wakeUps?.cancel(desired._id);
+    else this.#wakeUps?.schedule(desired._id, desired.wakeAt);
+  }
+
+  #hear(logged: readonly LoggedEvent[]): void {
+    for (const { type, subject, data } of logged) {
+      if (type === "device.updated" && this.#watched.has(subject) && tellsOfObjects(data)) this.#lookSoon(subject);
+    }
+  }
+
+  /** The wish is durable: whatever comes of the look, the next one goes on from there. */
+  async #lookWithin(endpoint: string): Promise<void> {
+    if (this.#closed) return;
+    const looked = this.#lookNow(endpoint);
+    this.#deps.supervisor.run(looked, `look at what is desired of ${endpoint}`);
+    await looked.catch(() => {});
+  }
+
+  #lookSoon(endpoint: string): void {
+    if (!this.#closed) this.#deps.supervisor.run(this.#lookNow(endpoint), `look at what is desired of ${endpoint}`);
+  }
+
+  /** One that fails, and not because the store is away, must not be due again at once. */
+  async #lookDue(endpoint: string): Promise<void> {
+    try {
+      await this.#lookNow(endpoint);
+    } catch (error) {
+      const desired = await this.#store.find(endpoint);
+      const postponed = desired && (await this.#store.change(desired, { wakeAt: this.#deps.clock.now() + retryPauses.firstMs }, []));
+      if (postponed !== undefined) this.#changed(postponed);
+      throw error;
+    }
+  }
+
+  /** One at a time for a device; whoever asks while one is made waits for the next. */
+  #lookNow(endpoint: string): Promise<void> {
+    const under = this.#looks.get(endpoint);
+    if (under !== undefined) {
+      under.again = true;
+      return under.done;
+    }
+    const looking: { again: boolean; done: Promise<void> } = { again: true, done: Promise.resolve() };
+    this.#looks.set(endpoint, looking);
+    looking.done = this.#lookUntilDone(endpoint, looking);
+    return looking.done;
+  }
+
+  async #lookUntilDone(endpoint: string, looking: { again: boolean }): Promise<void> {
+    try {
+      while (looking.again && !this.#closed) {
+        looking.again = false;
+        if (await this.#look.once(endpoint)) this.#watched.noteSeen(endpoint);
+        else this.#watched.forget(endpoint);
+      }
+    } catch (error) {
+      this.#watched.noteUnseen(endpoint);
+      throw error;
+    } finally {
+      // In the same turn as the last check of `again`, so that nobody's wish for another look is missed.
+      this.#looks.delete(endpoint);
+    }
+  }
+}
+
+/** Under another policy a conflict that was left is judged anew. */
+function reopened(wish: Wish): Wish {
+  if (wish.state.kind !== "conflict") return wish;
+  return { ...wish, rewrites: [], state: { kind: "held", since: wish.state.since, by: "reported" } };
+}
+
+function tellsOfObjects(data: Json): boolean {
+  const changed: unknown = Reflect.get(Object(data), "changed");
+  return Array.isArray(changed) && changed.includes("objects");
+}
