@@ -4,11 +4,9 @@
  * once, registrations, updates and telemetry, and how long the server's main loop kept others waiting meanwhile. Servers are processes of
  * their own.
  */
-import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Worker } from "node:worker_threads";
 import { type BenchOptions, type Figure, rounded } from "@lwm2m/protocol/bench/figure";
 import { medianOf } from "@lwm2m/protocol/bench/statistics";
 import { Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
@@ -19,7 +17,8 @@ import type { OutgoingRequest } from "@lwm2m/protocol/coap/message";
 import { systemClock } from "@lwm2m/protocol/platform/system-clock";
 import { systemRandom } from "@lwm2m/protocol/platform/system-random";
 import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
-import { type ServerProcess, startServer, stopServer } from "./server-process.ts";
+import { openIdleLoop } from "./idle-loop.ts";
+import { askServer, type ServerProcess, startServer, stopServer } from "./server-process.ts";
 
 const loopback = "127.0.0.1";
 const devices = 64;
@@ -95,38 +94,19 @@ async function registering(server: ServerProcess, ms: number): Promise<Round> {
 
 /** The loop's timer has a resolution of 1 ms, which is in all of these. An idle loop next to it tells what the machine itself adds. */
 async function measureDelay(server: ServerProcess, ms: number): Promise<Figure[]> {
-  const idle = new Worker(idleLoop, { eval: true });
-  await once(idle, "message");
+  const idle = await openIdleLoop();
   await askServer(server, "watch");
   const { done, seconds } = await inLanes(ms, (endpoint, lane) => laneOfAll(endpoint, lane, server.coapPort));
   const { delayP99Ms = Number.NaN } = await askServer(server, "tell");
-  idle.postMessage("tell");
-  const [idleP99Ms] = await once(idle, "message");
-  await idle.terminate();
+  const idleP99Ms = await idle.close();
   const delay = (figure: string, value: number, unit = "ms"): Figure => ({
     ...{ bench: "registration", figure, value: rounded(value), unit, against: null, ratio: null },
   });
   return [
     delay("registrations, updates and Sends at once, requests", done / seconds, "1/s"),
     delay("main event loop delay of the server meanwhile, p99", delayP99Ms),
-    delay("delay of an idle event loop meanwhile, p99", Number(idleP99Ms)),
+    delay("delay of an idle event loop meanwhile, p99", idleP99Ms),
   ];
-}
-
-const idleLoop = `
-  const { parentPort } = require("node:worker_threads");
-  const delay = require("node:perf_hooks").monitorEventLoopDelay({ resolution: 1 });
-  delay.enable();
-  parentPort.postMessage("ready");
-  parentPort.on("message", () => parentPort.postMessage(delay.percentile(99) / 1e6));`;
-
-async function askServer(
-  { process: child }: ServerProcess,
-  message: string,
-): Promise<{ readonly delayP99Ms?: number; readonly cpuUs?: number }> {
-  child.send(message);
-  const [answer] = await once(child, "message");
-  return answer;
 }
 
 type Lane = () => Promise<void>;

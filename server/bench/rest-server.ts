@@ -1,13 +1,14 @@
 /**
- * The server under load of `rest.bench.ts`, `registration.bench.ts` and `million.bench.ts`, a process of its own so that its CPU time is its
- * own: `ours DIRECTORY` is the whole server with one device and one value it sent, `memory DIRECTORY` the same on a store that is not kept,
- * `bare-express JSON` answers that JSON to everything.
+ * The server under load of `rest.bench.ts`, `registration.bench.ts`, `fleet.bench.ts` and `million.bench.ts`, a process of its own so that its
+ * CPU time is its own: `ours DIRECTORY [LOG-LEVEL]` is the whole server with one device and one value it sent, its log (errors alone, unless told
+ * otherwise) written and thrown away; `memory DIRECTORY` the same on a store that is not kept, `bare-express JSON` answers that JSON to everything.
  */
 import { monitorEventLoopDelay } from "node:perf_hooks";
 import { Writable } from "node:stream";
 import { Method } from "@lwm2m/protocol/coap/codes";
 import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
 import { openCoapEndpoint } from "@lwm2m/protocol/coap/endpoint";
+import { settledHeapBytes } from "@lwm2m/protocol/platform/settled-heap";
 import { systemClock } from "@lwm2m/protocol/platform/system-clock";
 import { systemRandom } from "@lwm2m/protocol/platform/system-random";
 import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
@@ -19,11 +20,9 @@ import { openMemoryStore } from "./memory-store.ts";
 
 const loopback = "127.0.0.1";
 
-const [kind = "", argument = ""] = process.argv.slice(2);
+const [kind = "", argument = "", logLevel = "error"] = process.argv.slice(2);
 const delay = monitorEventLoopDelay({ resolution: 1 });
-process.on("message", (asked) =>
-  process.send?.(asked === "watch" ? watch() : { cpuUs: cpuMicroseconds(), delayP99Ms: delay.percentile(99) / 1e6 }),
-);
+process.on("message", (asked) => process.send?.(asked === "watch" ? watch() : asked === "heap" ? heap() : usage()));
 
 if (kind === "ours" || kind === "memory") await serveOurs(argument);
 else serveBare(JSON.parse(argument));
@@ -36,10 +35,15 @@ async function serveOurs(directory: string): Promise<void> {
     COAP_HOST: loopback,
     COAP_PORT: "0",
     BOOTSTRAP_COAP_PORT: "0",
+    LOG_LEVEL: logLevel,
   };
   const parsed = parseSettings(env, []);
   if (parsed.kind !== "settings") throw new Error("the settings of the bench are wrong");
-  const log = openLog({ level: "error", pretty: false, sink: new Writable({ write: (_chunk, _encoding, done) => done() }) });
+  const log = openLog({
+    level: parsed.settings.logLevel,
+    pretty: false,
+    sink: new Writable({ write: (_chunk, _encoding, done) => done() }),
+  });
   const store = kind === "memory" ? { openStore: openMemoryStore } : {};
   const app = await openApp({ settings: parsed.settings, log, clock: systemClock, random: systemRandom, ...store });
   await sendOneValue(app.coapPort);
@@ -78,6 +82,15 @@ function watch(): object {
   delay.enable();
   delay.reset();
   return {};
+}
+
+/** What is held after a collection, and that takes a moment. */
+function heap(): object {
+  return { heapBytes: settledHeapBytes() };
+}
+
+function usage(): object {
+  return { cpuUs: cpuMicroseconds(), delayP99Ms: delay.percentile(99) / 1e6 };
 }
 
 function cpuMicroseconds(): number {

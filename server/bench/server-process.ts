@@ -26,3 +26,16 @@ export async function stopServer({ process: child }: ServerProcess): Promise<voi
   child.disconnect();
   await exit;
 }
+
+export interface ServerAnswer {
+  readonly delayP99Ms?: number;
+  readonly cpuUs?: number;
+  readonly heapBytes?: number;
+}
+
+/** `watch`: the event loop from now on; `tell`: how late it was, and the CPU time so far; `heap`: what is held. */
+export async function askServer({ process: child }: ServerProcess, message: "watch" | "tell" | "heap"): Promise<ServerAnswer> {
+  child.send(message);
+  const [answer] = await once(child, "message");
+  return answer;
+}
