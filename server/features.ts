@@ -23,7 +23,7 @@ import { coapRouter } from "./doors/coap-router.ts";
 import { packageAddress } from "./doors/package-address.ts";
 import type { PressureGate } from "./doors/pressure-gate.ts";
 import type { SecuredPeers } from "./doors/secured-peers.ts";
-import type { EventLog } from "./events/event.ts";
+import type { EventFeed } from "./events/event.ts";
 import type { OutboxRelay } from "./events/outbox-relay.ts";
 import { packageHandler } from "./firmware/package-coap.ts";
 import { packageRoutes } from "./firmware/package-http.ts";
@@ -78,7 +78,7 @@ export interface FeatureDeps {
   readonly store: Store;
   readonly secrets: SecretBox;
   readonly security: SecurityStore;
-  readonly events: EventLog;
+  readonly events: EventFeed;
   readonly relay: OutboxRelay;
   readonly supervisor: Supervisor;
   readonly clock: Clock;

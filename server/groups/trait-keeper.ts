@@ -4,7 +4,7 @@
  */
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Devices } from "../devices/device.ts";
-import type { EventLog, EventType, LoggedEvent } from "../events/event.ts";
+import type { EventFeed, EventType, LoggedEvent } from "../events/event.ts";
 import { followEvents } from "../events/event-follower.ts";
 import type { Registrations } from "../registration/registration.ts";
 import type { Supervisor } from "../supervisor.ts";
@@ -12,7 +12,7 @@ import { traitPaths } from "./group.ts";
 import type { LearnedTraits, TraitStore } from "./trait-store.ts";
 
 export interface TraitKeeperDeps {
-  readonly events: EventLog;
+  readonly events: EventFeed;
   readonly clock: Clock;
   readonly supervisor: Supervisor;
   readonly devices: Devices;
@@ -115,6 +115,11 @@ export class TraitKeeper {
     const { events, clock } = this.#deps;
     const { signal } = this.#abort;
     for await (const batch of followEvents(events, clock, { after, filter: { types: followed }, signal, idleMs })) {
+      // Retention was faster: what became of whom is not known any more.
+      if ("before" in batch) {
+        await this.#lookAtAll();
+        continue;
+      }
       for (const event of batch) if (event.type === "device.created") this.#forgotten.delete(event.subject);
       for (const endpoint of new Set(batch.filter(isOfTraits).map(({ subject }) => subject))) await this.#look(endpoint);
       const last = batch.at(-1);

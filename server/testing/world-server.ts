@@ -18,7 +18,7 @@ import { openDtlsDoor } from "../doors/dtls-door.ts";
 import { JoinedSocket } from "../doors/joined-socket.ts";
 import { packageAddress } from "../doors/package-address.ts";
 import { type SecuredPeers, securedPeers } from "../doors/secured-peers.ts";
-import type { EventLog } from "../events/event.ts";
+import type { EventFeed } from "../events/event.ts";
 import { eventsDefinition, openEventLog } from "../events/event-log.ts";
 import type { DocumentWithOutbox } from "../events/outbox-relay.ts";
 import { openOutboxRelay } from "../events/outbox-relay.ts";
@@ -95,7 +95,7 @@ export const worldCollections: readonly CollectionDefinition[] = [
 export interface RunningServer {
   readonly coap: CoapEndpoint;
   readonly secured: SecuredPeers;
-  readonly events: EventLog;
+  readonly events: EventFeed;
   readonly devices: DeviceService;
   readonly links: LinkProfileService;
   readonly traces: TraceService;
