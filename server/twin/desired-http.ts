@@ -12,7 +12,7 @@ import type { DesiredEdit } from "./desired-edit.ts";
 import type { DesiredService } from "./desired-service.ts";
 import { desiredSchema, desiredView, diffItem, diffSchema, editSchema, reportedSchema } from "./desired-view.ts";
 import { entityTag } from "./entity-tag.ts";
-import { isMet, type KnownValuesDeps, knownValues } from "./known-values.ts";
+import { comparePaths, isMet, type KnownValuesDeps, knownValues } from "./known-values.ts";
 import type { Twin } from "./twin.ts";
 import type { TwinService } from "./twin-service.ts";
 
@@ -129,7 +129,8 @@ async function showDiff(
     door.outlook(endpoint),
   ]);
   const model = deviceModel(registry, last);
-  const open = Object.entries(found?.wishes ?? {}).filter(([, wish]) => !isMet(wish));
+  const wishes = Object.entries(found?.wishes ?? {}).toSorted(([a], [b]) => comparePaths(a, b));
+  const open = wishes.filter(([, wish]) => !isMet(wish));
   const items = await Promise.all(
     open.map(async ([path, wish]) => {
       const id = found?.writes[path];

@@ -56,7 +56,7 @@ export class DesiredLook {
   async once(endpoint: string): Promise<boolean> {
     for (let round = 0; round < maxRounds; round += 1) {
       const desired = await this.#deps.desired.find(endpoint);
-      if (desired === undefined || !desired.watched) return false;
+      if (desired === undefined || !(desired.watched || desired.edited)) return false;
       if (await this.#round(desired)) return true;
     }
     throw new Error(`what is desired of ${endpoint} changed ${maxRounds} times during one look`);
@@ -82,7 +82,7 @@ export class DesiredLook {
       againstOf: (path) => againstOf(last, path),
       newId: this.#deps.newId,
     });
-    if (!looked.changed && looked.wakeAt === desired.wakeAt) return true;
+    if (!looked.changed && looked.wakeAt === desired.wakeAt && !desired.edited) return true;
     const changed = await this.#store(desired, looked);
     if (changed !== undefined) onChanged(changed);
     return false;
@@ -91,7 +91,7 @@ export class DesiredLook {
   #store(desired: DesiredTwin, { state, news, followed, wakeAt }: Look): Promise<DesiredTwin | undefined> {
     const watched = Object.keys(state.wishes).length + Object.keys(state.writes).length > 0;
     const version = followed ? { version: desired.version + 1 } : {};
-    return this.#deps.desired.change(desired, { ...state, ...version, watched, wakeAt }, this.#events(desired, news));
+    return this.#deps.desired.change(desired, { ...state, ...version, watched, edited: false, wakeAt }, this.#events(desired, news));
   }
 
   /** What became of a write; one that is not there yet is made, one that is not wanted any more taken back. */

@@ -64,6 +64,7 @@ export interface Wisher {
 export const twinActor = "twin";
 /** Races of one change with looks and other changes. */
 const casAttempts = 10;
+const editedAtOnce = 100;
 
 /** Knows every device that something is wished of, and looks at none before it is heard from. */
 export async function openDesiredService(deps: DesiredServiceDeps): Promise<DesiredService> {
@@ -102,6 +103,7 @@ export class DesiredService {
 
   async load(): Promise<void> {
     for await (const desired of this.#store.watched()) this.#watched.remember(desired, true);
+    await this.#makeGood();
     const { wakeUps, operations, registrations, twins, events, owner } = this.#deps;
     this.#wakeUps = wakeUps.open({
       name: "desired-twins",
@@ -157,6 +159,13 @@ export class DesiredService {
     while (this.#looks.size > 0) await Promise.allSettled([...this.#looks.values()].map(({ done }) => done));
   }
 
+  /** What a crash left between a change and its look, before anything is sent: a write that is not wanted any more must not leave. */
+  async #makeGood(): Promise<void> {
+    for (let page = await this.#store.edited(editedAtOnce); page.length > 0; page = await this.#store.edited(editedAtOnce)) {
+      for (const { _id } of page) await this.#lookNow(_id);
+    }
+  }
+
   /** Undefined: somebody else was faster. */
   async #tryChange(endpoint: string, edit: DesiredEdit, by: Wisher): Promise<ChangeOutcome | undefined> {
     const present = await this.#store.find(endpoint);
@@ -192,6 +201,7 @@ export class DesiredService {
       policy,
       wishes: isNewPolicy ? Object.fromEntries(Object.entries(wishes).map(([path, wish]) => [path, reopened(wish)])) : wishes,
       watched: Object.keys(wishes).length + Object.keys(writes).length > 0,
+      edited: true,
       version: (present?.version ?? 0) + 1,
       ...sealFields(this.#deps.secrets, desiredCollection, endpoint, plain),
     };

@@ -10,6 +10,7 @@ export const desiredCollection: CollectionDefinition = {
   indexes: [
     { name: "watched", fields: ["watched"], where: { field: "watched", equals: true } },
     { name: "due", fields: ["wakeAt"], where: { field: "watched", equals: true } },
+    { name: "edited", fields: ["edited"], where: { field: "edited", equals: true } },
     sealedByIndex,
     outboxIndex,
   ],
@@ -17,7 +18,7 @@ export const desiredCollection: CollectionDefinition = {
 
 /** Fields a change may give; `rev` and the outbox follow by themselves. */
 export type DesiredChange = Partial<
-  Pick<DesiredTwin, "version" | "policy" | "wishes" | "writes" | "watched" | "wakeAt" | "secrets" | "sealedBy">
+  Pick<DesiredTwin, "version" | "policy" | "wishes" | "writes" | "watched" | "edited" | "wakeAt" | "secrets" | "sealedBy">
 >;
 
 const pageSize = 500;
@@ -53,6 +54,10 @@ export class DesiredStore {
       if (last === undefined || page.length < pageSize) return;
       after = last._id;
     }
+  }
+
+  edited(limit: number): Promise<readonly DesiredTwin[]> {
+    return this.#desired.find({ edited: true }, { limit });
   }
 
   due(nowMs: number, limit: number): Promise<readonly DesiredTwin[]> {

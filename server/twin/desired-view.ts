@@ -1,12 +1,12 @@
 /** The desired twin and its difference as REST shows them, and the schemas of both. Pure. */
-import { formatPath, type Lwm2mPath, parsePath } from "@lwm2m/protocol/lwm2m/path";
+import { parsePath } from "@lwm2m/protocol/lwm2m/path";
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import type { JsonSchema } from "../http/route.ts";
 import type { Operation } from "../operations/operation.ts";
 import type { DeviceOutlook } from "../operations/operation-view.ts";
 import type { DeviceModel } from "../registration/device-model.ts";
 import { type ConflictPolicy, conflictPolicies, type DesiredTwin, desiredLimits, type Reported, type Wish } from "./desired.ts";
-import { instant, type JsonFields, knownValueSchema } from "./known-values.ts";
+import { comparePaths, instant, type JsonFields, knownValueSchema } from "./known-values.ts";
 
 const policyText =
   "who is right when a device that had the desired value reports another: server (it is written again), device (the wish follows), newest (whichever is newer: the source time of the report against the time of the wish)";
@@ -112,16 +112,11 @@ export const diffSchema: JsonSchema = {
 };
 
 export function desiredView(endpoint: string, desired: DesiredTwin | undefined, policy: ConflictPolicy, model: DeviceModel): JsonFields {
-  const paths = Object.keys(desired?.wishes ?? {})
-    .map(parsePath)
-    .toSorted(byIds);
-  const values = paths.flatMap((path): readonly JsonFields[] => {
-    const text = formatPath(path);
-    const wish = desired?.wishes[text];
-    if (wish === undefined) return [];
+  const wishes = Object.entries(desired?.wishes ?? {}).toSorted(([a], [b]) => comparePaths(a, b));
+  const values = wishes.map(([path, wish]): JsonFields => {
     const { type, changedAt, source } = wish;
-    const named = { path: text, ...optional("name", model.nameOf(path)), ...optional("type", type) };
-    return [{ ...named, ...valueFields(wish, "value"), changedAt: formatInstant(changedAt), source }];
+    const named = { path, ...optional("name", model.nameOf(parsePath(path))), ...optional("type", type) };
+    return { ...named, ...valueFields(wish, "value"), changedAt: formatInstant(changedAt), source };
   });
   const policyFrom = (desired?.policy ?? null) === null ? "settings" : "device";
   return { endpoint, version: desired?.version ?? 0, policy, policyFrom, values };
@@ -174,8 +169,4 @@ function valueFields({ secret, value }: Wish, as: "value" | "desired"): JsonFiel
 
 function optional(name: string, value: string | null | undefined): JsonFields {
   return value === undefined || value === null ? {} : { [name]: value };
-}
-
-function byIds(a: Lwm2mPath, b: Lwm2mPath): number {
-  return a.objectId - b.objectId || (a.instanceId ?? 0) - (b.instanceId ?? 0) || (a.resourceId ?? 0) - (b.resourceId ?? 0);
 }

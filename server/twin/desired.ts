@@ -28,6 +28,8 @@ export interface DesiredTwin extends StoredDocument, WithOutbox, Sealed {
   readonly writes: { readonly [path: string]: string };
   /** There are wishes, or writes of former ones: the partial index of what a server looks after. */
   readonly watched: boolean;
+  /** Changed by a caller and not looked at since: a crash in between may have left a write that nobody wants any more. */
+  readonly edited: boolean;
   /** When a refused wish has its next turn, epoch milliseconds. */
   readonly wakeAt: number | null;
   readonly rev: number;

@@ -123,7 +123,7 @@ export function isMet({ state }: Wish): boolean {
 }
 
 /** By number, part by part. */
-function comparePaths(a: string, b: string): number {
+export function comparePaths(a: string, b: string): number {
   const left = a.split("/").map(Number);
   const right = b.split("/").map(Number);
   for (let i = 1; i < Math.max(left.length, right.length); i += 1) {
