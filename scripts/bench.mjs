@@ -15,6 +15,8 @@ const known = [
   "store",
   "telemetry",
   "registration",
+  "fleet",
+  "leshan-server",
   "million",
   "wake-up",
   "firmware-pull",
@@ -24,11 +26,17 @@ const known = [
 const { names, seconds, setup } = readArguments(process.argv.slice(2));
 prepare();
 if (setup) {
-  const peer = (name) => import(pathToFileURL(join(root, "protocol", "dist", "bench", `${name}.js`)));
+  const peer = (name, of = "protocol") => import(pathToFileURL(join(root, of, "dist", "bench", `${name}.js`)));
   const { isLibcoapInstalled } = await peer("libcoap-server");
   const { isCaliforniumReady } = await peer("californium-server");
   const { isScandiumReady } = await peer("scandium-server");
-  const ready = [isLibcoapInstalled("coap-get"), isCaliforniumReady("coap-get"), isScandiumReady("dtls-echo")];
+  const { isLeshanReady } = await peer("leshan-peer", "server");
+  const ready = [
+    isLibcoapInstalled("coap-get"),
+    isCaliforniumReady("coap-get"),
+    isScandiumReady("dtls-echo"),
+    isLeshanReady("leshan-server"),
+  ];
   process.exit(ready.includes(false) ? 1 : 0);
 }
 /** What one package measures of a name, another may go on with: benches of one name run in the order of the packages. */

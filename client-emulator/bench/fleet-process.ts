@@ -28,8 +28,8 @@ export interface FleetAnswer {
   readonly seconds: number;
   /** Of all threads: near `seconds` it was the fleet that ran out of CPU. */
   readonly cpuSeconds: number;
-  /** JavaScript heap per device, sockets included. */
-  readonly heapBytesPerDevice: number;
+  /** JavaScript heap per device, sockets included; only after the order to register: a collection takes its time. */
+  readonly heapBytesPerDevice: number | null;
   readonly rssBytesPerDevice: number;
 }
 
@@ -62,7 +62,7 @@ async function obey(order: FleetOrder): Promise<void> {
     report: fleet.report(),
     seconds,
     cpuSeconds: (user + system) / 1e6,
-    heapBytesPerDevice: (settledHeapBytes() - before.heap) / devices,
+    heapBytesPerDevice: order.kind === "register" ? (settledHeapBytes() - before.heap) / devices : null,
     rssBytesPerDevice: (process.memoryUsage.rss() - before.rss) / devices,
   };
   process.send?.(answer);

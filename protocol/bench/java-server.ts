@@ -17,8 +17,10 @@ const memory = ["-Xms512m", "-Xmx1g"];
 
 export interface JavaPeer {
   /** Of its folder in `peers/`, which has `pom.xml` and `Main.java`; and what it is called on stderr. */
-  readonly name: "californium" | "scandium";
+  readonly name: "californium" | "scandium" | "leshan-server";
   readonly title: string;
+  /** Another `peers/` than the one here; a path that ends in a slash. */
+  readonly sources?: string;
 }
 
 /** Says on stderr why it cannot be measured. */
@@ -43,7 +45,7 @@ export async function startJavaPeer(peer: JavaPeer, port: number, options: reado
 function setUp(peer: JavaPeer): string | undefined {
   const missing = tools.filter((tool) => spawnSync(tool, ["-version"], { stdio: "ignore" }).error !== undefined);
   if (missing.length > 0) return `not installed: ${missing.join(", ")}`;
-  const sources = join(allSources, peer.name);
+  const sources = join(peer.sources ?? allSources, peer.name);
   const wanted = createHash("sha256")
     .update(readFileSync(join(sources, "pom.xml")))
     .update(readFileSync(join(sources, "Main.java")));

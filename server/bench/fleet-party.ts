@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { onCoresOf } from "@lwm2m/protocol/bench/cores";
 
 const program = fileURLToPath(new URL("../../../client-emulator/dist/bench/fleet-process.js", import.meta.url));
 
@@ -12,6 +13,11 @@ export interface FleetOptions {
   readonly prefix: string;
   readonly registrationsAtOnce: number;
   readonly registrationsPerSecond?: number;
+}
+
+/** Beside a server that has a core of its own (`protocol/bench/cores.ts`). */
+interface Placement {
+  readonly pinned?: boolean;
 }
 
 export interface Rates {
@@ -43,7 +49,7 @@ export interface FleetAnswer {
   };
   readonly seconds: number;
   readonly cpuSeconds: number;
-  readonly heapBytesPerDevice: number;
+  readonly heapBytesPerDevice: number | null;
   readonly rssBytesPerDevice: number;
 }
 
@@ -55,8 +61,10 @@ export interface Fleet {
   stop(): Promise<void>;
 }
 
-export async function startFleet(options: FleetOptions): Promise<Fleet> {
-  const child = fork(program, [JSON.stringify(options)], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+export async function startFleet(options: FleetOptions, { pinned = false }: Placement = {}): Promise<Fleet> {
+  const node = { program: process.execPath, args: process.execArgv };
+  const { program: execPath, args } = pinned ? onCoresOf("load", node) : node;
+  const child = fork(program, [JSON.stringify(options)], { execPath, execArgv: [...args], stdio: ["ignore", "ignore", "inherit", "ipc"] });
   await told(child);
   const order = async (asked: object): Promise<FleetAnswer> => {
     child.send(asked);
@@ -81,12 +89,13 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   };
 }
 
-async function told(child: ChildProcess): Promise<unknown> {
-  const [message]: unknown[] = await Promise.race([
-    once(child, "message"),
-    once(child, "exit").then(([code]: unknown[]) => {
-      throw new Error(`the fleet ended with ${code}`);
-    }),
-  ]);
-  return message;
+function told(child: ChildProcess): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    const onExit = (code: number | null): void => reject(new Error(`the fleet ended with ${code}`));
+    child.once("exit", onExit);
+    child.once("message", (message) => {
+      child.off("exit", onExit);
+      resolve(message);
+    });
+  });
 }

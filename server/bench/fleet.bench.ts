@@ -94,7 +94,7 @@ function registrationFigures({ report, seconds, heapBytesPerDevice }: FleetAnswe
   return [
     figure(`${devices} devices register, at most ${registrationsPerSecond} a second: rate`, register.acknowledged / seconds, "1/s"),
     figure("heap of the server per registered idle device", heapBytes, "B"),
-    figure("heap of the fleet per device", heapBytesPerDevice, "B"),
+    figure("heap of the fleet per device", heapBytesPerDevice ?? Number.NaN, "B"),
   ];
 }
 

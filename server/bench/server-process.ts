@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { onCoresOf } from "@lwm2m/protocol/bench/cores";
 
 export interface ServerProcess {
   readonly process: ChildProcess;
@@ -10,8 +11,14 @@ export interface ServerProcess {
   readonly coapPort: number;
 }
 
-export async function startServer(kind: readonly string[]): Promise<ServerProcess> {
-  const child = fork(fileURLToPath(new URL("./rest-server.js", import.meta.url)), kind, { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+/** `pinned`: to the core of servers under load (`protocol/bench/cores.ts`). */
+export async function startServer(kind: readonly string[], { pinned = false } = {}): Promise<ServerProcess> {
+  const node = { program: process.execPath, args: process.execArgv };
+  const { program, args } = pinned ? onCoresOf("server", node) : node;
+  const child = fork(fileURLToPath(new URL("./rest-server.js", import.meta.url)), kind, {
+    ...{ execPath: program, execArgv: [...args] },
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
   const [message]: { port?: number; coapPort?: number }[] = await Promise.race([
     once(child, "message"),
     once(child, "exit").then(() => [{}]),
