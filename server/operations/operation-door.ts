@@ -12,6 +12,7 @@ import type { CreateRefusal, Operation, OperationRequest } from "./operation.ts"
 import { findTimeFault } from "./operation-request.ts";
 import type { OperationService } from "./operation-service.ts";
 import { type DeviceOutlook, operationView, type WaitingFor } from "./operation-view.ts";
+import { withoutUnreadable } from "./unreadable-values.ts";
 
 export interface OperationDoorDeps {
   readonly operations: OperationService;
@@ -67,7 +68,9 @@ export class OperationDoor {
   view(operation: Operation, outlook?: DeviceOutlook): { readonly [field: string]: Json } {
     const model = deviceModel(this.#deps.registry, undefined);
     const path = model.names.find(operation.path);
-    return operationView(operation, path === undefined ? undefined : model.nameOf(path), outlook);
+    const { operation: shown, hides } = withoutUnreadable(operation, model);
+    const view = operationView(shown, path === undefined ? undefined : model.nameOf(path), outlook);
+    return hides ? { ...view, hidesValues: true } : view;
   }
 
   /** Every name in the request as a path. */

@@ -93,7 +93,8 @@ export function step(operation: Operation, event: OperationEvent, nowMs: number,
       const attempts = withAttempt(operation, event.attempt, limits);
       if (operation.status === "leased" || operation.retryExecute === true) {
         const interruptions = attempts.filter(({ outcome }) => outcome === interrupted).length;
-        if (interruptions < (operation.maxInterruptions ?? limits.maxInterruptions)) return backToQueue(operation, attempts, event.detail, nowMs);
+        if (interruptions < (operation.maxInterruptions ?? limits.maxInterruptions))
+          return backToQueue(operation, attempts, event.detail, nowMs);
         const sentence = `${event.detail}, as it was ${interruptions} times`;
         return end(operation, "failed", { reason: "no-answer", detail: sentence, attempts, ...sentAtOf(operation, event.attempt) }, nowMs);
       }

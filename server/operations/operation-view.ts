@@ -65,6 +65,7 @@ export const operationSchema: JsonSchema = {
     path: { type: "string", description: "/3/0/9; / of a composite operation" },
     paths: { type: "array", items: { type: "string" }, description: "of a composite operation" },
     name: { type: "string", description: "device/0/batteryLevel, where a model knows the path" },
+    hidesValues: { const: true, description: "values of resources that nobody can read are left out" },
     status: { enum: ["queued", "leased", "sent", "succeeded", "failed", "expired", "cancelled"] },
     reason: { type: ["string", "null"] },
     detail: { type: ["string", "null"] },
