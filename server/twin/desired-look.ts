@@ -9,6 +9,7 @@ import type { OperationService } from "../operations/operation-service.ts";
 import { deviceModel } from "../registration/device-model.ts";
 import type { Registration, Registrations } from "../registration/registration.ts";
 import type { Json } from "../storage/collection.ts";
+import type { ProcessOwner } from "../storage/process-owner.ts";
 import { type ConflictPolicy, type DesiredTwin, reportedAt, type Wish } from "./desired.ts";
 import { isWanted, type Look, look, type TwinNews, type WriteAnswer } from "./desired-machine.ts";
 import type { DesiredStore } from "./desired-store.ts";
@@ -22,6 +23,7 @@ export interface DesiredLookDeps {
   readonly registry: ObjectRegistry;
   readonly clock: Clock;
   readonly policy: ConflictPolicy;
+  readonly owner: Pick<ProcessOwner, "isShared">;
   readonly secretsOf: (desired: DesiredTwin) => { readonly [path: string]: Json };
   /** After each stored change. */
   readonly onChanged: (desired: DesiredTwin) => void;
@@ -52,12 +54,12 @@ export class DesiredLook {
     this.#deps = deps;
   }
 
-  /** Until nothing is to be done any more. False: nothing is wished of the device. */
-  async once(endpoint: string): Promise<boolean> {
+  /** Until nothing is to be done any more; what is desired then. Undefined: nothing is wished of the device. */
+  async once(endpoint: string): Promise<DesiredTwin | undefined> {
     for (let round = 0; round < maxRounds; round += 1) {
       const desired = await this.#deps.desired.find(endpoint);
-      if (desired === undefined || !(desired.watched || desired.edited)) return false;
-      if (await this.#round(desired)) return true;
+      if (desired === undefined || !(desired.watched || desired.edited)) return undefined;
+      if (await this.#round(desired)) return desired;
     }
     throw new Error(`what is desired of ${endpoint} changed ${maxRounds} times during one look`);
   }
@@ -114,11 +116,17 @@ export class DesiredLook {
     { traceId }: Wish,
     { path, id, value }: { readonly path: string; readonly id: string; readonly value: Json },
   ): Promise<WriteAnswer> {
-    const { operations, clock } = this.#deps;
+    const { operations, clock, desired, owner } = this.#deps;
     const expiresAt = clock.now() + writeExpiryMs;
     const request = { kind: "write", path, value, supersedeKey: `desired:${path}`, expiresAt } as const;
     const outcome = await operations.create(endpoint, request, { actor: "twin", traceId, id });
-    return outcome.ok ? answerOf(outcome.operation) : refusedBefore(outcome.refusal, value);
+    if (!outcome.ok) return refusedBefore(outcome.refusal, value);
+    if (owner.isShared && (await desired.find(endpoint))?.writes[path] !== id) {
+      // Another process has seen that there was no such write, and given it up meanwhile.
+      await operations.cancel(id, withdrawn);
+      return { kind: "dropped" };
+    }
+    return answerOf(outcome.operation);
   }
 
   #events({ _id: endpoint, since, rev }: DesiredTwin, news: readonly TwinNews[]): readonly EventDraft[] {

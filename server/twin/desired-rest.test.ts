@@ -137,7 +137,14 @@ describe("the twin over REST", () => {
     const diff = (await rest("GET", "/devices/dev-1/twin/diff")).body;
     assert.equal(at(diff, "items", 1, "isSet"), true);
     const stored = await world.until(world.store.collection<StoredDocument>(desiredCollection).findOne({ _id: "dev-1" }));
-    const shown = JSON.stringify([body, diff, stored, (await rest("GET", desired)).body, await world.eventsOf("dev-1")]);
+    const shown = JSON.stringify([
+      body,
+      diff,
+      stored,
+      (await rest("GET", desired)).body,
+      (await rest("GET", "/operations")).body,
+      await world.eventsOf("dev-1"),
+    ]);
     assert.ok(!shown.includes(secret) && !shown.includes("a secret image"));
     assert.equal(at((await put({ "/5/0/0": secret, "/3/0/15": "CET" })).body, "version"), 1, "the same secret is nothing new");
     await device.update();

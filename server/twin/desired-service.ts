@@ -276,8 +276,9 @@ export class DesiredService {
     try {
       while (looking.again && !this.#closed) {
         looking.again = false;
-        if (await this.#look.once(endpoint)) this.#watched.noteSeen(endpoint);
-        else this.#watched.forget(endpoint);
+        const desired = await this.#look.once(endpoint);
+        if (desired === undefined) this.#watched.forget(endpoint);
+        else this.#watched.noteSeen(desired);
       }
     } catch (error) {
       this.#watched.noteUnseen(endpoint);

@@ -36,8 +36,10 @@ export class WatchedWishes {
     return this.#unseen.has(endpoint);
   }
 
-  noteSeen(endpoint: string): void {
-    this.#unseen.delete(endpoint);
+  /** Another process may have changed it. */
+  noteSeen(desired: Pick<DesiredTwin, "_id" | "wishes" | "watched">): void {
+    this.remember(desired);
+    this.#unseen.delete(desired._id);
   }
 
   noteUnseen(endpoint: string): void {
