@@ -93,6 +93,7 @@ async function open(deps: AppDeps, closers: Closers): Promise<App> {
     doors: [coap.numbers(), bootstrap.numbers()],
     identityMismatches: features.identityMismatches,
     refusedDevices: features.refusedDevices,
+    registrations: features.registrations,
   });
   let isOpen = false;
   let authenticate: Authenticate = () => undefined;

@@ -57,6 +57,7 @@ import { DeviceIdentities } from "./registration/device-identities.ts";
 import { linkProfileFacet, linkProfileRoutes } from "./registration/link-profile-http.ts";
 import { MismatchReports } from "./registration/mismatch-reports.ts";
 import { modelUsers } from "./registration/model-users.ts";
+import { RegistrationAdmission } from "./registration/registration-admission.ts";
 import { registrationCoapRoute } from "./registration/registration-coap.ts";
 import { registrationFacet, registrationRoutes } from "./registration/registration-http.ts";
 import { openRegistrationService, type RegistrationService } from "./registration/registration-service.ts";
@@ -105,6 +106,8 @@ export interface Features {
   readonly identityMismatches: MismatchReports["counters"];
   /** Who was refused because nobody expects it, by why. */
   readonly refusedDevices: RefusalReports["counters"];
+  /** Registers that were let in, and that were told to come back. */
+  readonly registrations: RegistrationAdmission["counters"];
   /** Sends what waits; nothing leaves before. */
   start(): Promise<void>;
   /** Before the endpoints and the store. */
@@ -160,7 +163,12 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
     forget: (endpoint) => forgetDevice({ devices, facets }, endpoint),
   });
   registrations.onGone((endpoint) => newcomers.noteGone(endpoint));
-  const register = registrationCoapRoute({ registrations, identities, newcomers, leniency });
+  const admission = new RegistrationAdmission({
+    ...deps,
+    perSecond: settings.registrationRate,
+    onPutOff: (news) => deps.log.warn("more devices register than the store takes: they are told when to come back", news),
+  });
+  const register = registrationCoapRoute({ registrations, identities, newcomers, admission, leniency });
   coap.handle(deps.gate.guard(coapRouter([register, send, { prefix: "fw", handle: servePackage }])));
 
   const door = new OperationDoor({ ...deps, operations, registrations, registry, keys: new IdempotencyKeys(store, clock, supervisor) });
@@ -212,8 +220,10 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
     ],
     identityMismatches: mismatches.counters,
     refusedDevices: refusals.counters,
+    registrations: admission.counters,
     start: () => operations.start(),
     async close() {
+      admission.close();
       traces.close();
       await bootstrap.close();
       await updates.close();

@@ -13,6 +13,8 @@ export interface AllNumbers {
   readonly identityMismatches: { readonly [reason: string]: number };
   /** Who was refused because nobody expects it, by why. */
   readonly refusedDevices?: { readonly [reason: string]: number };
+  /** Registers that were let in, and that were told to come back. */
+  readonly registrations?: { readonly [outcome: string]: number };
 }
 
 export function doorRoutes(numbers: () => AllNumbers): readonly Route[] {
@@ -24,11 +26,12 @@ export function doorRoutes(numbers: () => AllNumbers): readonly Route[] {
       summary: "The secured doors devices come in by: their ports, and what happened there since the server started",
       replies: { 200: { description: "The doors", schema: doorsSchema } },
       async handle() {
-        const { doors, identityMismatches, refusedDevices } = numbers();
+        const { doors, identityMismatches, refusedDevices, registrations } = numbers();
         const body = {
           doors: doors.map((door) => ({ ...door, counters: { ...door.counters } })),
           identityMismatches: { ...identityMismatches },
           ...(refusedDevices === undefined ? {} : { refusedDevices: { ...refusedDevices } }),
+          ...(registrations === undefined ? {} : { registrations: { ...registrations } }),
         };
         return { status: 200, body };
       },
@@ -55,6 +58,7 @@ const doorsSchema = {
     },
     identityMismatches: countsSchema,
     refusedDevices: countsSchema,
+    registrations: countsSchema,
   },
   required: ["doors", "identityMismatches"],
 } as const;

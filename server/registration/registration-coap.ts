@@ -10,9 +10,11 @@ import type { RefusalReason } from "../devices/refusal-reports.ts";
 import type { Newcomer } from "../devices/unknown-devices.ts";
 import type { CoapRoute } from "../doors/coap-router.ts";
 import { StorageUnavailableError } from "../storage/collection.ts";
+import { placeOf } from "./device-addresses.ts";
 import type { DeviceIdentities, IdentityRefusal } from "./device-identities.ts";
 import { registeredIdentity } from "./registered-identity.ts";
 import type { Registration } from "./registration.ts";
+import type { RegistrationAdmission } from "./registration-admission.ts";
 import type { ObjectList } from "./registration-machine.ts";
 import type { RegistrationService } from "./registration-service.ts";
 
@@ -41,6 +43,8 @@ export interface RegistrationDoor {
   readonly identities: DeviceIdentities;
   readonly leniency: Leniency;
   readonly newcomers: Newcomers;
+  /** Without it every Register is let in. */
+  readonly admission?: Pick<RegistrationAdmission, "ask">;
 }
 
 export interface Newcomers {
@@ -60,7 +64,7 @@ function handle(door: RegistrationDoor, request: IncomingRequest): OutgoingRespo
   const needed: readonly RegistrationTolerance[] = trailing ? ["empty-path-segment"] : [];
   if (deeper.length > 0) return { code: ResponseCode.notFound };
   if (locationId === undefined) {
-    return request.method === Method.post ? register(door, request, needed) : { code: ResponseCode.methodNotAllowed };
+    return request.method === Method.post ? admitted(door, request, needed) : { code: ResponseCode.methodNotAllowed };
   }
   switch (request.method) {
     case Method.post:
@@ -70,6 +74,27 @@ function handle(door: RegistrationDoor, request: IncomingRequest): OutgoingRespo
     default:
       return { code: ResponseCode.methodNotAllowed };
   }
+}
+
+/** Answered before anything is looked up: in a storm most are put off. */
+async function admitted(
+  door: RegistrationDoor,
+  request: IncomingRequest,
+  needed: readonly RegistrationTolerance[],
+): Promise<OutgoingResponse> {
+  const ticket = await door.admission?.ask(nameOf(request));
+  if (ticket === undefined) return register(door, request, needed);
+  if (!ticket.ok) return { code: ResponseCode.serviceUnavailable, maxAgeSeconds: ticket.maxAgeSeconds };
+  try {
+    return await register(door, request, needed);
+  } finally {
+    ticket.done();
+  }
+}
+
+/** By which the device is known when it comes back: what it calls itself, else where it is. */
+function nameOf({ query, peer }: IncomingRequest): string {
+  return query.find((parameter) => parameter.startsWith("ep=")) ?? placeOf(peer.address);
 }
 
 async function register(

@@ -20,4 +20,15 @@ export const registrationSettingDefinitions = {
     purpose: "devices in quarantine at one time; then those whose registration is over are forgotten, and others are put off (5.03)",
     reason: "over plain CoAP anybody can come under any name",
   },
+  registrationRate: {
+    env: "REGISTRATION_RATE",
+    kind: "integer",
+    default: 10_000,
+    unit: "registrations/s",
+    min: 1,
+    max: 1_000_000,
+    purpose: "registrations taken in, even where the store takes more; others are told when to come back (5.03 with Max-Age)",
+    reason:
+      "above what one process stores, so that the store decides; lower it where the network or other work cannot take a fleet at once",
+  },
 } as const satisfies { readonly [name: string]: SettingDefinition };
