@@ -119,7 +119,8 @@ function readWish(
   if (!planned.ok) {
     const { refusal } = planned;
     const inner = refusal.reason === "value-type-mismatch" ? refusal.pointer.replace(/^\/value/, "") : "";
-    const detail = refusal.detail.replace(/^\/value[^:]*: /, "");
+    // The refusal of a write names the path, or the member of its body.
+    const detail = refusal.detail.replace(/^\/[^:]*: /, "");
     return { refusal: { type: refusal.reason, detail: `${formatPath(path)}: ${detail}`, pointer: pointer + inner } };
   }
   if (JSON.stringify(value).length > desiredLimits.maxValueCharacters) {
