@@ -1,6 +1,6 @@
 /**
- * Standing observations: established and cancelled by operations, held over our restart with their tokens, asked for again when
- * the device registers anew. A notification is acknowledged when what it says is durable (the listener's promise).
+ * The relations behind observations: established and cancelled by operations, held over our restart with their tokens. When one is void
+ * whoever asks for it anew (`establisher.ts`) is told. A notification is acknowledged when what it says is durable (the listener's promise).
  */
 
 import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
@@ -9,20 +9,22 @@ import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import type { IncomingResponse, OutgoingRequest, RequestControl } from "@lwm2m/protocol/coap/message";
 import type { HeldObservation, ObservationListener, ObserveOutcome } from "@lwm2m/protocol/coap/observation";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
-import type { Random } from "@lwm2m/protocol/ports/random";
 import type { Leniency } from "../devices/leniency.ts";
-import type { EventDraft } from "../events/event.ts";
 import type { OutboxRelay } from "../events/outbox-relay.ts";
 import type { Learn } from "../operations/news.ts";
 import type { ObservationExchange, ObservedTarget } from "../operations/observation-exchange.ts";
-import type { Operation, OperationRequest } from "../operations/operation.ts";
+import type { Operation } from "../operations/operation.ts";
 import type { OperationService } from "../operations/operation-service.ts";
 import type { Registration, Registrations } from "../registration/registration.ts";
+import type { ProcessOwner } from "../storage/process-owner.ts";
 import type { Store } from "../storage/store.ts";
 import type { Supervisor } from "../supervisor.ts";
 import { notificationListener } from "./notification-listener.ts";
 import { type Observation, observationId, observedPaths, type Relation, relationOf, requestOf, targetOf } from "./observation.ts";
+import { type ObservationEvent, observationDraft } from "./observation-events.ts";
 import { ObservationStore, observationCollection } from "./observation-store.ts";
+import { actor, type RelationListener, type RelationNews } from "./relation-news.ts";
+import type { RememberedObservation } from "./remembered-observations.ts";
 
 export interface ObservationServiceDeps {
   readonly store: Store;
@@ -32,29 +34,12 @@ export interface ObservationServiceDeps {
   readonly registry: ObjectRegistry;
   readonly coap: CoapEndpoint;
   readonly clock: Clock;
-  readonly random: Random;
+  readonly owner: ProcessOwner;
   readonly supervisor: Supervisor;
   readonly learn: Learn;
   readonly leniency: Leniency;
   /** From `rememberObservations`, read before the endpoint was opened. */
   readonly remembered: readonly RememberedObservation[];
-}
-
-export interface RememberedObservation {
-  readonly observation: Observation;
-  readonly registration: Registration | undefined;
-}
-
-/**
- * What an earlier process held. Read it before the CoAP endpoint is opened and open the service in the same turn as the endpoint:
- * a notification that finds no relation is answered RST, and the device ends the relation.
- */
-export async function rememberObservations(store: Store, registrations: Registrations): Promise<readonly RememberedObservation[]> {
-  const remembered: RememberedObservation[] = [];
-  for await (const observation of new ObservationStore(store).active()) {
-    remembered.push({ observation, registration: await registrations.find(observation.endpoint) });
-  }
-  return remembered;
 }
 
 export function openObservationService(deps: ObservationServiceDeps): ObservationService {
@@ -66,13 +51,14 @@ interface Held {
   readonly observation: HeldObservation;
 }
 
-const actor = "server";
-const traceIdBytes = 16;
-
 export class ObservationService implements ObservationExchange {
   readonly #deps: ObservationServiceDeps;
   readonly #store: ObservationStore;
   readonly #held = new Map<string, Held>();
+  readonly #listeners: RelationListener[] = [];
+  readonly #askListeners: ((endpoint: string) => void)[] = [];
+  /** Before anybody listens. */
+  #lostEarly: Set<string> | undefined = new Set<string>();
 
   constructor(deps: ObservationServiceDeps) {
     this.#deps = deps;
@@ -80,10 +66,22 @@ export class ObservationService implements ObservationExchange {
     deps.operations.attachObservations(this);
     for (const remembered of deps.remembered) this.#restore(remembered);
     deps.registrations.onSignOfLife((endpoint, kind) => {
-      if (kind === "registered") deps.supervisor.run(this.#askAgain(endpoint), `observe ${endpoint} again`);
+      if (kind === "registered") deps.supervisor.run(this.#void(endpoint), `observe ${endpoint} again`);
     });
     deps.registrations.onMoved((registration) => this.#follow(registration));
     deps.registrations.onGone((endpoint) => deps.supervisor.run(this.#suspend(endpoint), `suspend the observations of ${endpoint}`));
+  }
+
+  /** Whoever asks for what is void, and what was void at the start. */
+  onNews(listener: RelationListener): void {
+    this.#listeners.push(listener);
+    for (const endpoint of this.#lostEarly ?? []) listener({ kind: "restored", endpoint });
+    this.#lostEarly = undefined;
+  }
+
+  /** An Observe leaves for the device. */
+  onAsk(listener: (endpoint: string) => void): void {
+    this.#askListeners.push(listener);
   }
 
   async observe(
@@ -101,6 +99,7 @@ export class ObservationService implements ObservationExchange {
       ended = true;
       if (token !== "") this.#endedByDevice(registration._id, target, token, last);
     });
+    for (const tell of this.#askListeners) tell(registration._id);
     const outcome = await coap.observe(coap.peerAt(registration.address), request, listener, control);
     if (!outcome.ok || !outcome.observing) return outcome;
     const previous = this.#held.get(id);
@@ -111,7 +110,11 @@ export class ObservationService implements ObservationExchange {
     const nowMs = this.#deps.clock.now();
     const relation = relationOf(request, token, registration.registeredAt);
     const granted = { _id: id, endpoint: registration._id, ...target, attributes: operation.attributes ?? null, relation, since: nowMs };
-    await this.#store.grant(granted, this.#draft("observation.started", registration._id, target, token, {}));
+    await this.#store.grant(
+      granted,
+      operation.createdBy !== actor,
+      this.#draft("observation.started", registration._id, target, token, {}),
+    );
     this.#deps.relay.nudge(observationCollection.name, id);
     if (ended) this.#endedByDevice(registration._id, target, token, undefined);
     return outcome;
@@ -125,11 +128,28 @@ export class ObservationService implements ObservationExchange {
     const told = held === undefined ? undefined : await held.observation.cancel("active");
     const step = held?.token ?? String(this.#deps.clock.now());
     const event = this.#draft("observation.ended", endpoint, target, step, { reason: "cancelled" });
-    const isEnded = await this.#store.end(id, { reason: "cancelled", coapCode: null }, event);
+    const asking = (await this.#store.find(id))?.asking;
+    const endedAt = this.#deps.clock.now();
+    const isEnded = await this.#store.end(id, { reason: "cancelled", coapCode: null, endedAt }, event);
     if (isEnded) this.#deps.relay.nudge(observationCollection.name, id);
-    await this.#withdrawRequests(endpoint, target);
+    // One that was asked for again but not granted yet must not come back.
+    if (asking) await this.#deps.operations.cancel(asking.operationId, "the observation was cancelled");
+    this.#tell({ kind: "ended", endpoint });
     if (told === undefined) return isEnded ? "cancelled" : "not-observing";
     return told.ok ? "cancelled" : "unanswered";
+  }
+
+  /** No standing observation wishes it, or with other attributes: the relation ends, at the device too if `isAwake`, else at its next notification. */
+  async release(observation: Observation, isAwake: boolean, isWished: boolean): Promise<void> {
+    const { _id, endpoint } = observation;
+    const held = this.#held.get(_id);
+    this.#held.delete(_id);
+    await held?.observation.cancel(isAwake ? "active" : "passive");
+    if (isWished) return this.#store.suspend(observation);
+    const target = targetOf(observation);
+    const event = this.#draft("observation.ended", endpoint, target, held?.token ?? String(observation.rev), { reason: "withdrawn" });
+    await this.#store.end(_id, { reason: "withdrawn", coapCode: null, endedAt: this.#deps.clock.now() }, event);
+    this.#deps.relay.nudge(observationCollection.name, _id);
   }
 
   find(endpoint: string, path: string): Promise<Observation | undefined> {
@@ -154,13 +174,10 @@ export class ObservationService implements ObservationExchange {
     const { _id, relation } = observation;
     const { supervisor } = this.#deps;
     if (relation === null) throw new Error(`observation ${_id} is active without a relation`);
-    if (registration === undefined) {
-      supervisor.run(this.#store.suspend(observation), `suspend ${_id}`);
-      return;
-    }
-    if (registration.registeredAt !== relation.registeredAt) {
-      // The process ended between the registration and the request to observe again.
-      supervisor.run(this.#ask(observation), `observe ${_id} again`);
+    if (registration?.registeredAt !== relation.registeredAt) {
+      // The process ended between the registration and the request to observe again, or between the end of it and what follows.
+      const suspended = this.#store.suspend(observation).then(() => this.#tellLost(observation.endpoint));
+      supervisor.run(suspended, `suspend ${_id}`);
       return;
     }
     this.#hold(observation, relation, registration);
@@ -170,7 +187,9 @@ export class ObservationService implements ObservationExchange {
   async #follow(registration: Registration): Promise<void> {
     for (const observation of await this.#store.ofDevice(registration._id)) {
       const { _id, relation } = observation;
-      if (relation !== null && this.#held.get(_id)?.token === relation.token) this.#hold(observation, relation, registration);
+      if (relation === null || relation.registeredAt !== registration.registeredAt) continue;
+      // On a shared store it may have been another process that held it.
+      if (this.#deps.owner.isShared || this.#held.get(_id)?.token === relation.token) this.#hold(observation, relation, registration);
     }
   }
 
@@ -210,37 +229,29 @@ export class ObservationService implements ObservationExchange {
     if (this.#held.get(id)?.token === token) this.#held.delete(id);
     const coapCode = last === undefined ? null : formatCode(last.code);
     const event = this.#draft("observation.ended", endpoint, target, token, { reason: "device-ended", coapCode });
-    const end = this.#store.end(id, { reason: "device-ended", coapCode, token }, event);
+    const end = this.#store.end(id, { reason: "device-ended", coapCode, token, endedAt: this.#deps.clock.now() }, event);
     this.#deps.supervisor.run(
       end.then((ended) => {
-        if (ended) this.#deps.relay.nudge(observationCollection.name, id);
+        if (!ended) return;
+        this.#deps.relay.nudge(observationCollection.name, id);
+        this.#tell({ kind: "ended", endpoint });
       }),
       `end the observation ${id}`,
     );
   }
 
-  /** RFC 7641 knows no relation that outlives a registration (LwM2M Core 1.1 §6.4.1): each is asked for again. */
-  async #askAgain(endpoint: string): Promise<void> {
-    for (const observation of await this.#store.ofDevice(endpoint)) {
-      if (observation.state !== "ended") await this.#ask(observation);
+  /** RFC 7641 knows no relation that outlives a registration (LwM2M Core 1.1 §6.4.1). */
+  async #void(endpoint: string): Promise<void> {
+    const observations = await this.#store.ofDevice(endpoint);
+    const registration = observations.length === 0 ? undefined : await this.#deps.registrations.find(endpoint);
+    const isVoid = ({ relation }: Observation): boolean => relation !== null && relation.registeredAt !== registration?.registeredAt;
+    const granted = observations.filter(isVoid).map(({ since }) => since);
+    for (const observation of observations.filter(isVoid)) {
+      await this.#drop(observation._id);
+      await this.#store.suspend(observation);
     }
-  }
-
-  async #ask(observation: Observation): Promise<void> {
-    await this.#drop(observation._id);
-    await this.#store.suspend(observation);
-    const { _id, endpoint, attributes } = observation;
-    const target = targetOf(observation);
-    const request: OperationRequest = {
-      kind: target.paths === undefined ? "observe" : "observeComposite",
-      ...target,
-      ...(attributes === null ? {} : { attributes }),
-      supersedeKey: `observe ${observationId("", target)}`,
-    };
-    const traceId = hex(this.#deps.random.bytes(traceIdBytes));
-    const outcome = await this.#deps.operations.create(endpoint, request, { actor, traceId });
-    // The object is gone from the device's list: the wish waits for a registration that has it.
-    if (!outcome.ok) await this.#store.noteFault(_id, this.#deps.clock.now(), outcome.refusal.detail);
+    const grantedAt = granted.length === 0 ? undefined : Math.max(...granted);
+    this.#tell({ kind: "registered", endpoint, had: observations.length > 0, grantedAt });
   }
 
   async #suspend(endpoint: string): Promise<void> {
@@ -248,6 +259,16 @@ export class ObservationService implements ObservationExchange {
       await this.#drop(observation._id);
       if (observation.state === "active") await this.#store.suspend(observation);
     }
+    this.#tell({ kind: "gone", endpoint });
+  }
+
+  #tell(news: RelationNews): void {
+    for (const listener of this.#listeners) listener(news);
+  }
+
+  #tellLost(endpoint: string): void {
+    if (this.#lostEarly === undefined) this.#tell({ kind: "restored", endpoint });
+    else this.#lostEarly.add(endpoint);
   }
 
   /** Forgets the relation without telling the device: its next notification is answered RST (RFC 7641 §3.6). */
@@ -257,27 +278,14 @@ export class ObservationService implements ObservationExchange {
     await held?.observation.cancel("passive");
   }
 
-  /** An observation that was asked for again but not granted yet must not come back after its cancellation. */
-  async #withdrawRequests(endpoint: string, target: ObservedTarget): Promise<void> {
-    const id = observationId(endpoint, target);
-    for (const operation of await this.#deps.operations.queue(endpoint, 1_000)) {
-      const observes = operation.kind === "observe" || operation.kind === "observeComposite";
-      const again = observes && observationId(endpoint, operation) === id && operation.createdBy === actor;
-      if (again) await this.#deps.operations.cancel(operation._id, "the observation was cancelled");
-    }
-  }
-
   #draft(
-    type: "observation.started" | "observation.ended",
+    type: ObservationEvent,
     endpoint: string,
     target: ObservedTarget,
     step: string,
     more: { readonly [field: string]: string | null },
-  ): EventDraft {
-    const { path, paths } = target;
-    const key = `observation/${observationId(endpoint, target)}/${step}/${type}`;
-    const about = paths === undefined ? { path } : { path, paths: [...paths] };
-    return { key, type, subject: endpoint, timeMs: this.#deps.clock.now(), data: { ...about, ...more } };
+  ) {
+    return observationDraft(type, { endpoint, target, step, timeMs: this.#deps.clock.now() }, more);
   }
 }
 

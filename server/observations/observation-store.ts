@@ -1,17 +1,29 @@
 import type { EventDraft } from "../events/event.ts";
-import { outboxIndex, withEvents } from "../events/outbox.ts";
+import { outboxIndex, outboxOf, withEvents } from "../events/outbox.ts";
 import type { Collection, CollectionDefinition, Update } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
-import type { Observation } from "./observation.ts";
+import type { EndReason, Observation, Refusal } from "./observation.ts";
 
 export const observationCollection: CollectionDefinition = {
   name: "observations",
-  indexes: [{ name: "ofDevice", fields: ["endpoint"] }, { name: "state", fields: ["state"] }, outboxIndex],
+  indexes: [
+    { name: "ofDevice", fields: ["endpoint"] },
+    { name: "state", fields: ["state"] },
+    { name: "standingOnly", fields: ["standingOnly"] },
+    outboxIndex,
+  ],
 };
 
 export type GrantedObservation = Pick<Observation, "_id" | "endpoint" | "path" | "paths" | "attributes" | "relation" | "since">;
 
+/** What is wished at a device, as it is asked for. */
+export interface Wish extends Pick<Observation, "_id" | "endpoint" | "path" | "paths" | "attributes"> {
+  readonly standingOnly: boolean;
+}
+
 const pageSize = 1_000;
+const unrefused = { asking: null, refusal: null, failures: 0 } as const;
+const blank = { state: "waiting", endReason: null, coapCode: null, relation: null, fault: null, refusal: null, failures: 0 } as const;
 
 export class ObservationStore {
   readonly #observations: Collection<Observation>;
@@ -24,10 +36,10 @@ export class ObservationStore {
     return this.#observations.findOne({ _id: id });
   }
 
-  async *active(): AsyncGenerator<Observation> {
+  async *inState(state: Observation["state"]): AsyncGenerator<Observation> {
     let after = "";
     for (;;) {
-      const page = await this.#observations.find({ state: "active", _id: { $gt: after } }, { sort: { _id: 1 }, limit: pageSize });
+      const page = await this.#observations.find({ state, _id: { $gt: after } }, { sort: { _id: 1 }, limit: pageSize });
       yield* page;
       const last = page.at(-1);
       if (last === undefined || page.length < pageSize) return;
@@ -39,21 +51,63 @@ export class ObservationStore {
     return this.#observations.find({ endpoint }, { sort: { _id: 1 }, limit: pageSize });
   }
 
+  /** All of one device; of all devices those that an operation asked for. */
   list(query: { readonly endpoint?: string; readonly after?: string; readonly limit: number }): Promise<readonly Observation[]> {
     const filter = {
-      ...(query.endpoint === undefined ? {} : { endpoint: query.endpoint }),
+      ...(query.endpoint === undefined ? { standingOnly: null } : { endpoint: query.endpoint }),
       ...(query.after === undefined ? {} : { _id: { $gt: query.after } }),
     };
     return this.#observations.find(filter, { sort: { _id: 1 }, limit: query.limit });
   }
 
-  /** Active from now on, whatever it was. */
-  async grant({ _id, ...granted }: GrantedObservation, event: EventDraft): Promise<void> {
+  /** Active from now on, whatever it was. `own`: an operation of somebody else than the server asked for it. */
+  async grant({ _id, ...granted }: GrantedObservation, own: boolean, event: EventDraft): Promise<void> {
     const update: Update = {
-      $set: { ...granted, state: "active", endReason: null, coapCode: null, fault: null },
+      $set: { ...granted, ...unrefused, state: "active", endReason: null, coapCode: null, fault: null, endedAt: null },
+      ...(own ? { $unset: { standingOnly: true } } : {}),
       $inc: { rev: 1 },
     };
     await this.#observations.updateOne({ _id }, withEvents(update, [event]), { upsert: true });
+  }
+
+  /** About to be asked for: `asking` is there before its operation is. False: it changed in the meantime. */
+  async ask(wish: Wish, present: Observation | undefined, asking: NonNullable<Observation["asking"]>): Promise<boolean> {
+    const { _id, standingOnly, ...wished } = wish;
+    if (present === undefined) {
+      const fresh = {
+        _id,
+        ...wished,
+        ...blank,
+        since: asking.at,
+        asking,
+        rev: 1,
+        ...(standingOnly ? { standingOnly: true as const } : {}),
+        ...outboxOf([]),
+      };
+      return (await this.#observations.insertOne(fresh)).ok;
+    }
+    const state = present.state === "refused" ? "refused" : "waiting";
+    const update: Update = {
+      $set: { state, relation: null, asking, endReason: null, endedAt: null, ...(standingOnly ? { standingOnly: true as const } : {}) },
+      $inc: { rev: 1 },
+    };
+    return (await this.#observations.updateOne({ _id, rev: present.rev }, update)).matched > 0;
+  }
+
+  /** The request that was recorded came to nothing. False: another has been made, or it was granted after all. */
+  async refuse(
+    { _id, asking }: Observation,
+    outcome: { readonly state: "refused" | "waiting"; readonly refusal: Refusal | null; readonly failures: number },
+    events: readonly EventDraft[],
+  ): Promise<boolean> {
+    const filter = { _id, "asking.operationId": asking?.operationId ?? "", state: { $in: ["waiting", "refused"] } };
+    const update: Update = { $set: { ...outcome, asking: null }, $inc: { rev: 1 } };
+    return (await this.#observations.updateOne(filter, withEvents(update, events))).matched > 0;
+  }
+
+  /** Nobody wishes it any more and nothing is held. False: it changed in the meantime. */
+  async remove({ _id, rev }: Observation): Promise<boolean> {
+    return (await this.#observations.deleteOne({ _id, rev, hasOutbox: false })).deleted > 0;
   }
 
   /** The relations of a device are void; the wishes stay. */
@@ -64,13 +118,22 @@ export class ObservationStore {
   /** False: it had ended, or the relation (when one is named) is another by now. */
   async end(
     id: string,
-    end: { readonly reason: "cancelled" | "device-ended"; readonly coapCode: string | null; readonly token?: string },
+    end: {
+      readonly reason: EndReason;
+      readonly coapCode: string | null;
+      readonly endedAt: number;
+      readonly token?: string;
+    },
     event: EventDraft,
   ): Promise<boolean> {
-    const filter = { _id: id, state: { $in: ["active", "waiting"] }, ...(end.token === undefined ? {} : { "relation.token": end.token }) };
+    const filter = {
+      _id: id,
+      state: { $in: ["active", "waiting", "refused"] },
+      ...(end.token === undefined ? {} : { "relation.token": end.token }),
+    };
     const update: Update = {
-      $set: { state: "ended", endReason: end.reason, coapCode: end.coapCode, relation: null },
-      $inc: { rev: 1 },
+      $set: { state: "ended", endReason: end.reason, coapCode: end.coapCode, endedAt: end.endedAt, relation: null, asking: null },
+      $inc: { rev: 1, ...(end.reason === "device-ended" ? { failures: 1 } : {}) },
     };
     const outcome = await this.#observations.updateOne(filter, withEvents(update, [event]));
     return outcome.matched > 0;

@@ -1,10 +1,14 @@
 /**
- * A standing observation of a path, or of several at once: the wish lasts, the relation behind it comes and goes.
+ * What is observed at one device, a path or several at once: the wish lasts, the relation behind it comes and goes. There is one per
+ * device and target, whoever wishes it: an operation, standing observations, or both.
  *
- *   (none) | waiting | ended --device grants it--> active
+ *   (none) | waiting | refused | ended --device grants it--> active
  *   active --device registers anew, de-registers, expires--> waiting    its relation is void; asked again when the device is back
  *   active --device ends it (error notification)--> ended (device-ended)
- *   active | waiting --cancelled--> ended (cancelled)
+ *   (none) | waiting | refused | ended --asked (`asking`), the device refuses--> refused    until `refusal.retryAt`, or it registers anew
+ *                                      --asked, no answer--> waiting    until then as well
+ *   active | waiting | refused --cancelled--> ended (cancelled)
+ *   active --no standing observation wishes it any more--> (none)
  */
 import { Method } from "@lwm2m/protocol/coap/codes";
 import type { OutgoingRequest } from "@lwm2m/protocol/coap/message";
@@ -24,17 +28,39 @@ export interface Observation extends StoredDocument, WithOutbox {
   /** Only of a composite one, as they were asked for. */
   readonly paths?: readonly string[];
   readonly attributes: NonNullable<OperationRequest["attributes"]> | null;
-  readonly state: "active" | "waiting" | "ended";
-  readonly endReason: "cancelled" | "device-ended" | null;
+  readonly state: "active" | "waiting" | "refused" | "ended";
+  readonly endReason: EndReason | null;
   /** The error that ended it, `"4.04"`. */
   readonly coapCode: string | null;
   /** Null unless active. */
   readonly relation: Relation | null;
-  /** When it was last granted. */
+  /** When it was last granted; until it is, when it was first wished. */
   readonly since: number;
+  /** Wished by standing observations alone: no operation asked for it. */
+  readonly standingOnly?: true | null;
+  /** The operation by which the server asks for it, stored before that is made. */
+  readonly asking?: { readonly operationId: string; readonly at: number } | null;
+  /** Why it was not granted when last asked for. */
+  readonly refusal?: Refusal | null;
+  /** Refusals and silences in a row. */
+  readonly failures?: number;
+  readonly endedAt?: number | null;
   /** The last notification that could not be read. */
   readonly fault: { readonly at: number; readonly detail: string } | null;
   readonly rev: number;
+}
+
+/** `withdrawn`: by the server, since no standing observation wishes it any more. */
+export type EndReason = "cancelled" | "withdrawn" | "device-ended";
+
+export interface Refusal {
+  /** As of an operation; `expired`, `cancelled` when it had no other end. */
+  readonly reason: string;
+  readonly coapCode: string | null;
+  readonly detail: string | null;
+  /** When the device was asked. */
+  readonly at: number;
+  readonly retryAt: number;
 }
 
 /** Enough to go on after a restart without asking the device. */

@@ -154,6 +154,16 @@ export const settingDefinitions = {
     purpose: "how long an operation waits for its device unless it says so itself",
     reason: "longer than the sleep of common devices",
   },
+  observeRate: {
+    env: "OBSERVE_RATE",
+    kind: "integer",
+    default: 50,
+    unit: "observations/s",
+    min: 1,
+    max: 10_000,
+    purpose: "observations asked of all devices together by the server itself: after registrations, its own start, a change of a group",
+    reason: "a fleet that comes back at once is spread over minutes, and no cell is flooded",
+  },
   awakeSeconds: {
     env: "AWAKE_SECONDS",
     kind: "integer",

@@ -1,0 +1,21 @@
+import type { Registration, Registrations } from "../registration/registration.ts";
+import type { Store } from "../storage/store.ts";
+import type { Observation } from "./observation.ts";
+import { ObservationStore } from "./observation-store.ts";
+
+export interface RememberedObservation {
+  readonly observation: Observation;
+  readonly registration: Registration | undefined;
+}
+
+/**
+ * What an earlier process held. Read it before the CoAP endpoint is opened and open the service in the same turn as the endpoint:
+ * a notification that finds no relation is answered RST, and the device ends the relation.
+ */
+export async function rememberObservations(store: Store, registrations: Registrations): Promise<readonly RememberedObservation[]> {
+  const remembered: RememberedObservation[] = [];
+  for await (const observation of new ObservationStore(store).inState("active")) {
+    remembered.push({ observation, registration: await registrations.find(observation.endpoint) });
+  }
+  return remembered;
+}
