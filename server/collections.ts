@@ -12,11 +12,10 @@ import { groupCollection, groupMemberCollection } from "./groups/group-store.ts"
 import { traitCollection, traitCursorCollection } from "./groups/trait-store.ts";
 import { modelCollection } from "./models/model-store.ts";
 import { observationCollection } from "./observations/observation-store.ts";
-import { pauseCollection } from "./observations/restart-watch.ts";
-import { standingCollection, standingDeviceCollection } from "./observations/standing-store.ts";
 import { idempotencyCollection } from "./operations/idempotency.ts";
 import { operationCollection } from "./operations/operation-store.ts";
 import { bootstrapConfigs, clearTextCollection } from "./provisioning/bootstrap-config-store.ts";
+import { objectProfileCollection } from "./registration/object-profiles.ts";
 import { registrationCollection } from "./registration/registration-store.ts";
 import { sealingKeyCollection } from "./security/sealed-documents.ts";
 import type { CollectionDefinition } from "./storage/collection.ts";
@@ -34,6 +33,7 @@ export const collections: readonly CollectionDefinition[] = [
   tracedDeviceCollection,
   toleranceCollection,
   registrationCollection,
+  objectProfileCollection,
   groupCollection,
   groupMemberCollection,
   traitCollection,
@@ -41,9 +41,6 @@ export const collections: readonly CollectionDefinition[] = [
   operationCollection,
   idempotencyCollection,
   observationCollection,
-  standingCollection,
-  standingDeviceCollection,
-  pauseCollection,
   twinCollection,
   desiredCollection,
   packageCollection,
@@ -72,7 +69,6 @@ export const outboxCollections: readonly CollectionDefinition[] = [
   registrationCollection,
   operationCollection,
   observationCollection,
-  standingCollection,
   twinCollection,
   desiredCollection,
   updateCollection,

@@ -41,10 +41,7 @@ import type { Log } from "./log.ts";
 import { modelRoutes } from "./models/model-http.ts";
 import { openModelService } from "./models/model-service.ts";
 import { observationRoutes } from "./observations/observation-http.ts";
-import { openObservationService } from "./observations/observation-service.ts";
-import { rememberObservations } from "./observations/remembered-observations.ts";
-import { standingRoutes } from "./observations/standing-http.ts";
-import { openStandingService } from "./observations/standing-service.ts";
+import { openObservationService, rememberObservations } from "./observations/observation-service.ts";
 import { IdempotencyKeys } from "./operations/idempotency.ts";
 import type { Learn } from "./operations/news.ts";
 import { OperationDoor } from "./operations/operation-door.ts";
@@ -60,6 +57,8 @@ import { DeviceIdentities } from "./registration/device-identities.ts";
 import { linkProfileFacet, linkProfileRoutes } from "./registration/link-profile-http.ts";
 import { MismatchReports } from "./registration/mismatch-reports.ts";
 import { modelUsers } from "./registration/model-users.ts";
+import { objectProfileRoutes } from "./registration/object-profile-http.ts";
+import { ObjectProfiles } from "./registration/object-profiles.ts";
 import { RegistrationAdmission } from "./registration/registration-admission.ts";
 import { registrationCoapRoute } from "./registration/registration-coap.ts";
 import { registrationFacet, registrationRoutes } from "./registration/registration-http.ts";
@@ -140,9 +139,6 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const limits = { maxQueuedPerDevice: settings.queueLength, defaultExpiryMs: settings.operationDays * secondsPerDay * 1_000 };
   const operations = openOperationService({ ...deps, devices, registrations, registry, coap, learn, leniency, limits });
   const observations = openObservationService({ ...deps, registrations, operations, registry, coap, learn, leniency, remembered });
-  const standings = openStandingService({
-    ...{ ...deps, devices, groups, registrations, operations, observations, registry, askedPerSecond: settings.observeRate },
-  });
   const packages = openPackageService({ ...deps, maxBytes: settings.packageBytes });
   const packageUri = packageAddress({
     publicHost: settings.publicCoapHost,
@@ -169,12 +165,13 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
     forget: (endpoint) => forgetDevice({ devices, facets }, endpoint),
   });
   registrations.onGone((endpoint) => newcomers.noteGone(endpoint));
+  const profiles = new ObjectProfiles(store, clock);
   const admission = new RegistrationAdmission({
     ...deps,
     perSecond: settings.registrationRate,
     onPutOff: (news) => deps.log.warn("more devices register than the store takes: they are told when to come back", news),
   });
-  const register = registrationCoapRoute({ registrations, identities, newcomers, admission, leniency });
+  const register = registrationCoapRoute({ registrations, identities, newcomers, profiles, admission, leniency });
   coap.handle(deps.gate.guard(coapRouter([register, send, { prefix: "fw", handle: servePackage }])));
 
   const door = new OperationDoor({ ...deps, operations, registrations, registry, keys: new IdempotencyKeys(store, clock, supervisor) });
@@ -186,7 +183,6 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       describe: async (endpoint) => ({ waitingOperations: await operations.countOpen(endpoint) }),
       forget: (endpoint) => operations.forget(endpoint),
     },
-    { describe: async () => ({}), forget: (endpoint) => standings.forget(endpoint) },
     { describe: async () => ({}), forget: (endpoint) => observations.forget(endpoint) },
     {
       describe: async (endpoint) => ({ knownValues: Object.keys((await twins.find(endpoint))?.values ?? {}).length }),
@@ -204,6 +200,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       ...deviceRoutes({ devices, facets }),
       ...quarantineRoutes(devices),
       ...registrationRoutes({ registrations, devices, registry }),
+      ...objectProfileRoutes(profiles),
       ...linkProfileRoutes({ links, devices, registrations }),
       ...traceRoutes({ traces, devices, registrations, registry }),
       ...groupRoutes(groups),
@@ -216,8 +213,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       }),
       ...historyRoutes({ telemetry: store.telemetry, devices, door, clock }),
       ...fleetHistoryRoutes({ telemetry: store.telemetry, latest: new LatestValues(store), registry, clock }),
-      ...observationRoutes({ observations, standings, door }),
-      ...standingRoutes({ standings, groups, devices, registry }),
+      ...observationRoutes(observations, door),
       ...packageRoutes({ packages, updates }),
       ...updateRoutes({ updates, packages, isKnownDevice, now: () => clock.now() }),
       ...provisioningRoutes(configs, clock),
@@ -236,7 +232,6 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       await bootstrap.close();
       await updates.close();
       await desired.close();
-      await standings.close();
       await operations.close();
       await groups.close();
       await registrations.close();

@@ -12,6 +12,7 @@ import type { CoapRoute } from "../doors/coap-router.ts";
 import { StorageUnavailableError } from "../storage/collection.ts";
 import { placeOf } from "./device-addresses.ts";
 import type { DeviceIdentities, IdentityRefusal } from "./device-identities.ts";
+import type { ObjectProfiles } from "./object-profiles.ts";
 import { registeredIdentity } from "./registered-identity.ts";
 import type { Registration } from "./registration.ts";
 import type { RegistrationAdmission } from "./registration-admission.ts";
@@ -43,6 +44,7 @@ export interface RegistrationDoor {
   readonly identities: DeviceIdentities;
   readonly leniency: Leniency;
   readonly newcomers: Newcomers;
+  readonly profiles: Pick<ObjectProfiles, "resolve">;
   /** Without it every Register is let in. */
   readonly admission?: Pick<RegistrationAdmission, "ask">;
 }
@@ -98,7 +100,7 @@ function nameOf({ query, peer }: IncomingRequest): string {
 }
 
 async function register(
-  { registrations, identities, newcomers, leniency }: RegistrationDoor,
+  { registrations, identities, newcomers, profiles, leniency }: RegistrationDoor,
   request: IncomingRequest,
   needed: readonly RegistrationTolerance[],
 ): Promise<OutgoingResponse> {
@@ -107,22 +109,20 @@ async function register(
   const admission = await identities.admit(request.peer, endpointName);
   if (!admission.ok) return { code: refusalCode(admission.reason, request.peer), ...diagnostic(admission.detail) };
   const list = objectListOf(request, leniency);
-  if (list === undefined) {
-    // A profile stands for a list this server would have to know (LwM2M Core 1.2 §6.2.1).
-    return profileIds.length > 0 ? { code: ResponseCode.conflict } : badRequest("the object list is missing");
-  }
+  const objectList = await profiles.resolve(profileIds, list?.objects);
+  if (objectList === undefined) return withoutList(profileIds, query.lwm2mVersion);
   const extra = extraParameters(additional, profileIds, leniency);
   // LwM2M Core 1.1 §6: registration requests are confirmable over UDP.
   if (!request.confirmable) refuseStrictly("non-confirmable", leniency);
   const unconfirmed: readonly RegistrationTolerance[] = request.confirmable ? [] : ["non-confirmable"];
-  const seen = [...needed, ...tolerances, ...list.tolerances, ...extra.tolerances, ...unconfirmed];
+  const seen = [...needed, ...tolerances, ...(list?.tolerances ?? []), ...extra.tolerances, ...unconfirmed];
   const { endpoint } = admission;
   const { address } = request.peer;
   const refusal = await newcomers.findRefusal({ endpoint, isProven: address.association !== undefined, address });
   if (refusal !== undefined) return refusalOfUnknown(refusal);
   const registration = await registrations.register({
     ...stated,
-    ...list.objects,
+    ...objectList,
     endpoint,
     address,
     identity: registeredIdentity(request.peer.identity),
@@ -143,11 +143,14 @@ async function update(
   request: IncomingRequest,
   needed: readonly RegistrationTolerance[],
 ): Promise<OutgoingResponse> {
-  const { registrations, leniency } = door;
+  const { registrations, profiles, leniency } = door;
   const present = await findOwn(door, locationId, request.peer);
   if (present === undefined) return { code: ResponseCode.notFound };
   const { additional, profileIds, tolerances, ...stated } = parseUpdateQuery(request.query, present.lwm2mVersion as Lwm2mVersion, leniency);
   const list = objectListOf(request, leniency);
+  const objectList = await profiles.resolve(profileIds ?? [], list?.objects);
+  // 4.09 is not among the answers to an Update.
+  if (profileIds !== undefined && objectList === undefined) return badRequest("pid: nobody knows this profile, and there is no list");
   const extra = extraParameters(additional, profileIds ?? [], leniency);
   const seen = [...needed, ...tolerances, ...(list?.tolerances ?? []), ...extra.tolerances];
   // The location is a secret of the device, so over NoSec an Update from a new address is the device behind a new NAT binding.
@@ -156,7 +159,7 @@ async function update(
     address: request.peer.address,
     identity: registeredIdentity(request.peer.identity),
     extraParameters: extra.kept,
-    ...(list === undefined ? {} : { objectList: list.objects }),
+    ...(objectList === undefined ? {} : { objectList }),
     tolerances: seen,
   });
   if (updated === undefined) return { code: ResponseCode.notFound };
@@ -189,6 +192,14 @@ function refusalCode(reason: IdentityRefusal, peer: Peer): ResponseCode {
   if (reason === "other-endpoint") return ResponseCode.badRequest;
   // Without a security context a name is a parameter that is missing.
   return reason === "unnamed" && peer.address.association === undefined ? ResponseCode.badRequest : ResponseCode.forbidden;
+}
+
+/** LwM2M Core 1.2 §6.2.1: 4.09 asks for the list. Before 1.2 it is a part of the request that is missing. */
+function withoutList(profileIds: readonly string[], version: Lwm2mVersion): OutgoingResponse {
+  if (profileIds.length > 0) return { code: ResponseCode.conflict, ...diagnostic("pid: nobody knows this profile, send the list") };
+  return version === "1.2"
+    ? { code: ResponseCode.conflict, ...diagnostic("the object list is missing") }
+    : badRequest("the object list is missing");
 }
 
 function refusalOfUnknown(reason: RefusalReason): OutgoingResponse {

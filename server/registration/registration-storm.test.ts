@@ -21,6 +21,7 @@ import { DeviceIdentities } from "./device-identities.ts";
 import { MismatchReports } from "./mismatch-reports.ts";
 import { RegistrationAdmission } from "./registration-admission.ts";
 import { registrationCoapRoute } from "./registration-coap.ts";
+import type { ObjectList } from "./registration-machine.ts";
 import { openRegistrationService, type RegistrationService } from "./registration-service.ts";
 import { registrationCollection } from "./registration-store.ts";
 
@@ -63,8 +64,9 @@ class Storm {
       ...{ clock, random, onBug: (error: unknown) => failures.push(`coap: ${error}`) },
     });
     const newcomers = { findRefusal: async () => undefined };
+    const profiles = { resolve: async (_: readonly string[], list: ObjectList | undefined) => list };
     const leniency = { strict: false, note: () => {} };
-    coap.handle(coapRouter([registrationCoapRoute({ registrations, identities, newcomers, admission, leniency })]));
+    coap.handle(coapRouter([registrationCoapRoute({ registrations, identities, newcomers, profiles, admission, leniency })]));
     this.#coap = coap;
     this.#registrations = registrations;
     this.admission = admission;

@@ -33,12 +33,8 @@ import { lastTextOf } from "../groups/last-text.ts";
 import { traitCollection, traitCursorCollection } from "../groups/trait-store.ts";
 import { type ModelService, openModelService } from "../models/model-service.ts";
 import { modelCollection } from "../models/model-store.ts";
-import { type ObservationService, openObservationService } from "../observations/observation-service.ts";
+import { type ObservationService, openObservationService, rememberObservations } from "../observations/observation-service.ts";
 import { observationCollection } from "../observations/observation-store.ts";
-import { rememberObservations } from "../observations/remembered-observations.ts";
-import { pauseCollection } from "../observations/restart-watch.ts";
-import { openStandingService, type StandingService } from "../observations/standing-service.ts";
-import { standingCollection, standingDeviceCollection } from "../observations/standing-store.ts";
 import { idempotencyCollection } from "../operations/idempotency.ts";
 import type { OperationServiceLimits } from "../operations/operation-limits.ts";
 import { type OperationService, openOperationService } from "../operations/operation-service.ts";
@@ -46,6 +42,7 @@ import { operationCollection } from "../operations/operation-store.ts";
 import { storeWakeUps } from "../queue/store-wake-ups.ts";
 import { DeviceIdentities } from "../registration/device-identities.ts";
 import { MismatchReports } from "../registration/mismatch-reports.ts";
+import { ObjectProfiles, objectProfileCollection } from "../registration/object-profiles.ts";
 import { registrationCoapRoute } from "../registration/registration-coap.ts";
 import { openRegistrationService, type RegistrationService } from "../registration/registration-service.ts";
 import { registrationCollection } from "../registration/registration-store.ts";
@@ -75,7 +72,6 @@ const withOutbox = [
   registrationCollection,
   operationCollection,
   observationCollection,
-  standingCollection,
   twinCollection,
   desiredCollection,
   updateCollection,
@@ -84,8 +80,6 @@ const withOutbox = [
 export const worldCollections: readonly CollectionDefinition[] = [
   ...withOutbox,
   processCollection,
-  standingDeviceCollection,
-  pauseCollection,
   groupCollection,
   groupMemberCollection,
   traitCollection,
@@ -95,6 +89,7 @@ export const worldCollections: readonly CollectionDefinition[] = [
   packageCollection,
   modelCollection,
   linkProfileCollection,
+  objectProfileCollection,
   tracedDeviceCollection,
   toleranceCollection,
 ];
@@ -110,7 +105,6 @@ export interface RunningServer {
   readonly groups: GroupService;
   readonly operations: OperationService;
   readonly observations: ObservationService;
-  readonly standings: StandingService;
   readonly twins: TwinService;
   readonly desired: DesiredService;
   readonly packages: PackageService;
@@ -118,6 +112,7 @@ export interface RunningServer {
   readonly models: ModelService;
   readonly leniency: ToleranceLog;
   readonly refusals: RefusalReports;
+  readonly profiles: ObjectProfiles;
   /** Endpoint names that somebody has prepared something for. */
   readonly expected: Set<string>;
   /** Failures of background work: a test ends with none. */
@@ -211,7 +206,6 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
   const shared = { store, relay, devices, registrations, registry, coap, clock, random, supervisor, learn, leniency, owner };
   const operations = openOperationService({ ...shared, limits });
   const observations = openObservationService({ ...shared, operations, remembered });
-  const standings = openStandingService({ ...shared, events, groups, operations, observations, askedPerSecond: 50 });
   const packages = openPackageService({ store, clock, random, maxBytes: maxPackageBytes });
   const packageUri = packageAddress({
     publicHost: undefined,
@@ -226,6 +220,7 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
   const secrets = new SecretBox([{ id: "world", key: new Uint8Array(32).fill(12) }], securedRandom);
   const desired = await openDesiredService({ ...shared, events, twins, operations, wakeUps, secrets, policy: "server" });
   const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
+  const profiles = new ObjectProfiles(store, clock);
   const refusals = new RefusalReports({ clock, random, log: quiet, events, supervisor });
   const forgetting = [operations, observations, twins, leniency, registrations];
   const newcomers = new UnknownDevices({
@@ -240,7 +235,11 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
   registrations.onGone((endpoint) => newcomers.noteGone(endpoint));
   const send = sendCoapRoute({ registrations, registry, clock, learn, leniency });
   coap.handle(
-    coapRouter([registrationCoapRoute({ registrations, identities, newcomers, leniency }), send, { prefix: "fw", handle: servePackage }]),
+    coapRouter([
+      registrationCoapRoute({ registrations, identities, newcomers, profiles, leniency }),
+      send,
+      { prefix: "fw", handle: servePackage },
+    ]),
   );
   await operations.start();
   const server = {
@@ -254,7 +253,6 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
     groups,
     operations,
     observations,
-    standings,
     twins,
     desired,
     packages,
@@ -262,6 +260,7 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
     models,
     leniency,
     refusals,
+    profiles,
     expected,
     failures,
     report: (failure: string) => {
@@ -270,7 +269,6 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
   };
   const close = async (graceful: boolean): Promise<void> => {
     await updates.close();
-    await standings.close();
     await desired.close();
     if (graceful) await operations.close();
     await coap.close();
