@@ -12,6 +12,8 @@ import { groupCollection, groupMemberCollection } from "./groups/group-store.ts"
 import { traitCollection, traitCursorCollection } from "./groups/trait-store.ts";
 import { modelCollection } from "./models/model-store.ts";
 import { observationCollection } from "./observations/observation-store.ts";
+import { pauseCollection } from "./observations/restart-watch.ts";
+import { standingCollection, standingDeviceCollection } from "./observations/standing-store.ts";
 import { idempotencyCollection } from "./operations/idempotency.ts";
 import { operationCollection } from "./operations/operation-store.ts";
 import { bootstrapConfigs, clearTextCollection } from "./provisioning/bootstrap-config-store.ts";
@@ -41,6 +43,9 @@ export const collections: readonly CollectionDefinition[] = [
   operationCollection,
   idempotencyCollection,
   observationCollection,
+  standingCollection,
+  standingDeviceCollection,
+  pauseCollection,
   twinCollection,
   desiredCollection,
   packageCollection,
@@ -69,6 +74,7 @@ export const outboxCollections: readonly CollectionDefinition[] = [
   registrationCollection,
   operationCollection,
   observationCollection,
+  standingCollection,
   twinCollection,
   desiredCollection,
   updateCollection,

@@ -41,7 +41,10 @@ import type { Log } from "./log.ts";
 import { modelRoutes } from "./models/model-http.ts";
 import { openModelService } from "./models/model-service.ts";
 import { observationRoutes } from "./observations/observation-http.ts";
-import { openObservationService, rememberObservations } from "./observations/observation-service.ts";
+import { openObservationService } from "./observations/observation-service.ts";
+import { rememberObservations } from "./observations/remembered-observations.ts";
+import { standingRoutes } from "./observations/standing-http.ts";
+import { openStandingService } from "./observations/standing-service.ts";
 import { IdempotencyKeys } from "./operations/idempotency.ts";
 import type { Learn } from "./operations/news.ts";
 import { OperationDoor } from "./operations/operation-door.ts";
@@ -139,6 +142,9 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const limits = { maxQueuedPerDevice: settings.queueLength, defaultExpiryMs: settings.operationDays * secondsPerDay * 1_000 };
   const operations = openOperationService({ ...deps, devices, registrations, registry, coap, learn, leniency, limits });
   const observations = openObservationService({ ...deps, registrations, operations, registry, coap, learn, leniency, remembered });
+  const standings = openStandingService({
+    ...{ ...deps, devices, groups, registrations, operations, observations, registry, askedPerSecond: settings.observeRate },
+  });
   const packages = openPackageService({ ...deps, maxBytes: settings.packageBytes });
   const packageUri = packageAddress({
     publicHost: settings.publicCoapHost,
@@ -183,6 +189,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       describe: async (endpoint) => ({ waitingOperations: await operations.countOpen(endpoint) }),
       forget: (endpoint) => operations.forget(endpoint),
     },
+    { describe: async () => ({}), forget: (endpoint) => standings.forget(endpoint) },
     { describe: async () => ({}), forget: (endpoint) => observations.forget(endpoint) },
     {
       describe: async (endpoint) => ({ knownValues: Object.keys((await twins.find(endpoint))?.values ?? {}).length }),
@@ -213,7 +220,8 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       }),
       ...historyRoutes({ telemetry: store.telemetry, devices, door, clock }),
       ...fleetHistoryRoutes({ telemetry: store.telemetry, latest: new LatestValues(store), registry, clock }),
-      ...observationRoutes(observations, door),
+      ...observationRoutes({ observations, standings, door }),
+      ...standingRoutes({ standings, groups, devices, registry }),
       ...packageRoutes({ packages, updates }),
       ...updateRoutes({ updates, packages, isKnownDevice, now: () => clock.now() }),
       ...provisioningRoutes(configs, clock),
@@ -232,6 +240,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       await bootstrap.close();
       await updates.close();
       await desired.close();
+      await standings.close();
       await operations.close();
       await groups.close();
       await registrations.close();

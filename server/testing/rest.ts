@@ -15,6 +15,7 @@ import type { Reply } from "../http/route.ts";
 import { routeTable } from "../http/route-table.ts";
 import { modelRoutes } from "../models/model-http.ts";
 import { observationRoutes } from "../observations/observation-http.ts";
+import { standingRoutes } from "../observations/standing-http.ts";
 import { IdempotencyKeys } from "../operations/idempotency.ts";
 import { OperationDoor } from "../operations/operation-door.ts";
 import { operationRoutes } from "../operations/operation-http.ts";
@@ -50,12 +51,14 @@ export type Rest = (method: string, address: string, call?: Call) => Promise<Ans
 /** `packages`: in place of the world's own. */
 export function restOf(world: ServerWorld, packages: PackageService = world.server.packages): Rest {
   const { server, registry, clock, store } = world;
-  const { devices, links, traces, registrations, groups, operations, observations, twins, updates, models, leniency, desired } = server;
+  const { devices, links, traces, registrations, groups, operations, observations, standings, twins, updates, models, leniency, desired } =
+    server;
   const keys = new IdempotencyKeys(store, clock, openSupervisor({ error: (message) => assert.fail(message) }));
   const door = new OperationDoor({ operations, registrations, registry, keys, clock });
   const facets = [
     { describe: async () => ({}), forget: (endpoint: string) => desired.forget(endpoint) },
     { describe: async () => ({}), forget: (endpoint: string) => operations.forget(endpoint) },
+    { describe: async () => ({}), forget: (endpoint: string) => standings.forget(endpoint) },
     { describe: async () => ({}), forget: (endpoint: string) => observations.forget(endpoint) },
     { describe: async () => ({}), forget: (endpoint: string) => twins.forget(endpoint) },
     traceFacet(traces),
@@ -79,7 +82,8 @@ export function restOf(world: ServerWorld, packages: PackageService = world.serv
       ...twinRoutes({ ...{ twins, desired, operations, observations, devices }, ...{ registrations, registry, door, clock } }),
       ...historyRoutes({ telemetry: store.telemetry, devices, door, clock }),
       ...fleetHistoryRoutes({ telemetry: store.telemetry, latest: new LatestValues(store), registry, clock }),
-      ...observationRoutes(observations, door),
+      ...observationRoutes({ observations, standings, door }),
+      ...standingRoutes({ standings, groups, devices, registry }),
       ...packageRoutes({ packages, updates }),
       ...updateRoutes({ updates, packages, isKnownDevice: (endpoint) => devices.isKnown(endpoint), now: () => clock.now() }),
       ...modelRoutes({ models, countUsers: modelUsers(registrations, registry) }),

@@ -33,8 +33,12 @@ import { lastTextOf } from "../groups/last-text.ts";
 import { traitCollection, traitCursorCollection } from "../groups/trait-store.ts";
 import { type ModelService, openModelService } from "../models/model-service.ts";
 import { modelCollection } from "../models/model-store.ts";
-import { type ObservationService, openObservationService, rememberObservations } from "../observations/observation-service.ts";
+import { type ObservationService, openObservationService } from "../observations/observation-service.ts";
 import { observationCollection } from "../observations/observation-store.ts";
+import { rememberObservations } from "../observations/remembered-observations.ts";
+import { pauseCollection } from "../observations/restart-watch.ts";
+import { openStandingService, type StandingService } from "../observations/standing-service.ts";
+import { standingCollection, standingDeviceCollection } from "../observations/standing-store.ts";
 import { idempotencyCollection } from "../operations/idempotency.ts";
 import type { OperationServiceLimits } from "../operations/operation-limits.ts";
 import { type OperationService, openOperationService } from "../operations/operation-service.ts";
@@ -72,6 +76,7 @@ const withOutbox = [
   registrationCollection,
   operationCollection,
   observationCollection,
+  standingCollection,
   twinCollection,
   desiredCollection,
   updateCollection,
@@ -80,6 +85,8 @@ const withOutbox = [
 export const worldCollections: readonly CollectionDefinition[] = [
   ...withOutbox,
   processCollection,
+  standingDeviceCollection,
+  pauseCollection,
   groupCollection,
   groupMemberCollection,
   traitCollection,
@@ -105,6 +112,7 @@ export interface RunningServer {
   readonly groups: GroupService;
   readonly operations: OperationService;
   readonly observations: ObservationService;
+  readonly standings: StandingService;
   readonly twins: TwinService;
   readonly desired: DesiredService;
   readonly packages: PackageService;
@@ -206,6 +214,7 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
   const shared = { store, relay, devices, registrations, registry, coap, clock, random, supervisor, learn, leniency, owner };
   const operations = openOperationService({ ...shared, limits });
   const observations = openObservationService({ ...shared, operations, remembered });
+  const standings = openStandingService({ ...shared, events, groups, operations, observations, askedPerSecond: 50 });
   const packages = openPackageService({ store, clock, random, maxBytes: maxPackageBytes });
   const packageUri = packageAddress({
     publicHost: undefined,
@@ -253,6 +262,7 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
     groups,
     operations,
     observations,
+    standings,
     twins,
     desired,
     packages,
@@ -269,6 +279,7 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
   };
   const close = async (graceful: boolean): Promise<void> => {
     await updates.close();
+    await standings.close();
     await desired.close();
     if (graceful) await operations.close();
     await coap.close();
