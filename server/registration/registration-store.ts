@@ -4,6 +4,7 @@ import type { EventDraft } from "../events/event.ts";
 import { outboxIndex, withEvents } from "../events/outbox.ts";
 import type { Collection, CollectionDefinition, Update } from "../storage/collection.ts";
 import type { ProcessOwner } from "../storage/process-owner.ts";
+import { RecentDocuments } from "../storage/recent-documents.ts";
 import type { Store } from "../storage/store.ts";
 import type { Registration } from "./registration.ts";
 import type { NewRegistration, UpdatedFields } from "./registration-machine.ts";
@@ -47,16 +48,21 @@ type ChangedFields = UpdatedFields & {
 export type GoneReason = "deregistered" | "expired";
 
 const pageSize = 250;
+/** Registrations whose next Update is not preceded by a read, about 1.5 kB each: of the devices that update most. */
+const rememberedRegistrations = 10_000;
 
 export class RegistrationStore {
   readonly #registrations: Collection<RegistrationDocument>;
   readonly #locate: SecuredPeers["find"];
   readonly #owner: ProcessOwner;
+  /** By location. One that was replaced stays: no change of it matches any more. */
+  readonly #recent: RecentDocuments<RegistrationDocument>;
 
   constructor(store: Store, { find }: Pick<SecuredPeers, "find">, owner: ProcessOwner) {
     this.#registrations = store.collection<RegistrationDocument>(registrationCollection);
     this.#locate = find;
     this.#owner = owner;
+    this.#recent = new RecentDocuments(store.isShared === true ? 0 : rememberedRegistrations);
   }
 
   /** Live or gone. */
@@ -64,8 +70,9 @@ export class RegistrationStore {
     return this.#shown(await this.#registrations.findOne({ _id: endpoint }));
   }
 
+  /** For changes by `update` and `markGone`: as it was after the last one here, if nobody else has changed it. */
   async findByLocation(locationId: string): Promise<StoredRegistration | undefined> {
-    return this.#shown(await this.#registrations.findOne({ locationId }));
+    return this.#shown(await this.#recent.find(locationId, () => this.#registrations.findOne({ locationId })));
   }
 
   /** Takes the place of whatever was registered before. */
@@ -81,7 +88,7 @@ export class RegistrationStore {
 
   /** False when the registration changed in the meantime. */
   async update(
-    { _id, rev, alarmAt: before }: Pick<StoredRegistration, "_id" | "rev" | "alarmAt">,
+    { _id, rev, locationId, alarmAt: before }: Pick<StoredRegistration, "_id" | "rev" | "locationId" | "alarmAt">,
     { address, expiresAt, alarmAt, ...fields }: ChangedFields,
     events: readonly EventDraft[],
   ): Promise<boolean> {
@@ -91,20 +98,34 @@ export class RegistrationStore {
       ...(expiresAt === undefined ? {} : { endsAt: expiresAt }),
       ...(alarmAt === undefined || alarmAt === before ? {} : { expiresAt: alarmAt }),
     };
+    const known = this.#recent.peek(locationId);
+    // Until it is known how it ended, nobody builds on it.
+    this.#recent.drop(locationId);
     const outcome = await this.#registrations.updateOne({ _id, rev }, withEvents({ $set: set, $inc: { rev: 1 } }, events));
+    if (outcome.matched > 0 && known?.rev === rev) this.#recent.put(locationId, { ...known, ...set, rev: rev + 1 });
     return outcome.matched > 0;
   }
 
   /** False when the registration changed in the meantime: then it is not gone. */
-  async markGone({ _id, rev }: StoredRegistration, reason: GoneReason, nowMs: number, event: EventDraft): Promise<boolean> {
+  async markGone(registration: StoredRegistration, reason: GoneReason, nowMs: number, event: EventDraft): Promise<boolean> {
+    const { _id, rev, locationId } = registration;
     const update: Update = { $set: { gone: { reason, at: nowMs }, expiresAt: null, endsAt: null }, $inc: { rev: 1 } };
-    const outcome = await this.#registrations.updateOne({ _id, rev }, withEvents(update, [event]));
-    return outcome.matched > 0;
+    try {
+      const outcome = await this.#registrations.updateOne({ _id, rev }, withEvents(update, [event]));
+      return outcome.matched > 0;
+    } finally {
+      this.#recent.drop(locationId);
+    }
   }
 
   /** The alarm of one whose lifetime is not over; one that changed meanwhile has seen to that itself. */
-  async postpone({ _id, rev, expiresAt }: StoredRegistration): Promise<void> {
-    await this.#registrations.updateOne({ _id, rev }, { $set: { expiresAt } });
+  async postpone({ _id, rev, locationId, expiresAt }: StoredRegistration): Promise<void> {
+    try {
+      await this.#registrations.updateOne({ _id, rev }, { $set: { expiresAt } });
+    } finally {
+      // Its revision stays, so that no comparison would tell.
+      this.#recent.drop(locationId);
+    }
   }
 
   /** Live registrations whose alarm is due, the longest due first. */
