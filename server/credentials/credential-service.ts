@@ -8,6 +8,7 @@ import type { SecretBox } from "../security/secret-box.ts";
 import { ulid } from "../ulid.ts";
 import { type Credential, type CredentialRequest, credentialCollection, lookupFor, lookupOf, pskField } from "./credential.ts";
 import { type EntryNews, EntryStore, type EntryStoreDeps, type Own, type PageQuery } from "./entry-store.ts";
+import { KnownHolders } from "./known-holders.ts";
 
 export interface CredentialServiceDeps extends EntryStoreDeps {
   readonly clock: Clock;
@@ -28,15 +29,21 @@ export interface ListQuery extends PageQuery {
   readonly realm?: Realm;
 }
 
+/** Endpoint names of which it is known whether they have a credential, some 100 bytes each. */
+const knownHolders = 10_000;
+
 export class CredentialService {
   readonly #deps: CredentialServiceDeps;
   readonly #entries: EntryStore<Credential>;
   /** Opened for identities nobody knows, so that they take as long as those somebody knows. */
   readonly #decoy: Credential;
+  readonly #holders: KnownHolders;
 
   constructor(deps: CredentialServiceDeps) {
     this.#deps = deps;
     this.#entries = new EntryStore<Credential>(deps, credentialCollection);
+    // Another process may give a device a credential, and tells nobody.
+    this.#holders = new KnownHolders(deps.store.isShared === true ? 0 : knownHolders);
     this.#decoy = { _id: "decoy", ...this.#seal("decoy", deps.random.bytes(16)) } as Credential; // Only its secret is looked at.
   }
 
@@ -55,7 +62,8 @@ export class CredentialService {
   async create(request: CredentialRequest): Promise<ChangeOutcome> {
     if (request.kind === "psk" && request.key === undefined) return { ok: false, reason: "key-missing" };
     const id = ulid(this.#deps.clock.now(), this.#deps.random);
-    const credential = await this.#entries.insert(id, this.#own(id, request, request.key), newsOf("created", id, request, {}));
+    const own = this.#own(id, request, request.key);
+    const credential = await this.#holders.during(() => this.#entries.insert(id, own, newsOf("created", id, request, {})));
     return credential === undefined ? this.#taken(request) : { ok: true, credential };
   }
 
@@ -70,7 +78,7 @@ export class CredentialService {
       const key = request.key ?? formerKey;
       if (isSame(before, formerKey, request, key)) return { ok: true, credential: before };
       const news = newsOf("replaced", id, request, { connectionsDropped: drop });
-      const after = await this.#entries.replace(before, this.#own(id, request, key), news);
+      const after = await this.#holders.during(() => this.#entries.replace(before, this.#own(id, request, key), news));
       if (after === "changed") continue;
       if (after === "duplicate") return this.#taken(request);
       if (drop) this.#drop(before);
@@ -84,7 +92,7 @@ export class CredentialService {
       const before = await this.#entries.find(id);
       if (before === undefined) return false;
       const news = newsOf("removed", id, before, { connectionsDropped: drop });
-      if (!(await this.#entries.remove(before, news))) continue;
+      if (!(await this.#holders.during(() => this.#entries.remove(before, news)))) continue;
       if (drop) this.#drop(before);
       return true;
     }
@@ -100,8 +108,9 @@ export class CredentialService {
     }
   }
 
+  /** Asked for with every Register and Update that comes without a credential. */
   async hasAny(realm: Realm, endpoint: string): Promise<boolean> {
-    return (await this.#entries.count({ endpoint, realm }, 1)) > 0;
+    return this.#holders.ask(`${realm}/${endpoint}`, async () => (await this.#entries.count({ endpoint, realm }, 1)) > 0);
   }
 
   /** The endpoint name an identity stands for by its own credential. */
