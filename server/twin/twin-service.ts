@@ -134,7 +134,7 @@ export class TwinService {
 
   /** Undefined: somebody else was faster. */
   async #tryMerge(endpoint: string, batch: readonly News[]): Promise<Learned | undefined> {
-    const present = await this.#store.find(endpoint);
+    const present = await this.#store.findForChange(endpoint);
     const since = present?.since ?? this.#deps.clock.now();
     const rev = (present?.rev ?? 0) + 1;
     const before = present?.values ?? {};
@@ -148,7 +148,9 @@ export class TwinService {
     }
     const set = new Map(Object.entries(values).filter(([path, value]) => before[path] !== value));
     const unset = Object.keys(before).filter((path) => !(path in values));
-    if (set.size === 0 && unset.length === 0 && events.length === 0) return nothing;
+    if (set.size === 0 && unset.length === 0 && events.length === 0) {
+      return present === undefined || (await this.#store.confirms(present)) ? nothing : undefined;
+    }
     const written =
       present === undefined
         ? await this.#store.insert({ _id: endpoint, since, values, rev, ...outboxOf(events) })

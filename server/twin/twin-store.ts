@@ -1,20 +1,37 @@
 import type { EventDraft } from "../events/event.ts";
 import { outboxIndex, withEvents } from "../events/outbox.ts";
 import type { Collection, CollectionDefinition, Update } from "../storage/collection.ts";
+import { RecentDocuments } from "../storage/recent-documents.ts";
 import type { Store } from "../storage/store.ts";
 import type { KnownValue, Twin } from "./twin.ts";
 
 export const twinCollection: CollectionDefinition = { name: "twins", indexes: [outboxIndex] };
 
+/** What a change is made from. */
+export type ChangedTwin = Pick<Twin, "_id" | "since" | "values" | "rev">;
+
+/** Twins whose next change is not preceded by a read: of the devices that report most. */
+const rememberedTwins = 4_096;
+/** A device with more than this many values is read each time, so that the others have room. */
+const mostRememberedValues = 64;
+
 export class TwinStore {
   readonly #twins: Collection<Twin>;
+  readonly #recent: RecentDocuments<ChangedTwin>;
 
   constructor(store: Store) {
     this.#twins = store.collection<Twin>(twinCollection);
+    this.#recent = new RecentDocuments(store.isShared === true ? 0 : rememberedTwins);
   }
 
   find(endpoint: string): Promise<Twin | undefined> {
     return this.#twins.findOne({ _id: endpoint });
+  }
+
+  /** For `change` alone: as it was after the last change here. */
+  findForChange(endpoint: string): Promise<ChangedTwin | undefined> {
+    const known = this.#recent.peek(endpoint);
+    return known === undefined ? this.find(endpoint) : Promise.resolve(known);
   }
 
   /** False: the device has one. */
@@ -24,7 +41,7 @@ export class TwinStore {
 
   /** False: the twin changed in the meantime. */
   async change(
-    { _id, rev }: Twin,
+    { _id, since, values, rev }: ChangedTwin,
     set: ReadonlyMap<string, KnownValue>,
     unset: readonly string[],
     events: readonly EventDraft[],
@@ -36,11 +53,30 @@ export class TwinStore {
       ...(unset.length === 0 ? {} : { $unset: Object.fromEntries(unset.map((path) => [`values.${path}`, true as const])) }),
       $inc: { rev: 1 },
     };
+    // Until it is known how it ended, nobody builds on it.
+    this.#recent.drop(_id);
     const outcome = await this.#twins.updateOne({ _id, rev }, withEvents(update, events));
-    return outcome.matched > 0;
+    if (outcome.matched === 0) return false;
+    const kept: { [path: string]: KnownValue } = { ...values, ...Object.fromEntries(set) };
+    for (const path of unset) delete kept[path];
+    if (Object.keys(kept).length <= mostRememberedValues) this.#recent.put(_id, { _id, since, values: kept, rev: rev + 1 });
+    return true;
+  }
+
+  /** Whether a twin of `findForChange` is the stored one, for who changes nothing and so compares no revision. */
+  async confirms({ _id, since, rev }: ChangedTwin): Promise<boolean> {
+    if (this.#recent.peek(_id) === undefined) return true;
+    const stored = await this.find(_id);
+    if (stored?.since === since && stored.rev === rev) return true;
+    this.#recent.drop(_id);
+    return false;
   }
 
   async remove(endpoint: string): Promise<void> {
-    await this.#twins.deleteOne({ _id: endpoint });
+    try {
+      await this.#twins.deleteOne({ _id: endpoint });
+    } finally {
+      this.#recent.drop(endpoint);
+    }
   }
 }
