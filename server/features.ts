@@ -1,8 +1,5 @@
 /** The features of the LwM2M server, wired from below upwards: models, devices, registration, operations, observations, twin, firmware, provisioning. */
-import { type BootstrapService, openBootstrapService } from "@lwm2m/bootstrap/bootstrap-service";
 import { openCatalogue } from "@lwm2m/object-registry/catalogue";
-import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
-import { typeLookup } from "@lwm2m/object-registry/type-lookup";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Random } from "@lwm2m/protocol/ports/random";
@@ -13,8 +10,7 @@ import { trustAnchorRoutes } from "./credentials/trust-anchor-http.ts";
 import type { DeviceFacet } from "./devices/device.ts";
 import { deviceRoutes, forgetDevice } from "./devices/device-http.ts";
 import { openDeviceService } from "./devices/device-service.ts";
-import { parametersOf } from "./devices/link-profile.ts";
-import { type LinkProfileService, openLinkProfileService } from "./devices/link-profile-service.ts";
+import { openLinkProfileService } from "./devices/link-profile-service.ts";
 import { quarantineRoutes } from "./devices/quarantine-http.ts";
 import { RefusalReports } from "./devices/refusal-reports.ts";
 import { ToleranceLog } from "./devices/tolerance-log.ts";
@@ -52,8 +48,8 @@ import { operationRoutes } from "./operations/operation-http.ts";
 import { openOperationService } from "./operations/operation-service.ts";
 import { resourceRoutes } from "./operations/resource-http.ts";
 import { findLocalAddressTowards } from "./platform/local-address.ts";
-import { type BootstrapConfigStore, openBootstrapConfigStore } from "./provisioning/bootstrap-config-store.ts";
-import { bootstrapEvent } from "./provisioning/bootstrap-news.ts";
+import { openBootstrapConfigStore } from "./provisioning/bootstrap-config-store.ts";
+import { openBootstrapDoor } from "./provisioning/bootstrap-door.ts";
 import { provisioningRoutes } from "./provisioning/provisioning-http.ts";
 import type { WakeUpQueue } from "./queue/wake-up-queue.ts";
 import { DeviceIdentities } from "./registration/device-identities.ts";
@@ -156,7 +152,16 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const updates = openUpdateService({ ...deps, operations, registrations, packageUri });
   const desired = await openDesiredService({ ...deps, twins, operations, registrations, registry, policy: settings.twinConflictPolicy });
   const configs = await openBootstrapConfigStore(store, deps.secrets);
-  const bootstrap = openBootstrap(deps, doors, { configs, registry, leniency, links, mismatches });
+  const bootstrap = openBootstrapDoor({
+    ...deps,
+    endpoint: doors.bootstrap,
+    secured: doors.securedBootstrap,
+    configs,
+    registry,
+    leniency,
+    links,
+    mismatches,
+  });
   const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
   const send = sendCoapRoute({ registrations, registry, clock, learn, leniency });
   const refusals = new RefusalReports(deps);
@@ -260,47 +265,4 @@ function openTraces({ store, settings }: FeatureDeps, doors: FeatureDoors, regis
     all: settings.coapTrace === "all",
     limits: { messagesPerDevice: settings.coapTraceMessages, bytes: settings.coapTraceBytes },
   });
-}
-
-interface BootstrapParts {
-  readonly mismatches: MismatchReports;
-  readonly configs: BootstrapConfigStore;
-  readonly registry: ObjectRegistry;
-  readonly leniency: ToleranceLog;
-  readonly links: LinkProfileService;
-}
-
-function openBootstrap(
-  deps: FeatureDeps,
-  doors: FeatureDoors,
-  { configs, registry, leniency, links, mismatches }: BootstrapParts,
-): BootstrapService {
-  const { clock, events, log, supervisor } = deps;
-  const identities = new DeviceIdentities(deps.security, "bootstrap", mismatches);
-  const service = openBootstrapService({
-    endpoint: doors.bootstrap,
-    admit: (peer, endpointName) => identities.admit(peer, endpointName),
-    configs,
-    clock,
-    typeOf: typeLookup(registry, [], "1.1"),
-    usualLink: parametersOf(links.usual),
-    linkOf(endpointName) {
-      const own = links.find(endpointName);
-      return own === undefined ? undefined : parametersOf(own);
-    },
-    strict: leniency.strict,
-    onTolerated: (endpointName, codes) => leniency.note(endpointName, "bootstrap", codes),
-    onSession(notice) {
-      // One line per session and refusal; single answers are for whoever looks closely.
-      const { at: _, ...facts } = notice;
-      if (notice.kind === "answered") log.debug("bootstrap", facts);
-      else log.info("bootstrap", facts);
-      const event = bootstrapEvent(notice);
-      if (event !== undefined) supervisor.run(events.append([event]), "log a bootstrap event");
-    },
-  });
-  doors.securedBootstrap.onLost(({ association }) => {
-    if (association !== undefined) service.noteLost(association.key);
-  });
-  return service;
 }
