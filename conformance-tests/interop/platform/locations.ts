@@ -9,6 +9,7 @@ export const repositoryRoot = fileURLToPath(new URL("../../../../", import.meta.
 
 export const serverMain = join(repositoryRoot, "server/dist/main.js");
 export const deviceMain = join(repositoryRoot, "client-emulator/dist/device-main.js");
+export const lightFleetMain = join(repositoryRoot, "client-emulator/dist/light-fleet-main.js");
 export const bootstrapMain = join(repositoryRoot, "bootstrap/dist/main.js");
 
 export type LeshanName = "leshan-1" | "leshan-2" | "leshan-server";
