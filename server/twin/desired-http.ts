@@ -44,6 +44,7 @@ export function desiredRoutes(deps: DesiredRoutesDeps): Route[] {
       summary:
         "Wishes for exactly these values: of writable resources, by path or name, as a write takes them; of a multi-instance resource all its instances by id. They are written when the device can take them, and until it has them. What was wished before and is not named is not wished any more; what the device has stays.",
       ...change,
+      body: { ...editSchema, required: ["values"] },
       handle: (request) => onDevice(deps, request, (endpoint) => put(deps, endpoint, request, "replace")),
     },
     {

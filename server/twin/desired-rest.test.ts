@@ -121,6 +121,7 @@ describe("the twin over REST", () => {
 
   test("bodies that are none, and devices that are not there", async () => {
     for (const body of [{ values: [] }, { policy: "mine" }, { value: 1 }, []]) assert.equal((await patch(body)).status, "bad-request");
+    assert.equal((await rest("PUT", desired, { body: { policy: "device" } })).status, "bad-request", "PUT replaces all: it says by what");
     for (const address of ["desired", "reported", "diff"]) {
       assert.equal((await rest("GET", `/devices/nobody/twin/${address}`)).status, "device-unknown");
     }

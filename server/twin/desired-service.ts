@@ -28,6 +28,7 @@ import { DesiredLook } from "./desired-look.ts";
 import { retryPauses } from "./desired-machine.ts";
 import { DesiredStore, desiredCollection } from "./desired-store.ts";
 import { isFitting } from "./entity-tag.ts";
+import { LookLanes } from "./look-lanes.ts";
 import type { TwinService } from "./twin-service.ts";
 import { WatchedWishes } from "./watched-wishes.ts";
 
@@ -73,32 +74,25 @@ export async function openDesiredService(deps: DesiredServiceDeps): Promise<Desi
   return service;
 }
 
-interface Looking {
-  /** Something may have changed since the store was last read. */
-  again: boolean;
-  readonly done: Promise<void>;
-}
-
 export class DesiredService {
   readonly #deps: DesiredServiceDeps;
   readonly #store: DesiredStore;
   readonly #watched = new WatchedWishes();
-  readonly #look: DesiredLook;
-  readonly #looks = new Map<string, Looking>();
+  readonly #looks: LookLanes;
   #wakeUps: WakeUps | undefined;
   #stopListening: () => void = () => {};
-  #closed = false;
 
   constructor(deps: DesiredServiceDeps) {
     this.#deps = deps;
     this.#store = new DesiredStore(deps.store);
-    this.#look = new DesiredLook({
+    const look = new DesiredLook({
       ...deps,
       desired: this.#store,
       secretsOf: (desired) => this.#secretsOf(desired),
       onChanged: (desired) => this.#changed(desired),
       newId: () => ulid(deps.clock.now(), deps.random),
     });
+    this.#looks = new LookLanes({ look, watched: this.#watched, supervisor: deps.supervisor });
   }
 
   async load(): Promise<void> {
@@ -114,13 +108,13 @@ export class DesiredService {
     registrations.onSignOfLife((endpoint, kind) => {
       // Wishes of a device that comes from another process are not known here.
       const isNews = kind === "registered" && (owner.isShared || this.#watched.has(endpoint));
-      if (isNews || this.#watched.isUnseen(endpoint)) this.#lookSoon(endpoint);
+      if (isNews || this.#watched.isUnseen(endpoint)) this.#looks.soon(endpoint);
     });
     operations.onFinished(({ createdBy, endpoint }: Operation) => {
-      if (createdBy === twinActor) this.#lookSoon(endpoint);
+      if (createdBy === twinActor) this.#looks.soon(endpoint);
     });
     twins.onLearned((endpoint, set, unset) => {
-      if (this.#watched.isConcerned(endpoint, set, unset)) this.#lookSoon(endpoint);
+      if (this.#watched.isConcerned(endpoint, set, unset)) this.#looks.soon(endpoint);
     });
     this.#stopListening = events.subscribe((logged) => this.#hear(logged));
   }
@@ -138,7 +132,7 @@ export class DesiredService {
     for (let attempt = 0; attempt < casAttempts; attempt += 1) {
       const outcome = await this.#tryChange(endpoint, edit, by);
       if (outcome === undefined) continue;
-      if (outcome.ok) await this.#lookWithin(endpoint);
+      if (outcome.ok) await this.#looks.within(endpoint);
       return outcome;
     }
     throw new Error(`the desired twin of ${endpoint} changed ${casAttempts} times while it was changed`);
@@ -148,21 +142,26 @@ export class DesiredService {
   async forget(endpoint: string): Promise<void> {
     await this.#store.remove(endpoint);
     this.#watched.forget(endpoint);
-    await this.#looks.get(endpoint)?.done.catch(() => {});
+    await this.#looks.settled(endpoint);
   }
 
   /** Before the operations. */
   async close(): Promise<void> {
-    this.#closed = true;
     this.#stopListening();
     await this.#wakeUps?.close();
-    while (this.#looks.size > 0) await Promise.allSettled([...this.#looks.values()].map(({ done }) => done));
+    await this.#looks.close();
   }
 
   /** What a crash left between a change and its look, before anything is sent: a write that is not wanted any more must not leave. */
   async #makeGood(): Promise<void> {
-    for (let page = await this.#store.edited(editedAtOnce); page.length > 0; page = await this.#store.edited(editedAtOnce)) {
-      for (const { _id } of page) await this.#lookNow(_id);
+    const seen = new Set<string>();
+    for (;;) {
+      const page = await this.#store.edited(editedAtOnce);
+      // One that fails is looked at again when its device is heard from; it must not keep the server from starting.
+      const fresh = page.filter(({ _id }) => !seen.has(_id));
+      if (fresh.length === 0) return;
+      for (const { _id } of fresh) await this.#looks.within(_id);
+      for (const { _id } of fresh) seen.add(_id);
     }
   }
 
@@ -231,61 +230,19 @@ export class DesiredService {
 
   #hear(logged: readonly LoggedEvent[]): void {
     for (const { type, subject, data } of logged) {
-      if (type === "device.updated" && this.#watched.has(subject) && tellsOfObjects(data)) this.#lookSoon(subject);
+      if (type === "device.updated" && this.#watched.has(subject) && tellsOfObjects(data)) this.#looks.soon(subject);
     }
-  }
-
-  /** The wish is durable: whatever comes of the look, the next one goes on from there. */
-  async #lookWithin(endpoint: string): Promise<void> {
-    if (this.#closed) return;
-    const looked = this.#lookNow(endpoint);
-    this.#deps.supervisor.run(looked, `look at what is desired of ${endpoint}`);
-    await looked.catch(() => {});
-  }
-
-  #lookSoon(endpoint: string): void {
-    if (!this.#closed) this.#deps.supervisor.run(this.#lookNow(endpoint), `look at what is desired of ${endpoint}`);
   }
 
   /** One that fails, and not because the store is away, must not be due again at once. */
   async #lookDue(endpoint: string): Promise<void> {
     try {
-      await this.#lookNow(endpoint);
+      await this.#looks.now(endpoint);
     } catch (error) {
       const desired = await this.#store.find(endpoint);
       const postponed = desired && (await this.#store.change(desired, { wakeAt: this.#deps.clock.now() + retryPauses.firstMs }, []));
       if (postponed !== undefined) this.#changed(postponed);
       throw error;
-    }
-  }
-
-  /** One at a time for a device; whoever asks while one is made waits for the next. */
-  #lookNow(endpoint: string): Promise<void> {
-    const under = this.#looks.get(endpoint);
-    if (under !== undefined) {
-      under.again = true;
-      return under.done;
-    }
-    const looking: { again: boolean; done: Promise<void> } = { again: true, done: Promise.resolve() };
-    this.#looks.set(endpoint, looking);
-    looking.done = this.#lookUntilDone(endpoint, looking);
-    return looking.done;
-  }
-
-  async #lookUntilDone(endpoint: string, looking: { again: boolean }): Promise<void> {
-    try {
-      while (looking.again && !this.#closed) {
-        looking.again = false;
-        const desired = await this.#look.once(endpoint);
-        if (desired === undefined) this.#watched.forget(endpoint);
-        else this.#watched.noteSeen(desired);
-      }
-    } catch (error) {
-      this.#watched.noteUnseen(endpoint);
-      throw error;
-    } finally {
-      // In the same turn as the last check of `again`, so that nobody's wish for another look is missed.
-      this.#looks.delete(endpoint);
     }
   }
 }

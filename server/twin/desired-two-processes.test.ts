@@ -3,12 +3,14 @@ import { afterEach, beforeEach, describe, test } from "node:test";
 import { Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
 import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
 import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
-import type { Json } from "../storage/collection.ts";
+import type { Collection, CollectionDefinition, Json, StoredDocument } from "../storage/collection.ts";
+import type { Store } from "../storage/store.ts";
 import { type FreezingStore, freezingStore } from "../testing/freezing-store.ts";
 import { bytes, ScriptedDevice } from "../testing/scripted-device.ts";
 import { ServerWorld, securedServerAddress, serverAddress } from "../testing/server-world.ts";
 import type { OpenedServer } from "../testing/world-server.ts";
 import type { DesiredTwin } from "./desired.ts";
+import { desiredCollection } from "./desired-store.ts";
 
 const leaseMs = 30_000;
 const path = "/3/0/15";
@@ -39,6 +41,58 @@ const puts = (): readonly string[] => device.asked.filter((line) => line.startsW
 async function openWrites(): Promise<number> {
   return (await world.until(second.server.operations.list({ endpoint: "dev-1", open: true, limit: 10 }))).length;
 }
+
+/** The store, with a count of the calls to one collection. */
+function counted(store: Store, name: string, count: { calls: number }): Store {
+  return Object.assign(Object.create(store), {
+    collection: <T extends StoredDocument>(definition: CollectionDefinition): Collection<T> => {
+      const collection = store.collection<T>(definition);
+      if (definition.name !== name) return collection;
+      return new Proxy(collection, {
+        get(target, member) {
+          count.calls += 1;
+          const found: unknown = Reflect.get(target, member, target);
+          return typeof found === "function" ? found.bind(target) : found;
+        },
+      });
+    },
+  });
+}
+
+test("a device of which nothing is wished costs no look: not at its contacts, not at its reports", async () => {
+  const world = await ServerWorld.openShared(leaseMs);
+  const count = { calls: 0 };
+  const { server, close } = await world.until(world.join(firstAddresses, (store) => counted(store, desiredCollection.name, count)));
+  const one = new ScriptedDevice(world);
+  await one.register({ query });
+  await world.clock.advance(1_000);
+  count.calls = 0;
+  const payload = bytes(`[{"n":"${path}","vs":"own"}]`);
+  for (let round = 0; round < 5; round += 1) {
+    await one.update();
+    await one.send({ method: Method.post, path: ["dp"], contentFormat: ContentFormat.senmlJson, payload });
+  }
+  assert.equal(count.calls, 0);
+  // Of one that has what is wished, its reports of that cost none either; another value does.
+  await world.until(server.desired.change("dev-1", { mode: "merge", values: { [path]: "own" } }, by));
+  await world.clock.advance(1_000);
+  count.calls = 0;
+  await one.update();
+  await one.send({ method: Method.post, path: ["dp"], contentFormat: ContentFormat.senmlJson, payload });
+  assert.equal(count.calls, 0);
+  await one.send({
+    method: Method.post,
+    path: ["dp"],
+    contentFormat: ContentFormat.senmlJson,
+    payload: bytes(`[{"n":"${path}","vs":"other"}]`),
+  });
+  await world.clock.advance(1_000);
+  assert.ok(count.calls > 0);
+  await world.until(close(true));
+  await one.close();
+  await world.close();
+  assert.deepEqual(server.failures, []);
+});
 
 describe("wishes where two servers share a store", () => {
   beforeEach(async () => {
