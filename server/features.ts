@@ -29,9 +29,7 @@ import { openUpdateService } from "./firmware/update-service.ts";
 import { groupRoutes } from "./groups/group-http.ts";
 import { openGroupService } from "./groups/group-service.ts";
 import { lastTextOf } from "./groups/last-text.ts";
-import { fleetHistoryRoutes } from "./history/fleet-http.ts";
-import { historyRoutes } from "./history/history-http.ts";
-import { LatestValues } from "./history/latest-values.ts";
+import { allHistoryRoutes } from "./history/all-history-routes.ts";
 import type { Route } from "./http/route.ts";
 import type { Log } from "./log.ts";
 import { modelRoutes } from "./models/model-http.ts";
@@ -47,6 +45,7 @@ import { OperationDoor } from "./operations/operation-door.ts";
 import { operationRoutes } from "./operations/operation-http.ts";
 import { openOperationService } from "./operations/operation-service.ts";
 import { resourceRoutes } from "./operations/resource-http.ts";
+import { openOutlooks } from "./outlook/open-outlooks.ts";
 import { findLocalAddressTowards } from "./platform/local-address.ts";
 import { openBootstrapConfigStore } from "./provisioning/bootstrap-config-store.ts";
 import { openBootstrapDoor } from "./provisioning/bootstrap-door.ts";
@@ -136,8 +135,9 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const groups = await openGroupService({ ...deps, devices, registrations, lastText, isShared: deps.owner.isShared });
   const learn: Learn = (endpoint, news) => twins.learn(endpoint, news);
   const limits = { maxQueuedPerDevice: settings.queueLength, defaultExpiryMs: settings.operationDays * secondsPerDay * 1_000 };
-  const operations = openOperationService({ ...deps, devices, registrations, registry, coap, learn, leniency, limits });
-  const observations = openObservationService({ ...deps, registrations, operations, registry, coap, learn, leniency, remembered });
+  const { outlooks, describeAll, facet: outlookFacet, coap: watched } = openOutlooks({ ...deps, devices, registrations, links, coap });
+  const operations = openOperationService({ ...deps, devices, registrations, registry, coap: watched, learn, leniency, limits });
+  const observations = openObservationService({ ...deps, registrations, operations, registry, coap: watched, learn, leniency, remembered });
   const standings = openStandingService({
     ...{ ...deps, devices, groups, registrations, operations, observations, registry, askedPerSecond: settings.observeRate },
   });
@@ -185,7 +185,14 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const register = registrationCoapRoute({ registrations, identities, newcomers, profiles, admission, leniency });
   coap.handle(deps.gate.guard(coapRouter([register, send, { prefix: "fw", handle: servePackage }])));
 
-  const door = new OperationDoor({ ...deps, operations, registrations, registry, keys: new IdempotencyKeys(store, clock, supervisor) });
+  const door = new OperationDoor({
+    ...deps,
+    operations,
+    registrations,
+    registry,
+    outlooks,
+    keys: new IdempotencyKeys(store, clock, supervisor),
+  });
   // A deleted device loses what would be sent to it first, its registration last.
   const facets: readonly DeviceFacet[] = [
     // Before the operations: what is wished would make new ones.
@@ -202,6 +209,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
     },
     traceFacet(traces),
     linkProfileFacet(links),
+    outlookFacet,
     leniency,
     groups.facet(),
     registrationFacet(registrations),
@@ -209,7 +217,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const isKnownDevice = (endpoint: string): Promise<boolean> => devices.isKnown(endpoint);
   return {
     routes: [
-      ...deviceRoutes({ devices, facets }),
+      ...deviceRoutes({ devices, facets, describeAll }),
       ...quarantineRoutes(devices),
       ...registrationRoutes({ registrations, devices, registry }),
       ...objectProfileRoutes(profiles),
@@ -223,8 +231,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
         ...{ registrations, registry, door, clock },
         staleSeconds: settings.staleSeconds,
       }),
-      ...historyRoutes({ telemetry: store.telemetry, devices, door, clock }),
-      ...fleetHistoryRoutes({ telemetry: store.telemetry, latest: new LatestValues(store), registry, clock }),
+      ...allHistoryRoutes({ store, devices, door, registry, clock }),
       ...observationRoutes({ observations, standings, door }),
       ...standingRoutes({ standings, groups, devices, registry }),
       ...packageRoutes({ packages, updates }),

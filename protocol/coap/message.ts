@@ -152,4 +152,6 @@ export interface RequestControl {
   readonly againWhenPostponed?: boolean;
   /** Runs when the first datagram is handed to the socket, before any answer can arrive. */
   readonly onSent?: () => void;
+  /** Runs when the peer has said that it has a request and will answer later (empty ACK, RFC 7252 §5.2.2); once per block. */
+  readonly onAcknowledged?: () => void;
 }

@@ -206,7 +206,10 @@ export class RequestFlow {
     let timer: Timer | undefined;
     const hooks: ExchangeHooks = {
       onDatagram: (length) => this.#countDatagram(length),
-      onAcknowledged: () => this.#turn.leave(this),
+      onAcknowledged: () => {
+        this.#turn.leave(this);
+        this.#context.layer.guard(this.#control.onAcknowledged);
+      },
       onEnd: (end, receivedBytes) => {
         timer?.cancel();
         this.#exchange = undefined;

@@ -1,6 +1,7 @@
 /** The registry over REST. */
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
+import { outlookProperties } from "../outlook/outlook-view.ts";
 import type { Json } from "../storage/collection.ts";
 import { type Device, type DeviceFacet, type Devices, neverSeen } from "./device.ts";
 
@@ -8,6 +9,8 @@ export interface DeviceRoutesDeps {
   readonly devices: Devices;
   /** In the order in which a deleted device is let go of: operations before registration. */
   readonly facets: readonly DeviceFacet[];
+  /** What each of them waits for, by endpoint name: for a page, a question for all. */
+  readonly describeAll?: (devices: readonly Device[]) => Promise<ReadonlyMap<string, { readonly [field: string]: Json }>>;
 }
 
 const instant: JsonSchema = { type: "string", format: "date-time" };
@@ -19,6 +22,7 @@ export const deviceSchema: JsonSchema = {
     createdAt: instant,
     lastSeenAt: { type: ["string", "null"], format: "date-time", description: "null: never" },
     state: { enum: ["quarantined"], description: "of a device nobody expected, until it is claimed" },
+    ...outlookProperties,
     tolerances: {
       type: "array",
       description: "of a single device: what it sent beyond the specifications and was let pass",
@@ -82,21 +86,23 @@ export function deviceRoutes(deps: DeviceRoutesDeps): Route[] {
   ];
 }
 
-async function list({ devices }: DeviceRoutesDeps, { query }: RouteRequest): Promise<Reply> {
+async function list({ devices, describeAll }: DeviceRoutesDeps, { query }: RouteRequest): Promise<Reply> {
   const limit = Number(query["limit"] ?? 100);
   const after = query["after"];
   const state = query["state"] === "quarantined" ? { state: "quarantined" as const } : {};
   const found = await devices.list({ limit, ...state, ...(typeof after === "string" ? { after } : {}) });
+  const outlooks = await describeAll?.(found);
   const next = found.length === limit ? (found.at(-1)?._id ?? null) : null;
-  return { status: 200, body: { items: found.map(viewOf), next } };
+  return { status: 200, body: { items: found.map((device) => ({ ...viewOf(device), ...outlooks?.get(device._id) })), next } };
 }
 
-async function get({ devices, facets }: DeviceRoutesDeps, { params }: RouteRequest): Promise<Reply> {
+async function get({ devices, facets, describeAll }: DeviceRoutesDeps, { params }: RouteRequest): Promise<Reply> {
   const endpoint = params["endpoint"] ?? "";
   const device = await devices.find(endpoint);
   if (device === undefined) return unknownDevice(endpoint);
+  const outlook = describeAll?.([device]);
   const fields = await Promise.all(facets.map((facet) => facet.describe(endpoint)));
-  return { status: 200, body: Object.assign(viewOf(device), ...fields) as { [field: string]: Json } };
+  return { status: 200, body: Object.assign(viewOf(device), (await outlook)?.get(endpoint), ...fields) as { [field: string]: Json } };
 }
 
 async function remove(deps: DeviceRoutesDeps, { params }: RouteRequest): Promise<Reply> {

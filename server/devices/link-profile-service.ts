@@ -1,7 +1,7 @@
 /** Link profiles of single devices: kept in the store, and in force at the CoAP endpoint for as long as the device is registered. */
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import type { Peer } from "@lwm2m/protocol/coap/message";
-import { maxTransmitWaitMs } from "@lwm2m/protocol/coap/parameters";
+import { maxTransmitWaitMs, type TransmissionParameters } from "@lwm2m/protocol/coap/parameters";
 import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
 import type { CollectionDefinition } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
@@ -103,6 +103,11 @@ export class LinkProfileService implements DeviceLinks {
   awakeWindowMs(endpoint: string): number {
     const { awakeSeconds, ...profile } = this.#profiles.get(endpoint) ?? this.usual;
     return awakeSeconds === undefined ? maxTransmitWaitMs(parametersOf(profile)) : awakeSeconds * msPerSecond;
+  }
+
+  /** In force for the device. */
+  parametersAt(endpoint: string): TransmissionParameters {
+    return parametersOf(this.#profiles.get(endpoint) ?? this.usual);
   }
 
   #collection() {

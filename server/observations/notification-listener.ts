@@ -47,7 +47,7 @@ export function notificationListener(deps: ListenerDeps, listening: Listening): 
         // What cannot be read is acknowledged, or the device would repeat it for ever; the relation stays and the fault is shown.
         noteFault(receivedAt, error.message);
       }
-      registrations.noteContact(endpoint);
+      registrations.noteContact(endpoint, "notify");
     },
     onEnd: (reason, last) => {
       if (reason === "peer-ended") onPeerEnd(last);

@@ -1,17 +1,21 @@
 /** What every REST address that makes an operation does alike: names resolved, keys honoured, waited for, answered (RFC 7240). */
 import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
 import { formatPath } from "@lwm2m/protocol/lwm2m/path";
+import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Problem } from "../http/problem.ts";
 import type { Reply, RouteRequest } from "../http/route.ts";
+import type { DeviceOutlook, Outlooks } from "../outlook/device-outlook.ts";
+import { operationOutlook } from "../outlook/operation-outlook.ts";
+import { outlookView } from "../outlook/outlook-view.ts";
 import { deviceModel } from "../registration/device-model.ts";
-import type { Registration, Registrations } from "../registration/registration.ts";
+import type { Registrations } from "../registration/registration.ts";
 import type { Json } from "../storage/collection.ts";
 import type { IdempotencyKeys } from "./idempotency.ts";
 import type { CreateRefusal, Operation, OperationRequest } from "./operation.ts";
 import { findTimeFault } from "./operation-request.ts";
 import type { OperationService } from "./operation-service.ts";
-import { type DeviceOutlook, operationView, type WaitingFor } from "./operation-view.ts";
+import { operationView } from "./operation-view.ts";
 import { withoutUnreadable } from "./unreadable-values.ts";
 
 export interface OperationDoorDeps {
@@ -19,6 +23,7 @@ export interface OperationDoorDeps {
   readonly registrations: Registrations;
   readonly registry: ObjectRegistry;
   readonly keys: IdempotencyKeys;
+  readonly outlooks: Outlooks;
   readonly clock: Clock;
 }
 
@@ -69,8 +74,18 @@ export class OperationDoor {
     const model = deviceModel(this.#deps.registry, undefined);
     const path = model.names.find(operation.path);
     const { operation: shown, hides } = withoutUnreadable(operation, model);
-    const view = operationView(shown, path === undefined ? undefined : model.nameOf(path), outlook);
+    const name = path === undefined ? undefined : model.nameOf(path);
+    const view = operationView(shown, name, outlook && this.#outlookView(operation, outlook));
     return hides ? { ...view, hidesValues: true } : view;
+  }
+
+  #outlookView(operation: Operation, outlook: DeviceOutlook): { readonly [field: string]: Json } {
+    const { awake, nextExpectedContact, lastSignal } = outlook;
+    return {
+      awake,
+      nextExpectedContact: nextExpectedContact === undefined ? null : formatInstant(nextExpectedContact),
+      ...outlookView(operationOutlook(operation, outlook, this.#deps.clock.now()), lastSignal),
+    };
   }
 
   /** Every name in the request as a path. */
@@ -126,19 +141,9 @@ export class OperationDoor {
     return outcome.ok ? { operation: outcome.operation } : { problem: refusalProblem(outcome.refusal) };
   }
 
-  async outlook(endpoint: string): Promise<DeviceOutlook> {
-    const { registrations } = this.#deps;
-    const registration = await registrations.find(endpoint);
-    const nextExpectedContact = registration === undefined ? undefined : registrations.nextExpectedContact(registration);
-    const awake = registrations.isAwake(endpoint);
-    const waitingFor = awake ? "turn" : findObstacle(registrations.isConnected(endpoint), registration);
-    return { awake, nextExpectedContact, waitingFor };
+  outlook(endpoint: string): Promise<DeviceOutlook> {
+    return this.#deps.outlooks.of(endpoint);
   }
-}
-
-function findObstacle(isConnected: boolean, registration: Registration | undefined): WaitingFor {
-  if (registration === undefined) return "registration";
-  return isConnected ? "wake-up" : "connection";
 }
 
 /** Until the operation may be sent, or the device is expected. */

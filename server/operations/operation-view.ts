@@ -2,27 +2,11 @@
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import type { Problem, ProblemType } from "../http/problem.ts";
 import type { JsonSchema } from "../http/route.ts";
+import { outlookProperties } from "../outlook/outlook-view.ts";
 import type { Json } from "../storage/collection.ts";
 import type { Operation, OperationReason, OperationResult } from "./operation.ts";
 
 type JsonObject = { readonly [field: string]: Json };
-
-export interface DeviceOutlook {
-  readonly awake: boolean;
-  /** Epoch milliseconds; undefined when unknown. */
-  readonly nextExpectedContact: number | undefined;
-  readonly waitingFor: WaitingFor;
-}
-
-/** What has to happen before an operation of the device can be sent. */
-export type WaitingFor = "registration" | "connection" | "wake-up" | "turn";
-
-const waitingWords: { readonly [code in WaitingFor]: string } = {
-  registration: "The device is not registered: it has to register.",
-  connection: "The secured connection of the device is gone, and the server makes none: the device has to come back.",
-  "wake-up": "The device sleeps: it has to wake up.",
-  turn: "Its turn: the device is awake.",
-};
 
 const instantOrNull: JsonSchema = { type: ["string", "null"], format: "date-time" };
 
@@ -78,16 +62,12 @@ export const operationSchema: JsonSchema = {
     finishedAt: instantOrNull,
     awake: { type: "boolean", description: "of an operation that is not final: whether the device is awake" },
     nextExpectedContact: instantOrNull,
-    waitingFor: {
-      type: "object",
-      required: ["code", "text"],
-      description: "of an operation that is not final: what has to happen before it can be sent",
-      properties: { code: { enum: Object.keys(waitingWords) }, text: { type: "string" } },
-    },
+    ...outlookProperties,
   },
 };
 
-export function operationView(operation: Operation, name: string | undefined, outlook?: DeviceOutlook): JsonObject {
+/** `outlook`: of one that is not final. */
+export function operationView(operation: Operation, name: string | undefined, outlook?: JsonObject): JsonObject {
   const { _id, endpoint, kind, path, outbox, hasOutbox, open, rev, claim, maxInterruptions, ...state } = operation;
   const { attempts, result, queuedAt, expiresAt, sentAt, finishedAt, notBefore, ...plain } = state;
   return {
@@ -104,15 +84,7 @@ export function operationView(operation: Operation, name: string | undefined, ou
     expiresAt: formatInstant(expiresAt),
     sentAt: sentAt === null ? null : formatInstant(sentAt),
     finishedAt: finishedAt === null ? null : formatInstant(finishedAt),
-    ...(open && outlook !== undefined ? outlookView(outlook) : {}),
-  };
-}
-
-function outlookView({ awake, nextExpectedContact, waitingFor }: DeviceOutlook): JsonObject {
-  return {
-    awake,
-    nextExpectedContact: nextExpectedContact === undefined ? null : formatInstant(nextExpectedContact),
-    waitingFor: { code: waitingFor, text: waitingWords[waitingFor] },
+    ...(open ? outlook : {}),
   };
 }
 

@@ -157,14 +157,15 @@ export class RegistrationService implements Registrations {
   }
 
   /** The reply has left: from here on the device hears us (LwM2M Core 1.1 §6.2.1). One in quarantine hears nothing, and nobody hears of it. */
-  announce(endpoint: string, kind: "registered" | "contact"): void {
+  announce(endpoint: string, kind: "registered" | "contact", by?: Parameters<SignListener>[2]): void {
     this.#deps.devices.noteSeen(endpoint);
     if (this.#deps.devices.isQuarantined(endpoint)) {
       this.#withheld.add(endpoint);
       return;
     }
     this.#windows.extend(endpoint);
-    this.#listeners.tellSign(endpoint, this.#withheld.delete(endpoint) ? "registered" : kind);
+    const signal = by ?? (kind === "registered" ? "register" : "update");
+    this.#listeners.tellSign(endpoint, this.#withheld.delete(endpoint) ? "registered" : kind, signal);
   }
 
   async find(endpoint: string): Promise<StoredRegistration | undefined> {
@@ -223,8 +224,8 @@ export class RegistrationService implements Registrations {
     return nextContact(registration, this.#deps.clock.now());
   }
 
-  noteContact(endpoint: string): void {
-    if (this.#addresses.has(endpoint)) this.announce(endpoint, "contact");
+  noteContact(endpoint: string, signal: "send" | "notify" | "answer" = "answer"): void {
+    if (this.#addresses.has(endpoint)) this.announce(endpoint, "contact", signal);
   }
 
   noteUnreachable(endpoint: string): void {

@@ -44,7 +44,9 @@ export interface RegisteredObject {
   readonly instances: readonly number[];
 }
 
-export type SignListener = (endpoint: string, kind: "registered" | "contact") => void;
+/** `signal`: what it was. */
+export type SignListener = (endpoint: string, kind: "registered" | "contact", signal: ContactSignal) => void;
+export type ContactSignal = "register" | "update" | "send" | "notify" | "answer";
 export type MoveListener = (registration: Registration) => Promise<void>;
 export type DisconnectListener = (endpoint: string) => void;
 export type GoneListener = (endpoint: string, reason: "deregistered" | "expired") => void;
@@ -77,7 +79,7 @@ export interface Registrations {
   /** Lifetime end or the next update that the device's habit suggests; epoch milliseconds, undefined when unknown. */
   nextExpectedContact(registration: Registration): number | undefined;
   /** A notification, an answer: extends the awake window, tells the listeners. */
-  noteContact(endpoint: string): void;
+  noteContact(endpoint: string, signal?: "send" | "notify" | "answer"): void;
   /** A request went unanswered: a queue-mode device is asleep from now on. */
   noteUnreachable(endpoint: string): void;
 }

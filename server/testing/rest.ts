@@ -7,9 +7,7 @@ import { packageRoutes } from "../firmware/package-http.ts";
 import type { PackageService } from "../firmware/package-service.ts";
 import { updateRoutes } from "../firmware/update-http.ts";
 import { groupRoutes } from "../groups/group-http.ts";
-import { fleetHistoryRoutes } from "../history/fleet-http.ts";
-import { historyRoutes } from "../history/history-http.ts";
-import { LatestValues } from "../history/latest-values.ts";
+import { allHistoryRoutes } from "../history/all-history-routes.ts";
 import { checkedRoutes } from "../http/request-schema.ts";
 import type { Reply } from "../http/route.ts";
 import { routeTable } from "../http/route-table.ts";
@@ -51,10 +49,24 @@ export type Rest = (method: string, address: string, call?: Call) => Promise<Ans
 /** `packages`: in place of the world's own. */
 export function restOf(world: ServerWorld, packages: PackageService = world.server.packages): Rest {
   const { server, registry, clock, store } = world;
-  const { devices, links, traces, registrations, groups, operations, observations, standings, twins, updates, models, leniency, desired } =
-    server;
+  const {
+    devices,
+    links,
+    traces,
+    registrations,
+    groups,
+    operations,
+    observations,
+    standings,
+    twins,
+    updates,
+    models,
+    leniency,
+    desired,
+    outlooks,
+  } = server;
   const keys = new IdempotencyKeys(store, clock, openSupervisor({ error: (message) => assert.fail(message) }));
-  const door = new OperationDoor({ operations, registrations, registry, keys, clock });
+  const door = new OperationDoor({ operations, registrations, registry, outlooks: outlooks.outlooks, keys, clock });
   const facets = [
     { describe: async () => ({}), forget: (endpoint: string) => desired.forget(endpoint) },
     { describe: async () => ({}), forget: (endpoint: string) => operations.forget(endpoint) },
@@ -63,6 +75,7 @@ export function restOf(world: ServerWorld, packages: PackageService = world.serv
     { describe: async () => ({}), forget: (endpoint: string) => twins.forget(endpoint) },
     traceFacet(traces),
     linkProfileFacet(links),
+    outlooks.facet,
     leniency,
     groups.facet(),
     registrationFacet(registrations),
@@ -70,7 +83,7 @@ export function restOf(world: ServerWorld, packages: PackageService = world.serv
   const table = routeTable(
     "",
     checkedRoutes([
-      ...deviceRoutes({ devices, facets }),
+      ...deviceRoutes({ devices, facets, describeAll: outlooks.describeAll }),
       ...quarantineRoutes(devices),
       ...registrationRoutes({ registrations, devices, registry }),
       ...objectProfileRoutes(server.profiles),
@@ -80,8 +93,7 @@ export function restOf(world: ServerWorld, packages: PackageService = world.serv
       ...operationRoutes({ operations, devices, door }),
       ...resourceRoutes(door),
       ...twinRoutes({ ...{ twins, desired, operations, observations, devices }, ...{ registrations, registry, door, clock } }),
-      ...historyRoutes({ telemetry: store.telemetry, devices, door, clock }),
-      ...fleetHistoryRoutes({ telemetry: store.telemetry, latest: new LatestValues(store), registry, clock }),
+      ...allHistoryRoutes({ store, devices, door, registry, clock }),
       ...observationRoutes({ observations, standings, door }),
       ...standingRoutes({ standings, groups, devices, registry }),
       ...packageRoutes({ packages, updates }),

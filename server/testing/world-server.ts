@@ -43,6 +43,7 @@ import { idempotencyCollection } from "../operations/idempotency.ts";
 import type { OperationServiceLimits } from "../operations/operation-limits.ts";
 import { type OperationService, openOperationService } from "../operations/operation-service.ts";
 import { operationCollection } from "../operations/operation-store.ts";
+import { type OpenedOutlooks, openOutlooks } from "../outlook/open-outlooks.ts";
 import { storeWakeUps } from "../queue/store-wake-ups.ts";
 import { DeviceIdentities } from "../registration/device-identities.ts";
 import { MismatchReports } from "../registration/mismatch-reports.ts";
@@ -119,6 +120,7 @@ export interface RunningServer {
   readonly updates: UpdateService;
   readonly models: ModelService;
   readonly leniency: ToleranceLog;
+  readonly outlooks: OpenedOutlooks;
   readonly refusals: RefusalReports;
   readonly profiles: ObjectProfiles;
   /** Endpoint names that somebody has prepared something for. */
@@ -211,7 +213,8 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
     ...{ store, events, clock, random, supervisor, devices, registrations, lastText, isShared: owner.isShared },
   });
   const learn = twins.learn.bind(twins);
-  const shared = { store, relay, devices, registrations, registry, coap, clock, random, supervisor, learn, leniency, owner };
+  const outlooks = openOutlooks({ store, devices, registrations, links, owner, clock, coap });
+  const shared = { store, relay, devices, registrations, registry, coap: outlooks.coap, clock, random, supervisor, learn, leniency, owner };
   const operations = openOperationService({ ...shared, limits });
   const observations = openObservationService({ ...shared, operations, remembered });
   const standings = openStandingService({ ...shared, events, groups, operations, observations, askedPerSecond: 50 });
@@ -269,6 +272,7 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
     updates,
     models,
     leniency,
+    outlooks,
     refusals,
     profiles,
     expected,

@@ -3,7 +3,7 @@ import { parsePath } from "@lwm2m/protocol/lwm2m/path";
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import type { JsonSchema } from "../http/route.ts";
 import type { Operation } from "../operations/operation.ts";
-import type { DeviceOutlook } from "../operations/operation-view.ts";
+import type { DeviceOutlook } from "../outlook/device-outlook.ts";
 import type { DeviceModel } from "../registration/device-model.ts";
 import { type ConflictPolicy, conflictPolicies, type DesiredTwin, desiredLimits, type Reported, type Wish } from "./desired.ts";
 import { comparePaths, instant, type JsonFields, knownValueSchema } from "./known-values.ts";
@@ -59,6 +59,10 @@ export const reportedSchema: JsonSchema = {
 
 const reasons = {
   "waiting-for-registration": "The device is not registered: it is written when it registers.",
+  "waiting-for-claim": "The device is in quarantine: it is written when somebody has claimed it.",
+  "waiting-for-credential": "The credential of the device is no longer valid: it is written when the device comes back with one that is.",
+  "waiting-for-other-process": "The device is at home at another process of this store: it is written when it comes to this one.",
+  "waiting-for-address": "Another device has registered from its address: it is written when it says where it is now.",
   "waiting-for-connection": "The secured connection of the device is gone: it is written when the device comes back.",
   "waiting-for-wake-up": "The device sleeps: it is written when it wakes up.",
   "waiting-for-turn": "The device is awake: the write has its turn soon.",

@@ -79,7 +79,7 @@ async function take(deps: SendDeps, registration: Registration, request: Incomin
   leniency.note(registration._id, "send", [...tolerances]);
   if (!values.every((value) => isRegistered(registration, value))) return { code: ResponseCode.notFound };
   await learn(registration._id, { source: "send", values, receivedAt });
-  return { code: ResponseCode.changed, afterSent: () => registrations.noteContact(registration._id) };
+  return { code: ResponseCode.changed, afterSent: () => registrations.noteContact(registration._id, "send") };
 }
 
 /** Only instances the device has registered may be reported (LwM2M Core 1.1 §6.4.6). */
