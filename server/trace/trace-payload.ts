@@ -48,10 +48,11 @@ export function payloadView(
   const cut = sizeBytes > payload.length ? { shownBytes: payload.length } : {};
   // RFC 7252 §5.5.2: what comes with an error is for people.
   if (view.code >> 5 > 2 || format === ContentFormat.linkFormat) return { sizeBytes, ...cut, ...textOrHex(payload) };
-  if (isPart(view)) return { sizeBytes, ...cut, ...rawView(payload, format, exchange, context) };
+  if (isPart(view))
+    return { sizeBytes, ...cut, ...rawView(payload, format, exchange, { ...context, handedOut: isHandedOut(message, view) }) };
   const values = findValues(payload, format, exchange, context, message.at);
   return values === undefined
-    ? { sizeBytes, ...cut, ...rawView(payload, format, exchange, context) }
+    ? { sizeBytes, ...cut, ...rawView(payload, format, exchange, { ...context, handedOut: isHandedOut(message, view) }) }
     : { sizeBytes, values: values.map((value) => valueView(value, context.model)) };
 }
 
@@ -116,13 +117,19 @@ function isSecret({ objectId, resourceId }: Lwm2mPath, model: DeviceModel): bool
   return operations === "W" || operations === "";
 }
 
+/** An answer to a device: firmware packages and bootstrap packs are such, whole or in blocks. */
+function isHandedOut({ direction }: TracedMessage, view: MessageView): boolean {
+  return direction === "out" && view.code >> 5 > 0;
+}
+
 function rawView(
   payload: Uint8Array,
   format: number | undefined,
   exchange: TracedExchange | undefined,
-  { model, rootPath }: PayloadContext,
+  { model, rootPath, handedOut }: PayloadContext & { readonly handedOut: boolean },
 ): { readonly [field: string]: Json } {
   if (exchange === undefined) return { hidden: "its request is no longer in the trace: it may hold anything" };
+  if (handedOut) return { hidden: "what the server hands out: it may be firmware or credentials" };
   // What a device says of its own accord: its objects, what it reports. Nothing of it is a credential.
   if (exchange.asker === "in") return format === undefined ? textOrHex(payload) : rawByFormat(payload, format);
   const path = findTarget(exchange, rootPath);
