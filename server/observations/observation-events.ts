@@ -5,6 +5,8 @@ import { observationId } from "./observation.ts";
 
 export type ObservationEvent = "observation.started" | "observation.ended" | "observation.refused";
 
+export type EventDetails = { readonly [field: string]: Json };
+
 export interface ObservedMoment {
   readonly endpoint: string;
   readonly target: ObservedTarget;
@@ -17,7 +19,7 @@ export interface ObservedMoment {
 export function observationDraft(
   type: ObservationEvent,
   { endpoint, target, step, timeMs }: ObservedMoment,
-  more: { readonly [field: string]: Json },
+  more: EventDetails,
 ): EventDraft {
   const { path, paths } = target;
   const key = `observation/${observationId(endpoint, target)}/${step}/${type}`;

@@ -21,10 +21,10 @@ import type { Store } from "../storage/store.ts";
 import type { Supervisor } from "../supervisor.ts";
 import { notificationListener } from "./notification-listener.ts";
 import { type Observation, observationId, observedPaths, type Relation, relationOf, requestOf, targetOf } from "./observation.ts";
-import { type ObservationEvent, observationDraft } from "./observation-events.ts";
+import { type EventDetails, type ObservationEvent, observationDraft } from "./observation-events.ts";
 import { ObservationStore, observationCollection } from "./observation-store.ts";
 import { actor, type RelationListener, type RelationNews } from "./relation-news.ts";
-import type { RememberedObservation } from "./remembered-observations.ts";
+import { observationsLeft, type RememberedObservation } from "./remembered-observations.ts";
 
 export interface ObservationServiceDeps {
   readonly store: Store;
@@ -68,6 +68,7 @@ export class ObservationService implements ObservationExchange {
     deps.registrations.onSignOfLife((endpoint, kind) => {
       if (kind === "registered") deps.supervisor.run(this.#void(endpoint), `observe ${endpoint} again`);
     });
+    deps.owner.onGone(() => this.#takeOver());
     deps.registrations.onMoved((registration) => this.#follow(registration));
     deps.registrations.onGone((endpoint) => deps.supervisor.run(this.#suspend(endpoint), `suspend the observations of ${endpoint}`));
   }
@@ -183,6 +184,13 @@ export class ObservationService implements ObservationExchange {
     this.#hold(observation, relation, registration);
   }
 
+  /** What a process that is gone held at devices that are this one's now. */
+  async #takeOver(): Promise<void> {
+    for await (const { observation, registration } of observationsLeft(this.#deps)) {
+      if (!this.#held.has(observation._id)) this.#restore({ observation, registration });
+    }
+  }
+
   /** The device has another address, its relations stay (LwM2M Core 1.1 §6.2.2): notifications are taken from there. */
   async #follow(registration: Registration): Promise<void> {
     for (const observation of await this.#store.ofDevice(registration._id)) {
@@ -246,20 +254,21 @@ export class ObservationService implements ObservationExchange {
     const registration = observations.length === 0 ? undefined : await this.#deps.registrations.find(endpoint);
     const isVoid = ({ relation }: Observation): boolean => relation !== null && relation.registeredAt !== registration?.registeredAt;
     const granted = observations.filter(isVoid).map(({ since }) => since);
-    for (const observation of observations.filter(isVoid)) {
-      await this.#drop(observation._id);
-      await this.#store.suspend(observation);
-    }
+    await this.#letGo(observations.filter(isVoid));
     const grantedAt = granted.length === 0 ? undefined : Math.max(...granted);
     this.#tell({ kind: "registered", endpoint, had: observations.length > 0, grantedAt });
   }
 
   async #suspend(endpoint: string): Promise<void> {
-    for (const observation of await this.#store.ofDevice(endpoint)) {
+    await this.#letGo(await this.#store.ofDevice(endpoint));
+    this.#tell({ kind: "gone", endpoint });
+  }
+
+  async #letGo(observations: readonly Observation[]): Promise<void> {
+    for (const observation of observations) {
       await this.#drop(observation._id);
       if (observation.state === "active") await this.#store.suspend(observation);
     }
-    this.#tell({ kind: "gone", endpoint });
   }
 
   #tell(news: RelationNews): void {
@@ -278,13 +287,7 @@ export class ObservationService implements ObservationExchange {
     await held?.observation.cancel("passive");
   }
 
-  #draft(
-    type: ObservationEvent,
-    endpoint: string,
-    target: ObservedTarget,
-    step: string,
-    more: { readonly [field: string]: string | null },
-  ) {
+  #draft(type: ObservationEvent, endpoint: string, target: ObservedTarget, step: string, more: EventDetails) {
     return observationDraft(type, { endpoint, target, step, timeMs: this.#deps.clock.now() }, more);
   }
 }

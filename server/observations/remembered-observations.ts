@@ -1,4 +1,5 @@
 import type { Registration, Registrations } from "../registration/registration.ts";
+import type { ProcessOwner } from "../storage/process-owner.ts";
 import type { Store } from "../storage/store.ts";
 import type { Observation } from "./observation.ts";
 import { ObservationStore } from "./observation-store.ts";
@@ -18,4 +19,19 @@ export async function rememberObservations(store: Store, registrations: Registra
     remembered.push({ observation, registration: await registrations.find(observation.endpoint) });
   }
   return remembered;
+}
+
+/** Those of devices that hang on this process, or on one that is gone. */
+export async function* observationsLeft({ store, registrations, owner }: Left): AsyncGenerator<RememberedObservation> {
+  for await (const observation of new ObservationStore(store).inState("active")) {
+    const registration = await registrations.find(observation.endpoint);
+    const { owner: home } = registration ?? {};
+    if (home === undefined || home === owner.name || (await owner.isGone(home))) yield { observation, registration };
+  }
+}
+
+interface Left {
+  readonly store: Store;
+  readonly registrations: Registrations;
+  readonly owner: ProcessOwner;
 }

@@ -107,6 +107,7 @@ export class StandingService {
     const { supervisor, observations, clock } = this.#deps;
     observations.onNews((news) => supervisor.run(this.#noteRelations(news), `observe ${news.endpoint} again`));
     supervisor.run(this.#resume(), "resume the observations that wait");
+    this.#deps.owner.onGone(() => this.#resume());
     this.#resyncAt = clock.now() + resyncMs;
     this.#lookout = openDueLoop({
       clock,
