@@ -19,6 +19,7 @@ const known = [
   "leshan-server",
   "million",
   "wake-up",
+  "wake-up-plan",
   "firmware-pull",
   "rest",
 ];

@@ -136,7 +136,11 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const learn: Learn = (endpoint, news) => twins.learn(endpoint, news);
   const limits = { maxQueuedPerDevice: settings.queueLength, defaultExpiryMs: settings.operationDays * secondsPerDay * 1_000 };
   const { outlooks, describeAll, facet: outlookFacet, coap: watched } = openOutlooks({ ...deps, devices, registrations, links, coap });
-  const operations = openOperationService({ ...deps, devices, registrations, registry, coap: watched, learn, leniency, limits });
+  const knownValues = async (endpoint: string) => (await twins.find(endpoint))?.values;
+  const operations = openOperationService({
+    ...{ ...deps, devices, registrations, registry, coap: watched, learn, leniency, limits },
+    ...{ links, knownValues },
+  });
   const observations = openObservationService({ ...deps, registrations, operations, registry, coap: watched, learn, leniency, remembered });
   const standings = openStandingService({
     ...{ ...deps, devices, groups, registrations, operations, observations, registry, askedPerSecond: settings.observeRate },

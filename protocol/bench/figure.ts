@@ -16,6 +16,7 @@ export interface Figure {
     | "bare-express"
     | "store-scheduler"
     | "memory-store"
+    | "one-by-one"
     | null;
   /** Above 1: we are better. Null without a comparison. */
   readonly ratio: number | null;

@@ -5,7 +5,7 @@ import { maxTransmitWaitMs, type TransmissionParameters } from "@lwm2m/protocol/
 import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
 import type { CollectionDefinition } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
-import { type DeviceLinks, type LinkProfile, parametersOf } from "./link-profile.ts";
+import { type DeviceLinks, type LinkFacts, type LinkProfile, parametersOf } from "./link-profile.ts";
 
 export const linkProfileCollection: CollectionDefinition = { name: "linkProfiles", indexes: [] };
 
@@ -35,7 +35,7 @@ export async function openLinkProfileService(deps: LinkProfileDeps): Promise<Lin
   }
 }
 
-export class LinkProfileService implements DeviceLinks {
+export class LinkProfileService implements DeviceLinks, LinkFacts {
   readonly usual: LinkProfile;
   readonly #deps: LinkProfileDeps;
   readonly #profiles: Map<string, LinkProfile>;
@@ -60,10 +60,11 @@ export class LinkProfileService implements DeviceLinks {
 
   /** Durable when it resolves; in force when the device is placed next. */
   async set(endpoint: string, profile: LinkProfile): Promise<void> {
-    const { values, awakeSeconds } = profile;
+    const { values, awakeSeconds, wakeUpBytes } = profile;
     const unset = {
       ...(values === undefined ? { values: true as const } : {}),
       ...(awakeSeconds === undefined ? { awakeSeconds: true as const } : {}),
+      ...(wakeUpBytes === undefined ? { wakeUpBytes: true as const } : {}),
     };
     const update = { $set: { ...profile }, ...(Object.keys(unset).length === 0 ? {} : { $unset: unset }) };
     await this.#collection().updateOne({ _id: endpoint }, update, { upsert: true });
@@ -100,8 +101,12 @@ export class LinkProfileService implements DeviceLinks {
     this.#deps.coap.setParameters(peer, undefined);
   }
 
+  linkOf(endpoint: string): LinkProfile {
+    return this.#profiles.get(endpoint) ?? this.usual;
+  }
+
   awakeWindowMs(endpoint: string): number {
-    const { awakeSeconds, ...profile } = this.#profiles.get(endpoint) ?? this.usual;
+    const { awakeSeconds, ...profile } = this.linkOf(endpoint);
     return awakeSeconds === undefined ? maxTransmitWaitMs(parametersOf(profile)) : awakeSeconds * msPerSecond;
   }
 

@@ -16,6 +16,8 @@ export interface LinkProfile {
   readonly values?: { readonly [name in NumericParameter]?: number };
   /** How long the device listens after a message, if that is not MAX_TRANSMIT_WAIT. */
   readonly awakeSeconds?: number;
+  /** Bytes both ways that one wake-up of the device may cost, if that matters. */
+  readonly wakeUpBytes?: number;
 }
 
 /** What follows from the parameters (RFC 7252 §4.8.2), milliseconds. */
@@ -24,6 +26,13 @@ export interface DerivedTimes {
   readonly maxTransmitWaitMs: number;
   readonly exchangeLifetimeMs: number;
   readonly nonLifetimeMs: number;
+}
+
+/** What is known of the link of a device; implemented by `link-profile-service.ts`. */
+export interface LinkFacts {
+  linkOf(endpoint: string): LinkProfile;
+  /** How long the device listens after a message (LwM2M Core 1.1 §6.5), milliseconds. */
+  awakeWindowMs(endpoint: string): number;
 }
 
 /** What registration tells of a device, and asks; implemented by `link-profile-service.ts`. */

@@ -21,8 +21,15 @@ export interface AnswerValues {
   readonly values: readonly PathValue[];
   /** A sentence on what had to be left out because its type cannot read it; null: nothing. */
   readonly leftOut: string | null;
+  /** The same by path. */
+  readonly faults: readonly AnswerFault[];
   /** What had to be tolerated to read it, by code. */
   readonly tolerances: readonly string[];
+}
+
+export interface AnswerFault {
+  readonly path: Lwm2mPath;
+  readonly sentence: string;
 }
 
 /** Deviations of an answer as a whole, beside those of its payload (`PayloadTolerance`). */
@@ -42,14 +49,14 @@ export function valuesIn(
   { model, nowMs, strict }: AnswerContext,
   accept: number | undefined,
 ): AnswerValues {
-  const unreadable: string[] = [];
+  const unreadable: AnswerFault[] = [];
   const tolerances = new Set<PayloadTolerance | AnswerTolerance>();
   const [path] = paths;
   const single = !composite && path !== undefined && path !== "/" ? { path } : {};
   const root = rootPath === "" ? {} : { rootPath: `/${rootPath}` };
   // One broken resource must not hide the others of its instance.
   const onUnreadable = (at: Lwm2mPath, why: string): void => {
-    unreadable.push(`${formatPath(at)}: ${why}`);
+    unreadable.push({ path: at, sentence: `${formatPath(at)}: ${why}` });
     tolerances.add("unreadable-value");
   };
   const lenient = { onUnreadable, onTolerance: (code: PayloadTolerance) => tolerances.add(code) };
@@ -65,15 +72,30 @@ export function valuesIn(
       : decodePayload(response.contentFormat, response.payload, context);
   const values = decoded.filter((node) => isAsked(node.path, paths));
   if (values.length < decoded.length) {
-    const foreign = decoded.filter((node) => !isAsked(node.path, paths)).map((node) => `${formatPath(node.path)}: was not asked for`);
-    if (strict) throw new Lwm2mFormatError("path", `not accepted in strict mode: unasked-path (${foreign[0]})`);
+    const foreign = decoded.filter((node) => !isAsked(node.path, paths)).map(unasked);
+    if (strict) throw new Lwm2mFormatError("path", `not accepted in strict mode: unasked-path (${foreign[0]?.sentence})`);
     unreadable.push(...foreign);
     tolerances.add("unasked-path");
   }
-  if (unreadable.length === 0) return { values, leftOut: null, tolerances: [...tolerances] };
-  const sentence = unreadable.slice(0, toldFaults).join("; ");
-  if (values.length === 0) throw new Lwm2mFormatError("value", sentence);
-  return { values, leftOut: `left out: ${sentence}`, tolerances: [...tolerances] };
+  const leftOut = leftOutSentence(unreadable);
+  if (values.length === 0 && leftOut !== null) throw new Lwm2mFormatError("value", faultSentence(unreadable));
+  return { values, leftOut, faults: unreadable, tolerances: [...tolerances] };
+}
+
+/** Null: nothing was left out. */
+export function leftOutSentence(faults: readonly AnswerFault[]): string | null {
+  return faults.length === 0 ? null : `left out: ${faultSentence(faults)}`;
+}
+
+function faultSentence(faults: readonly AnswerFault[]): string {
+  return faults
+    .slice(0, toldFaults)
+    .map(({ sentence }) => sentence)
+    .join("; ");
+}
+
+function unasked({ path }: PathValue): AnswerFault {
+  return { path, sentence: `${formatPath(path)}: was not asked for` };
 }
 
 function isAsked(path: Lwm2mPath, paths: readonly CompositePath[]): boolean {

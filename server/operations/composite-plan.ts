@@ -138,7 +138,7 @@ function pathsBody(paths: readonly CompositePath[], target: PlanTarget): PlanBod
   return { use: "paths", formats, encode: (format) => encodePathList(format, paths, { rootPath: rootOf(target) }) };
 }
 
-function patchBody(nodes: readonly PathValue[], target: PlanTarget, model: DeviceModel): PlanBody {
+export function patchBody(nodes: readonly PathValue[], target: PlanTarget, model: DeviceModel): PlanBody {
   const formats = formatsFor({ ...choiceOf(target), use: "patch", values: nodes });
   const context = { typeOf: model.typeOf, rootPath: rootOf(target) };
   return { use: "patch", formats, encode: (format) => encodePayload(format, nodes, context) };
@@ -159,6 +159,6 @@ function encoded(body: PlanBody): { readonly contentFormat: number; readonly pay
 }
 
 /** The alternate root stands before every address (LwM2M Core 1.1 §6.2.1). */
-function rootSegments({ rootPath }: PlanTarget): readonly string[] {
+export function rootSegments({ rootPath }: PlanTarget): readonly string[] {
   return rootPath.split("/").filter((segment) => segment !== "");
 }

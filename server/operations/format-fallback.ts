@@ -9,6 +9,7 @@
  */
 import { ResponseCode } from "@lwm2m/protocol/coap/codes";
 import { Lwm2mFormatError } from "@lwm2m/protocol/lwm2m/format-error";
+import type { MergedForm } from "../planning/waiting.ts";
 import type { Registration } from "../registration/registration.ts";
 import type { ExchangeOutcome } from "./exchange-outcome.ts";
 import type { OperationPlan, PlanBody } from "./operation-plan.ts";
@@ -28,6 +29,20 @@ const refusalsOfComposite: ReadonlySet<number> = new Set([
   ResponseCode.notImplemented,
 ]);
 
+/**
+ * What a device without a form answers to several operations in it, and one that has no room for them. Other refusals (4.01, 4.04) are of
+ * one of the operations, but 4.04 to a list of paths, which conforming clients never answer (LwM2M Core 1.1 §6.3.8).
+ */
+const refusalsOfForm: ReadonlySet<number> = new Set([
+  ResponseCode.badRequest,
+  ResponseCode.badOption,
+  ResponseCode.methodNotAllowed,
+  ResponseCode.notAcceptable,
+  ResponseCode.requestEntityTooLarge,
+  ResponseCode.unsupportedContentFormat,
+  ResponseCode.notImplemented,
+]);
+
 type Use = PlanBody["use"] | "none";
 
 interface Taken {
@@ -37,6 +52,8 @@ interface Taken {
   readonly withoutAccept: ReadonlySet<Use>;
   readonly contentFormats: ReadonlyMap<Use, number>;
   readonly composite: boolean;
+  /** In which several operations together were refused. */
+  readonly refusedForms: ReadonlySet<MergedForm>;
 }
 
 export type FormatTarget = Pick<Registration, "_id" | "locationId" | "lwm2mVersion">;
@@ -84,6 +101,24 @@ export class FormatFallback {
     return true;
   }
 
+  /** Whether several operations may go in one request of this form. */
+  takesTogether(form: MergedForm, target: FormatTarget): boolean {
+    const isComposite = form === "readComposite" || form === "writeComposite";
+    return !this.#known(target).refusedForms.has(form) && (!isComposite || this.takesComposite(target));
+  }
+
+  /** The device refused several operations in one request: each goes by itself now, and with some answers all later ones do. */
+  noteTogetherRefused(form: MergedForm, code: number, target: FormatTarget): void {
+    if (!refusalsOfForm.has(code) && !(form === "readComposite" && code === ResponseCode.notFound)) return;
+    this.noteUnfit(form, target);
+  }
+
+  /** No more requests of this form until the device registers anew. */
+  noteUnfit(form: MergedForm, target: FormatTarget): void {
+    const known = this.#known(target);
+    this.#taken.set(target._id, { ...known, refusedForms: new Set([...known.refusedForms, form]) });
+  }
+
   forget(endpoint: string): void {
     this.#taken.delete(endpoint);
   }
@@ -91,7 +126,7 @@ export class FormatFallback {
   #known({ _id, locationId }: FormatTarget): Taken {
     const taken = this.#taken.get(_id);
     if (taken?.locationId === locationId) return taken;
-    return { locationId, withoutAccept: new Set(), contentFormats: new Map(), composite: true };
+    return { locationId, withoutAccept: new Set(), contentFormats: new Map(), composite: true, refusedForms: new Set() };
   }
 
   #remembered(plan: OperationPlan, target: FormatTarget): OperationPlan {

@@ -1,44 +1,52 @@
 /**
- * Sends what waits: per device in order, one at a time, while the device is awake. An operation is claimed in the store before
- * it leaves and final there before anybody hears of it, so a crash at any point repeats nothing that must not be repeated.
+ * Sends what waits: per device one exchange at a time, as planned for its wake-up, while the device is awake. An operation is claimed in
+ * the store before it leaves and final there before anybody hears of it, so a crash at any point repeats nothing that must not be repeated.
  */
-
 import type { Timer } from "@lwm2m/protocol/ports/clock";
-import { deviceModel } from "../registration/device-model.ts";
-import type { ProcessOwner } from "../storage/process-owner.ts";
+import type { PlannedExchange } from "../planning/wake-up-plan.ts";
+import type { Registration } from "../registration/registration.ts";
 import type { Supervisor } from "../supervisor.ts";
+import { DevicePaces } from "./device-pace.ts";
+import { serverStops } from "./exchange-failure.ts";
+import { ExchangeSender, pauseMs, type SenderDeps } from "./exchange-sender.ts";
+import { FormatFallback } from "./format-fallback.ts";
 import type { Operation } from "./operation.ts";
-import { type ExchangeDeps, OperationExchange, serverStops } from "./operation-exchange.ts";
-import { type OperationEvent, step } from "./operation-machine.ts";
-import type { OperationStore } from "./operation-store.ts";
-import { planOperation } from "./plan-operation.ts";
+import { type PlannerDeps, type PreparedWakeUp, WakeUpPlanner } from "./wake-up-planner.ts";
 
-export interface DispatcherDeps extends ExchangeDeps {
-  readonly store: OperationStore;
+export interface DispatcherDeps extends SenderDeps, PlannerDeps {
+  readonly registrations: SenderDeps["registrations"];
   readonly supervisor: Supervisor;
-  readonly owner: ProcessOwner;
-  /** After every durable change; the operation as it is now. */
-  readonly onChanged: (operation: Operation) => void;
 }
 
-/** A request that never left (its peer's queue was full) is tried again after this. */
-const pauseMs = 1_000;
 /** The device is at another process, or one has an operation of it in the air: looked at again after this. That is not told here. */
 const elsewherePauseMs = 10_000;
 
 interface Runner {
   /** Something may have changed since the store was last asked. */
   again: boolean;
+  /** There is an operation that the plan in hand does not know. */
+  isStale: boolean;
   readonly abort: AbortController;
   readonly done: Promise<void>;
 }
 
-/** How long the device is left alone, milliseconds; undefined: its next operation has its turn. */
-type Pause = number | undefined;
+/** A plan that is being carried out. */
+interface Course {
+  readonly wakeUp: PreparedWakeUp;
+  readonly left: readonly PlannedExchange[];
+}
+
+/** How long the device is left alone, milliseconds; undefined: until something is expected, or it comes by itself. */
+interface Pause {
+  readonly pauseMs: number | undefined;
+}
 
 export class OperationDispatcher {
   readonly #deps: DispatcherDeps;
-  readonly #exchange: OperationExchange;
+  readonly #formats = new FormatFallback();
+  readonly #paces = new DevicePaces();
+  readonly #planner: WakeUpPlanner;
+  readonly #sender: ExchangeSender;
   readonly #runners = new Map<string, Runner>();
   /** Devices whose next operation may not be sent yet, or whose last one did not leave. */
   readonly #timers = new Map<string, Timer>();
@@ -52,7 +60,8 @@ export class OperationDispatcher {
 
   constructor(deps: DispatcherDeps) {
     this.#deps = deps;
-    this.#exchange = new OperationExchange(deps);
+    this.#planner = new WakeUpPlanner(deps, this.#formats, this.#paces);
+    this.#sender = new ExchangeSender(deps, this.#formats, this.#paces, this.#planner);
   }
 
   start(): void {
@@ -64,7 +73,14 @@ export class OperationDispatcher {
   /** An operation for the device is in the store. */
   expect(endpoint: string): void {
     this.#expected.add(endpoint);
+    const runner = this.#runners.get(endpoint);
+    if (runner !== undefined) runner.isStale = true;
     this.wake(endpoint);
+  }
+
+  /** What the next wake-up of the device will do with these operations, queued and due. */
+  preview(operations: readonly Operation[], registration: Registration): Promise<PreparedWakeUp> {
+    return this.#planner.prepare(operations, registration);
   }
 
   /** Sends what waits for the device, if it is awake. */
@@ -85,7 +101,8 @@ export class OperationDispatcher {
   /** Sends nothing more to the device until something is expected again; resolves when nothing is in the air. */
   async release(endpoint: string): Promise<void> {
     this.#expected.delete(endpoint);
-    this.#exchange.forget(endpoint);
+    this.#formats.forget(endpoint);
+    this.#paces.forget(endpoint);
     this.#timers.get(endpoint)?.cancel();
     this.#timers.delete(endpoint);
     const runner = this.#runners.get(endpoint);
@@ -109,7 +126,7 @@ export class OperationDispatcher {
     const done = new Promise<void>((resolve) => {
       finish = resolve;
     });
-    const runner: Runner = { again: true, abort, done };
+    const runner: Runner = { again: true, isStale: false, abort, done };
     this.#runners.set(endpoint, runner);
     const failed = (error: unknown): never => {
       this.#unsettled.add(endpoint);
@@ -128,27 +145,85 @@ export class OperationDispatcher {
   }
 
   async #run(endpoint: string, runner: Runner): Promise<void> {
-    const { registrations, store, clock } = this.#deps;
+    const { registrations } = this.#deps;
     if (this.#unsettled.has(endpoint)) await this.#settle(endpoint);
+    let course: Course | undefined;
     while (this.#state === "open" && !runner.abort.signal.aborted && registrations.isAwake(endpoint)) {
       runner.again = false;
-      const operation = await store.nextQueued(endpoint, clock.now());
-      if (operation === undefined) {
-        if (runner.again) continue;
-        const notBefore = await store.nextNotBefore(endpoint, clock.now());
-        if (runner.again) continue;
-        if (notBefore === undefined) this.#expected.delete(endpoint);
-        else this.#wakeLater(endpoint, notBefore - clock.now());
-        return;
+      const step = await this.#step(endpoint, runner, course);
+      if (!("pauseMs" in step)) {
+        course = step.course;
+        continue;
       }
-      const pause = await this.#carryOut(operation, runner);
-      if (pause !== undefined) {
-        runner.again = false;
-        this.#wakeLater(endpoint, pause);
-        return;
-      }
+      if (runner.isStale) continue;
+      runner.again = false;
+      if (step.pauseMs !== undefined) this.#wakeLater(endpoint, step.pauseMs);
+      return;
     }
     runner.again = false;
+  }
+
+  /** One exchange, by the plan in hand or, when it is done or does not hold any more, by a new one. */
+  async #step(endpoint: string, runner: Runner, before: Course | undefined): Promise<{ readonly course: Course | undefined } | Pause> {
+    const isDone = before === undefined || before.left.length === 0 || runner.isStale;
+    runner.isStale = false;
+    const queued = isDone ? await this.#deps.store.queuedOf(endpoint, this.#deps.clock.now()) : undefined;
+    if (queued?.length === 0) return this.#finished(endpoint, runner);
+    const registration = await this.#registrationToCall(endpoint);
+    if ("pauseMs" in registration) return registration;
+    // It may have registered something else.
+    if (queued === undefined && before?.wakeUp.registration.rev !== registration.rev) return { course: undefined };
+    const course = queued === undefined ? before : await this.#newCourse(queued, registration);
+    if (course === undefined || course.left.length === 0) return { course: undefined };
+    const now = this.#planner.asOfNow(course.left, registration);
+    const next = now.find(({ postponed }) => postponed === null);
+    if (next === undefined) return { pauseMs: this.#untilCountedAnew(registration) };
+    const { again, ...pause } = await this.#sender.send(next, course.wakeUp, registration, runner.abort.signal);
+    if (pause.pauseMs !== undefined) return { pauseMs: pause.pauseMs };
+    // What is back in the queue comes before what touches it.
+    return { course: again ? undefined : { ...course, left: now.filter((exchange) => exchange !== next) } };
+  }
+
+  /** Nothing is due. */
+  async #finished(endpoint: string, runner: Runner): Promise<{ readonly course: undefined } | Pause> {
+    const { store, clock } = this.#deps;
+    if (runner.again) return { course: undefined };
+    const notBefore = await store.nextNotBefore(endpoint, clock.now());
+    if (runner.again) return { course: undefined };
+    if (notBefore !== undefined) return { pauseMs: notBefore - clock.now() };
+    this.#expected.delete(endpoint);
+    return { pauseMs: undefined };
+  }
+
+  /** What a newer operation takes the place of, and what does not fit any more, ends here. */
+  async #newCourse(queued: readonly Operation[], registration: Registration): Promise<Course> {
+    const wakeUp = await this.#planner.prepare(queued, registration);
+    for (const { operation, by } of wakeUp.superseded) {
+      await this.#sender.apply([operation], { kind: "cancel", detail: `superseded by operation ${by}` });
+    }
+    for (const { operation, refusal } of wakeUp.unfit) {
+      // It fitted when it was created: the device has registered another model since.
+      const reason = refusal.reason === "not-in-device-version" ? refusal.reason : "path-not-in-model";
+      await this.#sender.apply([operation], { kind: "refuse", reason, detail: refusal.detail });
+    }
+    return { wakeUp, left: wakeUp.exchanges };
+  }
+
+  /** A device that keeps itself awake is let have more then. */
+  #untilCountedAnew(registration: Registration): number | undefined {
+    const window = this.#planner.window(registration);
+    return window === undefined ? undefined : Math.max(1, window.lastAt + window.lengthMs - this.#deps.clock.now());
+  }
+
+  async #registrationToCall(endpoint: string): Promise<Registration | Pause> {
+    const { owner, store, registrations } = this.#deps;
+    // One at a time for a device holds for all processes.
+    if (owner.isShared && (await store.inFlightOf(endpoint)).length > 0) return { pauseMs: elsewherePauseMs };
+    const registration = await registrations.find(endpoint);
+    if (registration === undefined || !owner.isHeld()) return { pauseMs };
+    if (owner.isShared && registration.owner !== owner.name && !(await owner.isGone(registration.owner)))
+      return { pauseMs: elsewherePauseMs };
+    return registration;
   }
 
   /** Only one runner of this process works for a device, so what is under way in its name is what an earlier one could not finish. */
@@ -156,7 +231,7 @@ export class OperationDispatcher {
     const { store, owner } = this.#deps;
     for (const operation of await store.inFlightOf(endpoint)) {
       if (operation.claim?.owner !== owner.name && !(await owner.isGone(operation.claim?.owner))) continue;
-      await this.#apply(operation, { kind: "interrupt", attempt: undefined, detail: "the store failed while it was under way" });
+      await this.#sender.apply([operation], { kind: "interrupt", attempt: undefined, detail: "the store failed while it was under way" });
     }
     this.#unsettled.delete(endpoint);
   }
@@ -171,39 +246,5 @@ export class OperationDispatcher {
         this.wake(endpoint);
       }),
     );
-  }
-
-  async #carryOut(operation: Operation, runner: Runner): Promise<Pause> {
-    const { owner } = this.#deps;
-    // One at a time for a device holds for all processes.
-    if (owner.isShared && (await this.#deps.store.inFlightOf(operation.endpoint)).length > 0) return elsewherePauseMs;
-    const registration = await this.#deps.registrations.find(operation.endpoint);
-    if (registration === undefined || !owner.isHeld()) return pauseMs;
-    if (owner.isShared && registration.owner !== owner.name && !(await owner.isGone(registration.owner))) return elsewherePauseMs;
-    const planned = planOperation(operation, registration, deviceModel(this.#deps.registry, registration));
-    if (!planned.ok) {
-      // It fitted when it was created: the device has registered another model since.
-      const reason = planned.refusal.reason === "not-in-device-version" ? planned.refusal.reason : "path-not-in-model";
-      await this.#apply(operation, { kind: "refuse", reason, detail: planned.refusal.detail });
-      return undefined;
-    }
-    const claimed = await this.#apply(operation, { kind: "claim", owner: owner.name });
-    if (claimed === undefined) return undefined;
-    // The claim took time: a device that went to sleep meanwhile must not be called, nor what is another's by now be sent.
-    if (!this.#deps.registrations.isAwake(operation.endpoint) || runner.abort.signal.aborted || !owner.isHeld()) {
-      await this.#apply(claimed, { kind: "putBack" });
-      return undefined;
-    }
-    const event = await this.#exchange.carryOut(claimed, registration, planned.plan, runner.abort.signal);
-    await this.#apply(claimed, event);
-    return event.kind === "putBack" ? pauseMs : undefined;
-  }
-
-  async #apply(operation: Operation, event: OperationEvent): Promise<Operation | undefined> {
-    const taken = step(operation, event, this.#deps.clock.now());
-    if (taken === undefined) throw new Error(`operation ${operation._id} is ${operation.status} and cannot ${event.kind}`);
-    const changed = await this.#deps.store.apply(operation, taken);
-    if (changed !== undefined) this.#deps.onChanged(changed);
-    return changed;
   }
 }

@@ -16,6 +16,7 @@ import type { CreateRefusal, Operation, OperationRequest } from "./operation.ts"
 import { findTimeFault } from "./operation-request.ts";
 import type { OperationService } from "./operation-service.ts";
 import { operationView } from "./operation-view.ts";
+import { type DeviceQueue, wakeUpView } from "./queue-view.ts";
 import { withoutUnreadable } from "./unreadable-values.ts";
 
 export interface OperationDoorDeps {
@@ -77,6 +78,17 @@ export class OperationDoor {
     const name = path === undefined ? undefined : model.nameOf(path);
     const view = operationView(shown, name, outlook && this.#outlookView(operation, outlook));
     return hides ? { ...view, hidesValues: true } : view;
+  }
+
+  /** What waits for a device, and the plan of its next wake-up. */
+  wakeUp(queue: DeviceQueue, outlook: DeviceOutlook): { readonly [field: string]: Json } {
+    const { awake, nextExpectedContact, lastSignal } = outlook;
+    return {
+      awake,
+      nextExpectedContact: nextExpectedContact === undefined ? null : formatInstant(nextExpectedContact),
+      ...outlookView(outlook, lastSignal),
+      ...wakeUpView(queue, this.#deps.clock.now()),
+    };
   }
 
   #outlookView(operation: Operation, outlook: DeviceOutlook): { readonly [field: string]: Json } {

@@ -2,20 +2,22 @@
 import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
 import { ResponseCode } from "@lwm2m/protocol/coap/codes";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
-import type { RequestControl, RequestFailure } from "@lwm2m/protocol/coap/message";
+import type { RequestControl } from "@lwm2m/protocol/coap/message";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Leniency } from "../devices/leniency.ts";
 import { deviceModel } from "../registration/device-model.ts";
 import type { Registration, Registrations } from "../registration/registration.ts";
 import type { AnswerContext } from "./answer-values.ts";
+import { failureOf } from "./exchange-failure.ts";
 import { attemptOf, type ExchangeOutcome, isObserving, joinedAttempt } from "./exchange-outcome.ts";
-import { FormatFallback } from "./format-fallback.ts";
+import type { FormatFallback } from "./format-fallback.ts";
 import type { Learn } from "./news.ts";
 import type { ObservationExchange } from "./observation-exchange.ts";
 import type { Attempt, Operation } from "./operation.ts";
 import { type Answer, readAnswer } from "./operation-answer.ts";
-import { interrupted, type OperationEvent } from "./operation-machine.ts";
+import type { OperationEvent } from "./operation-machine.ts";
 import type { OperationPlan } from "./operation-plan.ts";
+import { findPostponement } from "./postponed-answer.ts";
 import { joinAnswers, type SingleAnswer } from "./single-requests.ts";
 
 export interface ExchangeDeps {
@@ -31,22 +33,13 @@ export interface ExchangeDeps {
 /** What a device that does not know a query of Observe answers. */
 const refusalsOfQuery: ReadonlySet<number> = new Set([ResponseCode.badRequest, ResponseCode.badOption]);
 
-/** The reason of an abort signal when this process ends; any other but the next: the device registered anew. */
-export const serverStops = "the server stops";
-/** The reason when the secured connection is gone. */
-export const deviceDisconnected = "the device is disconnected";
-
-const causes: ReadonlyMap<unknown, string> = new Map([
-  [serverStops, "the server stopped"],
-  [deviceDisconnected, "the secured connection of the device was lost"],
-]);
-
 export class OperationExchange {
   readonly #deps: ExchangeDeps;
-  readonly #formats = new FormatFallback();
+  readonly #formats: FormatFallback;
 
-  constructor(deps: ExchangeDeps) {
+  constructor(deps: ExchangeDeps, formats: FormatFallback) {
     this.#deps = deps;
+    this.#formats = formats;
   }
 
   /** What becomes of the operation; its news are durable. */
@@ -58,11 +51,14 @@ export class OperationExchange {
     }
     const startedAt = this.#deps.clock.now();
     const send = (variant: OperationPlan): Promise<ExchangeOutcome> =>
-      this.#send(operation, registration, variant, { signal, againWhenPostponed: true });
+      this.#send(operation, registration, variant, { signal, againWhenPostponed: !registration.queueMode });
     const { outcome, plan } = await this.#formats.send(planned, registration, send);
     const attempt = attemptOf(outcome, startedAt);
-    if (!outcome.ok) return this.#failureOf(operation.endpoint, outcome.reason, outcome.detail ?? null, attempt, signal);
+    if (!outcome.ok) return failureOf(this.#deps.registrations, operation.endpoint, { ...outcome, attempt, signal });
     this.#deps.registrations.noteContact(operation.endpoint);
+    // What sleeps in between is not asked by the endpoint, which knows no windows.
+    const later = registration.queueMode ? findPostponement(operation, outcome.response, attempt) : undefined;
+    if (later !== undefined) return later;
     if (oneByOne !== undefined && this.#formats.noteRefusal(outcome.response.code, plan, registration)) {
       return this.#oneByOne(operation, registration, oneByOne, signal);
     }
@@ -72,10 +68,6 @@ export class OperationExchange {
     if (!observes || answer.finish.reason !== null || isObserving(outcome)) return { kind: "finish", attempt, ...answer.finish };
     const detail = "the device answered with the value, but grants no observation";
     return { kind: "finish", attempt, ...answer.finish, reason: "not-observing", detail };
-  }
-
-  forget(endpoint: string): void {
-    this.#formats.forget(endpoint);
   }
 
   #contextOf(registration: Registration): AnswerContext {
@@ -104,34 +96,13 @@ export class OperationExchange {
       const peer = coap.peerAt(registration.address);
       const { plan, outcome } = await this.#formats.send(each, registration, ({ request }) => coap.request(peer, request, { signal }));
       attempt = joinedAttempt(attempt, attemptOf(outcome, startedAt));
-      if (!outcome.ok) return this.#failureOf(operation.endpoint, outcome.reason, outcome.detail ?? null, attempt, signal);
+      if (!outcome.ok) return failureOf(registrations, operation.endpoint, { ...outcome, attempt, signal });
       registrations.noteContact(operation.endpoint);
       const answer = readAnswer({ ...operation, kind }, plan, registration, outcome.response, this.#contextOf(registration));
       await this.#take(operation.endpoint, answer);
       answers.push({ paths: plan.paths, finish: answer.finish });
     }
     return { kind: "finish", attempt, ...joinAnswers(operation.paths ?? [], answers) };
-  }
-
-  #failureOf(
-    endpoint: string,
-    reason: RequestFailure,
-    detail: string | null,
-    attempt: Attempt | undefined,
-    signal: AbortSignal,
-  ): OperationEvent {
-    const { registrations } = this.#deps;
-    if (signal.aborted) {
-      const cause = causes.get(signal.reason) ?? "the device registered anew";
-      return attempt === undefined
-        ? { kind: "putBack" }
-        : { kind: "interrupt", attempt: { ...attempt, outcome: interrupted }, detail: `${cause} while it was under way` };
-    }
-    if (attempt === undefined || reason === "cancelled" || reason === "queue-full") return { kind: "putBack" };
-    if (reason === "no-answer") registrations.noteUnreachable(endpoint);
-    // RST, and an answer that breaks the protocol, are signs of life all the same.
-    if (reason === "reset" || reason === "invalid-response") registrations.noteContact(endpoint);
-    return { kind: "unanswered", attempt, reason, detail };
   }
 
   async #send(operation: Operation, registration: Registration, plan: OperationPlan, control: RequestControl): Promise<ExchangeOutcome> {

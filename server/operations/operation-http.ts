@@ -2,11 +2,13 @@
 import type { Devices } from "../devices/device.ts";
 import { unknownDevice } from "../devices/device-http.ts";
 import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
+import { outlookProperties } from "../outlook/outlook-view.ts";
 import type { Operation, OperationRequest } from "./operation.ts";
 import type { OperationDoor } from "./operation-door.ts";
 import { operationRequestSchema, readOperationRequest } from "./operation-request.ts";
 import type { OperationService } from "./operation-service.ts";
 import { operationSchema } from "./operation-view.ts";
+import { inPlannedOrder, wakeUpSchemas } from "./queue-view.ts";
 
 export interface OperationRoutesDeps {
   readonly operations: OperationService;
@@ -25,6 +27,18 @@ const pageSchema: JsonSchema = {
   type: "object",
   required: ["items", "next"],
   properties: { items: { type: "array", items: operationSchema }, next: { type: ["string", "null"] } },
+};
+
+const queueSchema: JsonSchema = {
+  type: "object",
+  required: ["items", "awake", "nextExpectedContact", "waitingFor", ...Object.keys(wakeUpSchemas)],
+  properties: {
+    items: { type: "array", items: operationSchema },
+    awake: { type: "boolean" },
+    nextExpectedContact: { type: ["string", "null"], format: "date-time" },
+    ...outlookProperties,
+    ...wakeUpSchemas,
+  },
 };
 
 /** Headers and replies of every address that makes an operation. */
@@ -100,9 +114,10 @@ export function operationRoutes(deps: OperationRoutesDeps): Route[] {
       method: "GET",
       path: "/devices/{endpoint}/queue",
       name: "getQueue",
-      summary: "What waits for the device, in the order in which it will be sent",
-      query: { limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100 } },
-      replies: { 200: { description: "The operations that are not final", schema: { type: "object" } } },
+      summary:
+        "What waits for the device, in the order in which it will be sent, and the exchanges of its next wake-up with what they cost",
+      query: { limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100, description: "of `items`" } },
+      replies: { 200: { description: "The operations that are not final, and the plan", schema: queueSchema } },
       handle: (request) => queue(deps, request),
     },
   ];
@@ -169,17 +184,21 @@ async function queue({ operations, devices, door }: OperationRoutesDeps, { param
   const endpoint = params["endpoint"] ?? "";
   if (!(await devices.isKnown(endpoint))) return unknownDevice(endpoint);
   const outlook = await door.outlook(endpoint);
-  const waiting = await operations.queue(endpoint, Number(query["limit"] ?? 100));
-  return { status: 200, body: { items: waiting.map((operation) => door.view(operation, outlook)) } };
+  const waiting = await operations.wakeUp(endpoint);
+  const items = inPlannedOrder(waiting).slice(0, Number(query["limit"] ?? 100));
+  return {
+    status: 200,
+    body: { items: items.map((operation) => door.view(operation, outlook)), ...door.wakeUp(waiting, outlook) },
+  };
 }
 
 /** What was asked for, without what became of it; it gets a new time to live. */
 function requestOf(operation: Operation): OperationRequest {
   const { kind, path, paths, values, value, mode, instanceId, arguments: args, attributes, depth } = operation;
-  const { onOffline, retryExecute, supersedeKey } = operation;
+  const { onOffline, retryExecute, supersedeKey, priority } = operation;
   const wanted: { [field: string]: unknown } = {
     ...{ kind, path, paths, values, value, mode, instanceId, arguments: args, attributes, depth },
-    ...{ onOffline, retryExecute, supersedeKey },
+    ...{ onOffline, retryExecute, supersedeKey, priority },
   };
   for (const [field, given] of Object.entries(wanted)) if (given === undefined) delete wanted[field];
   return wanted as unknown as OperationRequest;

@@ -7,6 +7,8 @@ export interface OperationServiceLimits {
   readonly defaultExpiryMs: number;
   /** How long one with `onOffline: fail` may wait for its turn; milliseconds. */
   readonly onlineExpiryMs: number;
+  /** Operations that one exchange may carry; 1: each goes by itself. Small devices hold a request and its answer in fixed tables. */
+  readonly mostTogether: number;
   /** How long finished operations are kept; milliseconds. */
   readonly keptMs: number;
 }
@@ -17,5 +19,6 @@ export const operationServiceLimits: OperationServiceLimits = {
   maxQueuedPerDevice: 1_000,
   defaultExpiryMs: 7 * dayMs,
   onlineExpiryMs: 120_000,
+  mostTogether: 16,
   keptMs: 30 * dayMs,
 };

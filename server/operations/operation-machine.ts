@@ -8,6 +8,7 @@
  *   leased | sent --unanswered--> queued        attempts left and harmless to repeat
  *                             --> failed        attempts used up, or nobody knows whether it happened
  *                             --> expired       expiresAt passed meanwhile
+ *   leased --apart--> queued            the exchange carried several and did not answer this one, or the device said "later"
  *   leased --interrupt--> queued        its owner stopped or is gone, or the device registered anew
  *                     --> failed        each time it is asked: a request that restarts the device must not do so for ever
  *   sent --interrupt--> failed (outcome-unknown), or queued with retryExecute
@@ -37,6 +38,7 @@ export type OperationEvent =
       readonly reason: "no-answer" | "response-timeout" | "reset" | "invalid-response";
       readonly detail: string | null;
     }
+  | { readonly kind: "apart"; readonly attempt: Attempt; readonly detail: string; readonly pauseMs?: number }
   | { readonly kind: "interrupt"; readonly attempt: Attempt | undefined; readonly detail: string }
   | { readonly kind: "refuse"; readonly reason: OperationReason; readonly detail: string }
   | { readonly kind: "expire" }
@@ -88,6 +90,9 @@ export function step(operation: Operation, event: OperationEvent, nowMs: number,
     }
     case "unanswered":
       return inFlight ? unanswered(operation, event, nowMs, limits) : undefined;
+    case "apart":
+      if (operation.status !== "leased") return undefined;
+      return backToQueue(operation, withAttempt(operation, event.attempt, limits), event.detail, nowMs);
     case "interrupt": {
       if (!inFlight) return undefined;
       const attempts = withAttempt(operation, event.attempt, limits);
@@ -117,8 +122,17 @@ export function isInFlight({ status }: Pick<Operation, "status">): boolean {
 /** The outcome of an attempt that was ended from outside. */
 export const interrupted = "interrupted";
 
+/** Nothing, or nothing that can be read, came back; not so when it was cut off, or answered with the code that stands as its outcome. */
+export function isUnanswered({ outcome }: Pick<Attempt, "outcome">): boolean {
+  return outcome !== interrupted && !wasAnswered({ outcome });
+}
+
+export function wasAnswered({ outcome }: Pick<Attempt, "outcome">): boolean {
+  return /^\d\.\d\d$/.test(outcome);
+}
+
 /** An Execute, and a Create (a second one makes a second instance), may happen once only. */
-function repeatable({ kind }: Operation): boolean {
+export function repeatable({ kind }: Pick<Operation, "kind">): boolean {
   return kind !== "execute" && kind !== "create";
 }
 
@@ -136,7 +150,7 @@ function unanswered(
   }
   // `onOffline: fail` asks for an answer now or never.
   if (operation.onOffline === "fail") return end(operation, "failed", { reason, detail, attempts, ...sent }, nowMs);
-  const tried = attempts.filter(({ outcome }) => outcome !== interrupted).length;
+  const tried = attempts.filter(isUnanswered).length;
   if (tried >= limits.maxAttempts) return end(operation, "failed", { reason, detail, attempts, ...sent }, nowMs);
   return backToQueue(operation, attempts, detail, nowMs);
 }

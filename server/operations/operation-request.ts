@@ -32,6 +32,14 @@ export const executeArgumentsSchema: JsonSchema = {
   ],
 };
 
+export const prioritySchema: JsonSchema = {
+  type: "integer",
+  minimum: 0,
+  maximum: 9,
+  description:
+    "the higher first, default 5; never before an earlier operation on the same, a containing or a contained path that changes it",
+};
+
 /** Paths of one composite operation: the address of its observation names them all. */
 const maxCompositePaths = 64;
 
@@ -53,7 +61,15 @@ const fieldsOfKind: { readonly [kind in OperationKind]: readonly (keyof Operatio
   observeComposite: ["paths", "attributes"],
 };
 
-const sharedFields: readonly (keyof OperationRequest)[] = ["kind", "path", "onOffline", "notBefore", "expiresAt", "supersedeKey"];
+const sharedFields: readonly (keyof OperationRequest)[] = [
+  "kind",
+  "path",
+  "onOffline",
+  "notBefore",
+  "expiresAt",
+  "supersedeKey",
+  "priority",
+];
 
 export const operationRequestSchema: JsonSchema = {
   type: "object",
@@ -94,6 +110,7 @@ export const operationRequestSchema: JsonSchema = {
     notBefore: { type: "string", format: "date-time" },
     expiresAt: { type: "string", format: "date-time", description: "default: in 7 days" },
     supersedeKey: { type: "string", minLength: 1, maxLength: 128, description: "a newer operation with the same key cancels the older" },
+    priority: prioritySchema,
   },
 };
 

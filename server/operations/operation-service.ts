@@ -1,11 +1,11 @@
 /** The operations of all devices: accepted once durable, carried out by the dispatcher, expired and swept here. */
 import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
-import { findPath, formatPath } from "@lwm2m/protocol/lwm2m/path";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Random } from "@lwm2m/protocol/ports/random";
 import type { Devices } from "../devices/device.ts";
 import type { Leniency } from "../devices/leniency.ts";
+import type { LinkFacts } from "../devices/link-profile.ts";
 import { type DueLoop, openDueLoop } from "../due-loop.ts";
 import type { OutboxRelay } from "../events/outbox-relay.ts";
 import { deviceModel } from "../registration/device-model.ts";
@@ -14,16 +14,19 @@ import type { ProcessOwner } from "../storage/process-owner.ts";
 import type { Store } from "../storage/store.ts";
 import type { Supervisor } from "../supervisor.ts";
 import { ulid } from "../ulid.ts";
+import { deviceDisconnected } from "./exchange-failure.ts";
+import { newOperation } from "./new-operation.ts";
 import type { Learn } from "./news.ts";
 import type { ObservationExchange } from "./observation-exchange.ts";
 import type { CreateOutcome, CreateRefusal, Operation, OperationRequest, Operations } from "./operation.ts";
 import { OperationDispatcher } from "./operation-dispatcher.ts";
-import { deviceDisconnected } from "./operation-exchange.ts";
 import { type OperationServiceLimits, operationServiceLimits } from "./operation-limits.ts";
-import { draft, isInFlight, type OperationEvent, step } from "./operation-machine.ts";
+import { isInFlight, type OperationEvent, step } from "./operation-machine.ts";
 import { unseenTarget } from "./operation-plan.ts";
-import { type OperationListQuery, OperationStore, operationCollection } from "./operation-store.ts";
+import { type OperationListQuery, OperationStore, operationCollection, wakeUpHorizon } from "./operation-store.ts";
 import { planOperation } from "./plan-operation.ts";
+import type { DeviceQueue } from "./queue-view.ts";
+import type { KnownValuesOf } from "./wake-up-planner.ts";
 
 export interface OperationServiceDeps {
   readonly store: Store;
@@ -37,6 +40,8 @@ export interface OperationServiceDeps {
   readonly supervisor: Supervisor;
   readonly learn: Learn;
   readonly leniency: Leniency;
+  readonly links: LinkFacts;
+  readonly knownValues: KnownValuesOf;
   readonly owner: ProcessOwner;
   readonly limits?: Partial<OperationServiceLimits>;
 }
@@ -68,6 +73,7 @@ export class OperationService implements Operations {
     this.#store = new OperationStore(deps.store);
     this.#dispatcher = new OperationDispatcher({
       ...deps,
+      mostTogether: this.#limits.mostTogether,
       store: this.#store,
       observations: () => this.#observations,
       onChanged: (operation) => this.#changed(operation),
@@ -129,7 +135,11 @@ export class OperationService implements Operations {
     if (existing !== undefined) return { ok: true, operation: existing };
     const refusal = await this.#refusalOf(endpoint, request);
     if (refusal !== undefined) return { ok: false, refusal };
-    const operation = this.#newOperation(endpoint, request, by);
+    const operation = newOperation(
+      { endpoint, request, actor: by.actor, traceId: by.traceId, id: by.id ?? this.newId() },
+      this.#limits,
+      this.#deps.clock.now(),
+    );
     const { outbox, hasOutbox, ...stored } = operation;
     if (!(await this.#store.insert(stored, outbox))) {
       const present = await this.#store.find(operation._id);
@@ -174,9 +184,18 @@ export class OperationService implements Operations {
     return this.#store.list(query);
   }
 
-  /** What waits for a device, in the order in which it will be sent. */
+  /** What is not final of a device, oldest first. */
   queue(endpoint: string, limit: number): Promise<readonly Operation[]> {
     return this.#store.openOf(endpoint, limit);
+  }
+
+  /** What waits for a device, as far as one wake-up looks, and what its next one does with it. */
+  async wakeUp(endpoint: string): Promise<DeviceQueue> {
+    const { registrations, clock } = this.#deps;
+    const operations = await this.#store.openOf(endpoint, wakeUpHorizon);
+    const registration = await registrations.findLast(endpoint);
+    const due = operations.filter(({ status, notBefore = 0 }) => status === "queued" && notBefore <= clock.now());
+    return { operations, wakeUp: registration === undefined ? undefined : await this.#dispatcher.preview(due, registration) };
   }
 
   countOpen(endpoint: string): Promise<number> {
@@ -234,38 +253,6 @@ export class OperationService implements Operations {
     if ((await this.#store.countOpen(endpoint, maxQueuedPerDevice)) < maxQueuedPerDevice) return undefined;
     const detail = `${maxQueuedPerDevice} operations wait for the device, the most allowed`;
     return { reason: "queue-full", detail, retryAfterSeconds: fullQueueRetrySeconds };
-  }
-
-  #newOperation(
-    endpoint: string,
-    request: OperationRequest,
-    by: { readonly actor: string; readonly traceId: string; readonly id?: string },
-  ): Operation {
-    const nowMs = this.#deps.clock.now();
-    const { onlineExpiryMs, defaultExpiryMs } = this.#limits;
-    const path = findPath(request.path);
-    const operation = {
-      ...request,
-      path: path === undefined ? request.path : formatPath(path),
-      _id: by.id ?? this.newId(),
-      endpoint,
-      status: "queued",
-      reason: null,
-      detail: null,
-      coapCode: null,
-      result: null,
-      attempts: [],
-      createdBy: by.actor,
-      traceId: by.traceId,
-      queuedAt: nowMs,
-      expiresAt: request.expiresAt ?? nowMs + (request.onOffline === "fail" ? onlineExpiryMs : defaultExpiryMs),
-      sentAt: null,
-      finishedAt: null,
-      open: true,
-      rev: 1,
-    } as const;
-    const queued = draft({ ...operation, rev: 0 }, "operation.queued", nowMs);
-    return { ...operation, outbox: [queued], hasOutbox: true };
   }
 
   async #supersede(operation: Operation): Promise<void> {

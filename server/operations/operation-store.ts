@@ -25,6 +25,14 @@ export interface OperationListQuery {
 }
 
 const pageSize = 1_000;
+/** How many of the oldest operations of a device one plan looks at. */
+export const wakeUpHorizon = pageSize;
+
+/** As it stands after an update that was not read back; what lies in its outbox may have been relayed since. */
+function afterStep(operation: Operation, change: OperationStep["change"], events: readonly EventDraft[]): Operation {
+  const hasOutbox = events.length > 0 || operation.hasOutbox;
+  return { ...operation, ...change, rev: operation.rev + 1, outbox: [...operation.outbox, ...events], hasOutbox };
+}
 
 export class OperationStore {
   readonly #operations: Collection<Operation>;
@@ -48,15 +56,42 @@ export class OperationStore {
     return this.#operations.findOneAndUpdate({ _id, rev }, withEvents({ $set: { ...change }, $inc: { rev: 1 } }, events));
   }
 
+  /** Each by itself, in one write together; those whose step applied, as they are after it, in their order. */
+  async applyAll(steps: readonly (readonly [Operation, OperationStep])[]): Promise<readonly Operation[]> {
+    const [only] = steps;
+    if (only === undefined) return [];
+    if (steps.length === 1) {
+      const changed = await this.apply(...only);
+      return changed === undefined ? [] : [changed];
+    }
+    const { matched } = await this.#operations.bulkWrite(
+      steps.map(([{ _id, rev }, { change, events }]) => ({
+        updateOne: { filter: { _id, rev }, update: withEvents({ $set: { ...change }, $inc: { rev: 1 } }, events) },
+      })),
+    );
+    const after = steps.map(([operation, { change, events }]) => afterStep(operation, change, events));
+    return matched === steps.length ? after : this.#present(after);
+  }
+
+  /** Those that are in the store as they stand here: revision, and whose they are. */
+  async #present(operations: readonly Operation[]): Promise<readonly Operation[]> {
+    const stored = await this.#operations.find({ _id: { $in: operations.map(({ _id }) => _id) } }, { limit: operations.length });
+    return operations.filter((operation) => {
+      const found = stored.find(({ _id }) => _id === operation._id);
+      if (found === undefined) return false;
+      const isSame = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);
+      return found.rev === operation.rev && found.status === operation.status && isSame(found.claim, operation.claim);
+    });
+  }
+
   countOpen(endpoint: string, cap: number): Promise<number> {
     return this.#operations.count({ endpoint, open: true }, cap);
   }
 
-  /** The oldest that may be sent now. */
-  async nextQueued(endpoint: string, nowMs: number): Promise<Operation | undefined> {
+  /** What may be sent now, oldest first. */
+  queuedOf(endpoint: string, nowMs: number): Promise<readonly Operation[]> {
     const due = { $or: [{ notBefore: { $exists: false } }, { notBefore: { $lte: nowMs } }] };
-    const [first] = await this.#operations.find({ endpoint, open: true, status: "queued", ...due }, { sort: { _id: 1 }, limit: 1 });
-    return first;
+    return this.#operations.find({ endpoint, open: true, status: "queued", ...due }, { sort: { _id: 1 }, limit: wakeUpHorizon });
   }
 
   /** When the next operation that may not be sent yet may be. */
@@ -65,7 +100,7 @@ export class OperationStore {
     return waiting.length === 0 ? undefined : Math.min(...waiting.map(({ notBefore }) => notBefore ?? nowMs));
   }
 
-  /** What waits for a device, in the order in which it will be sent. */
+  /** What is not final of a device, oldest first. */
   openOf(endpoint: string, limit: number): Promise<readonly Operation[]> {
     return this.#operations.find({ endpoint, open: true }, { sort: { _id: 1 }, limit });
   }

@@ -4,7 +4,7 @@ import type { Problem, ProblemType } from "../http/problem.ts";
 import type { JsonSchema } from "../http/route.ts";
 import { outlookProperties } from "../outlook/outlook-view.ts";
 import type { Json } from "../storage/collection.ts";
-import type { Operation, OperationReason, OperationResult } from "./operation.ts";
+import { type Operation, type OperationReason, type OperationResult, usualPriority } from "./operation.ts";
 
 type JsonObject = { readonly [field: string]: Json };
 
@@ -46,6 +46,7 @@ export const operationSchema: JsonSchema = {
     id: { type: "string", description: "a ULID: sorts by creation" },
     endpoint: { type: "string" },
     kind: { type: "string" },
+    priority: { type: "integer", description: "0 to 9, the higher first" },
     path: { type: "string", description: "/3/0/9; / of a composite operation" },
     paths: { type: "array", items: { type: "string" }, description: "of a composite operation" },
     name: { type: "string", description: "device/0/batteryLevel, where a model knows the path" },
@@ -76,6 +77,7 @@ export function operationView(operation: Operation, name: string | undefined, ou
     kind,
     path,
     ...(name === undefined ? {} : { name }),
+    priority: usualPriority,
     ...(plain as JsonObject),
     result: result === null ? null : resultView(result),
     attempts: attempts.map(({ at, ...attempt }) => ({ at: formatInstant(at), ...attempt })),

@@ -75,6 +75,8 @@ export interface OperationRequest {
   readonly expiresAt?: number;
   /** A newer queued operation with the same key cancels the older. */
   readonly supersedeKey?: string;
+  /** 0 to 9, the higher first; default 5. Nothing overtakes an earlier operation on the same paths. */
+  readonly priority?: number;
   /** Not by the API: how often a restart of the device may cut it off before it fails; default 5. */
   readonly maxInterruptions?: number;
 }
@@ -86,9 +88,15 @@ export interface ExecuteArgument {
   readonly value?: string;
 }
 
+/** Of an operation that does not say. */
+export const usualPriority = 5;
+
 export interface Attempt {
   readonly at: number;
+  /** Of the exchange, which may have carried others too. */
   readonly token: string;
+  /** How many operations the exchange carried; absent of one alone. Bytes and round trip are those of the whole exchange. */
+  readonly sharedBy?: number;
   readonly roundTripMs: number | null;
   readonly bytesUp: number;
   readonly bytesDown: number;

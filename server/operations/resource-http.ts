@@ -4,7 +4,7 @@ import type { Json } from "../storage/collection.ts";
 import type { OperationRequest } from "./operation.ts";
 import type { OperationDoor } from "./operation-door.ts";
 import { operationHeaders, operationReplies } from "./operation-http.ts";
-import { attributesSchema, executeArgumentsSchema } from "./operation-request.ts";
+import { attributesSchema, executeArgumentsSchema, prioritySchema } from "./operation-request.ts";
 import { operationProblem } from "./operation-view.ts";
 
 const at = "/devices/{endpoint}/resources/{path...}";
@@ -14,14 +14,19 @@ const valueBody: JsonSchema = {
   type: "object",
   required: ["value"],
   additionalProperties: false,
-  properties: { value: {}, onOffline: { enum: ["queue", "fail"] } },
+  properties: { value: {}, onOffline: { enum: ["queue", "fail"] }, priority: prioritySchema },
 };
 
 const postBody: JsonSchema = {
   type: "object",
   required: ["value"],
   additionalProperties: false,
-  properties: { value: {}, instanceId: { type: "integer", minimum: 0, maximum: 65_534 }, onOffline: { enum: ["queue", "fail"] } },
+  properties: {
+    value: {},
+    instanceId: { type: "integer", minimum: 0, maximum: 65_534 },
+    onOffline: { enum: ["queue", "fail"] },
+    priority: prioritySchema,
+  },
 };
 
 const executeBody: JsonSchema = {
@@ -31,6 +36,7 @@ const executeBody: JsonSchema = {
     arguments: executeArgumentsSchema,
     retryExecute: { type: "boolean" },
     onOffline: { enum: ["queue", "fail"] },
+    priority: prioritySchema,
   },
 };
 

@@ -114,7 +114,7 @@ function planWrite(request: OperationRequest, path: Lwm2mPath, target: PlanTarge
   return { ok: true, plan: { paths: [path], request: outgoing, body, written, removed } };
 }
 
-function valuesBody(values: readonly PathValue[], path: Lwm2mPath, target: PlanTarget, model: DeviceModel): PlanBody {
+export function valuesBody(values: readonly PathValue[], path: Lwm2mPath, target: PlanTarget, model: DeviceModel): PlanBody {
   const context = { path, typeOf: model.typeOf, rootPath: rootOf(target) };
   const formats = formatsFor({ clientFormats: target.contentFormats, lwm2mVersion: target.lwm2mVersion, values });
   return { use: "values", formats, encode: (format) => encodePayload(format, values, context) };

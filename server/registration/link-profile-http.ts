@@ -93,6 +93,7 @@ function viewOf(links: LinkProfileService, endpoint: string): { readonly [field:
     parameters: Object.fromEntries(Object.keys(parameterRules).flatMap((name) => entryOf(name, parameters[name as NumericParameter]))),
     derived: { ...derivedTimes(parameters) },
     awakeSeconds: links.awakeWindowMs(endpoint) / msPerSecond,
+    wakeUpBytes: link.wakeUpBytes ?? null,
   };
 }
 
@@ -123,6 +124,12 @@ const bodySchema: JsonSchema = {
       maximum: 86_400,
       description: "s; how long the device listens after a message in queue mode; without it MAX_TRANSMIT_WAIT of the profile",
     },
+    wakeUpBytes: {
+      type: "integer",
+      minimum: 64,
+      maximum: 100_000_000,
+      description: "bytes both ways of one wake-up in queue mode; one exchange is made all the same, what is beyond waits for the next",
+    },
   },
   additionalProperties: false,
 };
@@ -142,5 +149,6 @@ const viewSchema: JsonSchema = {
       additionalProperties: { type: "number" },
     },
     awakeSeconds: { type: "number" },
+    wakeUpBytes: { type: ["integer", "null"] },
   },
 };

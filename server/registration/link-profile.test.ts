@@ -67,6 +67,7 @@ test("RFC 7252 §4.8.1: a device gets the link of its radio by name; what follow
     },
     derived: { maxTransmitSpanMs: 337_500, maxTransmitWaitMs: 697_500, exchangeLifetimeMs: 552_500, nonLifetimeMs: 437_500 },
     awakeSeconds: 697.5,
+    wakeUpBytes: null,
   });
   assert.equal(at((await rest("GET", "/devices/dev-1")).body, "linkProfile"), "nbiot");
   assert.equal((await rest("DELETE", profile)).status, 204);

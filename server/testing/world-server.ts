@@ -214,7 +214,10 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
   });
   const learn = twins.learn.bind(twins);
   const outlooks = openOutlooks({ store, devices, registrations, links, owner, clock, coap });
-  const shared = { store, relay, devices, registrations, registry, coap: outlooks.coap, clock, random, supervisor, learn, leniency, owner };
+  const shared = {
+    ...{ store, relay, devices, registrations, registry, coap: outlooks.coap, clock, random, supervisor, learn, leniency, owner, links },
+    knownValues: async (endpoint: string) => (await twins.find(endpoint))?.values,
+  };
   const operations = openOperationService({ ...shared, limits });
   const observations = openObservationService({ ...shared, operations, remembered });
   const standings = openStandingService({ ...shared, events, groups, operations, observations, askedPerSecond: 50 });
@@ -226,8 +229,7 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
     registrations,
     findLocalAddressTowards: async () => undefined,
   });
-  const onError = (error: unknown, what: string): void => supervisor.run(Promise.reject(error), what);
-  const wakeUps = storeWakeUps({ clock, onError });
+  const wakeUps = storeWakeUps({ clock, onError: (error, what) => supervisor.run(Promise.reject(error), what) });
   const updates = openUpdateService({ ...shared, events, operations, packageUri, wakeUps });
   const secrets = new SecretBox([{ id: "world", key: new Uint8Array(32).fill(12) }], securedRandom);
   const desired = await openDesiredService({ ...shared, events, twins, operations, wakeUps, secrets, policy: "server" });
@@ -277,9 +279,7 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
     profiles,
     expected,
     failures,
-    report: (failure: string) => {
-      failures.push(failure);
-    },
+    report: (failure: string) => void failures.push(failure),
   };
   const close = async (graceful: boolean): Promise<void> => {
     await updates.close();
