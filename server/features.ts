@@ -12,9 +12,7 @@ import { deviceRoutes, forgetDevice } from "./devices/device-http.ts";
 import { openDeviceService } from "./devices/device-service.ts";
 import { openLinkProfileService } from "./devices/link-profile-service.ts";
 import { quarantineRoutes } from "./devices/quarantine-http.ts";
-import { RefusalReports } from "./devices/refusal-reports.ts";
 import { ToleranceLog } from "./devices/tolerance-log.ts";
-import { UnknownDevices } from "./devices/unknown-devices.ts";
 import { coapRouter } from "./doors/coap-router.ts";
 import { packageAddress } from "./doors/package-address.ts";
 import type { PressureGate } from "./doors/pressure-gate.ts";
@@ -56,12 +54,11 @@ import { linkProfileFacet, linkProfileRoutes } from "./registration/link-profile
 import { MismatchReports } from "./registration/mismatch-reports.ts";
 import { modelUsers } from "./registration/model-users.ts";
 import { objectProfileRoutes } from "./registration/object-profile-http.ts";
-import { ObjectProfiles } from "./registration/object-profiles.ts";
-import { RegistrationAdmission } from "./registration/registration-admission.ts";
-import { registrationCoapRoute } from "./registration/registration-coap.ts";
 import { registrationFacet, registrationRoutes } from "./registration/registration-http.ts";
 import { openRegistrationService, type RegistrationService } from "./registration/registration-service.ts";
 import { watchSecuredDevices } from "./registration/secured-devices.ts";
+import { noticingDevices } from "./registration/signs-of-life.ts";
+import { openRegistrationDoor, type RegistrationParts } from "./registration-door.ts";
 import type { SecretBox } from "./security/secret-box.ts";
 import { usualLink } from "./settings/coap-settings.ts";
 import type { Settings } from "./settings/config.ts";
@@ -105,9 +102,9 @@ export interface Features {
   /** Who came under a name that is not its own, by why, both realms. */
   readonly identityMismatches: MismatchReports["counters"];
   /** Who was refused because nobody expects it, by why. */
-  readonly refusedDevices: RefusalReports["counters"];
+  readonly refusedDevices: RegistrationParts["refusals"]["counters"];
   /** Registers that were let in, and that were told to come back. */
-  readonly registrations: RegistrationAdmission["counters"];
+  readonly registrations: RegistrationParts["admission"]["counters"];
   /** Sends what waits; nothing leaves before. */
   start(): Promise<void>;
   /** Before the endpoints and the store. */
@@ -168,26 +165,10 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   });
   const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
   const send = sendCoapRoute({ registrations, registry, clock, learn, leniency });
-  const refusals = new RefusalReports(deps);
-  const newcomers = new UnknownDevices({
-    policy: settings.unknownDevices,
-    limit: settings.quarantineDevices,
-    devices,
-    reports: refusals,
-    isExpected: async (endpoint) =>
-      (await configs.findStored(endpoint)) !== undefined || (await deps.security.isSecured("bootstrap", endpoint)),
-    isRegistered: async (endpoint) => (await registrations.find(endpoint)) !== undefined,
-    forget: (endpoint) => forgetDevice({ devices, facets }, endpoint),
-  });
-  registrations.onGone((endpoint) => newcomers.noteGone(endpoint));
-  const profiles = new ObjectProfiles(store, clock);
-  const admission = new RegistrationAdmission({
-    ...deps,
-    perSecond: settings.registrationRate,
-    onPutOff: (news) => deps.log.warn("more devices register than the store takes: they are told when to come back", news),
-  });
-  const register = registrationCoapRoute({ registrations, identities, newcomers, profiles, admission, leniency });
-  coap.handle(deps.gate.guard(coapRouter([register, send, { prefix: "fw", handle: servePackage }])));
+  const forget = (endpoint: string): Promise<void> => forgetDevice({ devices, facets }, endpoint);
+  const registering = openRegistrationDoor({ ...deps, devices, registrations, identities, configs, leniency, forget });
+  const answer = coapRouter([registering.route, send, { prefix: "fw", handle: servePackage }]);
+  coap.handle(deps.gate.guard(noticingDevices(registrations, answer)));
 
   const door = new OperationDoor({
     ...deps,
@@ -224,7 +205,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       ...deviceRoutes({ devices, facets, describeAll }),
       ...quarantineRoutes(devices),
       ...registrationRoutes({ registrations, devices, registry }),
-      ...objectProfileRoutes(profiles),
+      ...objectProfileRoutes(registering.profiles),
       ...linkProfileRoutes({ links, devices, registrations }),
       ...traceRoutes({ traces, devices, registrations, registry }),
       ...groupRoutes(groups),
@@ -247,11 +228,11 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       ...modelRoutes({ models, countUsers: modelUsers(registrations, registry) }),
     ],
     identityMismatches: mismatches.counters,
-    refusedDevices: refusals.counters,
-    registrations: admission.counters,
+    refusedDevices: registering.refusals.counters,
+    registrations: registering.admission.counters,
     start: () => operations.start(),
     async close() {
-      admission.close();
+      registering.admission.close();
       traces.close();
       await bootstrap.close();
       await updates.close();

@@ -1,7 +1,9 @@
 /** What events say about a registration. Never its location: who knows that may end the registration over NoSec. */
 import { createHash } from "node:crypto";
-import type { EventDraft, EventType } from "../events/event.ts";
+import type { Clock } from "@lwm2m/protocol/ports/clock";
+import type { EventDraft, EventLog, EventType } from "../events/event.ts";
 import type { Json } from "../storage/collection.ts";
+import type { Supervisor } from "../supervisor.ts";
 import type { Registration } from "./registration.ts";
 
 export function summaryOf(registration: Omit<Registration, "rev" | "outbox" | "hasOutbox">): { readonly [field: string]: Json } {
@@ -20,7 +22,18 @@ export function registrationDraft(
   return { key: `registration/${incarnation}/${step}`, type, subject: _id, timeMs, data };
 }
 
-export function presenceDraft(endpoint: string, awake: boolean, timeMs: number): EventDraft {
-  const type = awake ? "device.awake" : "device.asleep";
-  return { key: `presence/${endpoint}/${timeMs}/${type}`, type, subject: endpoint, timeMs, data: {} };
+export interface PresenceTellerDeps {
+  readonly events: Pick<EventLog, "append">;
+  readonly clock: Clock;
+  readonly supervisor: Supervisor;
+}
+
+/** Presence has no document of its own: the event goes to the log directly. */
+export function presenceTeller({ events, clock, supervisor }: PresenceTellerDeps): (endpoint: string, awake: boolean) => void {
+  return (endpoint, awake) => {
+    const type = awake ? "device.awake" : "device.asleep";
+    const timeMs = clock.now();
+    const draft = { key: `presence/${endpoint}/${timeMs}/${type}`, type, subject: endpoint, timeMs, data: {} } as const;
+    supervisor.run(events.append([draft]), `log that ${endpoint} is ${awake ? "awake" : "asleep"}`);
+  };
 }

@@ -18,7 +18,7 @@ import { DeviceAddresses, placeOf } from "./device-addresses.ts";
 import { openExpirySweeper } from "./expiry-sweeper.ts";
 import { recallRegistrations } from "./recalled-registrations.ts";
 import type { DisconnectListener, GoneListener, MoveListener, Registration, Registrations, SignListener } from "./registration.ts";
-import { presenceDraft, registrationDraft, summaryOf } from "./registration-events.ts";
+import { presenceTeller, registrationDraft, summaryOf } from "./registration-events.ts";
 import { RegistrationListeners } from "./registration-listeners.ts";
 import { alarmOf, newRegistration, nextContact, type RegisterFacts, type UpdateFacts, updateRegistration } from "./registration-machine.ts";
 import { type GoneReason, RegistrationStore, registrationCollection, type StoredRegistration } from "./registration-store.ts";
@@ -66,7 +66,7 @@ export class RegistrationService implements Registrations {
     this.#secured = deps.secured ?? noSecuredPeers;
     this.#store = new RegistrationStore(deps.store, this.#secured, deps.owner);
     const windowMsOf = (endpoint: string): number => deps.links?.awakeWindowMs(endpoint) ?? maxTransmitWaitMs(defaultParameters);
-    this.#windows = new AwakeWindows(deps.clock, windowMsOf, (endpoint, awake) => this.#tellPresence(endpoint, awake));
+    this.#windows = new AwakeWindows(deps.clock, windowMsOf, presenceTeller(deps));
   }
 
   async load(): Promise<void> {
@@ -228,6 +228,12 @@ export class RegistrationService implements Registrations {
     if (this.#addresses.has(endpoint)) this.announce(endpoint, "contact", signal);
   }
 
+  /** Something of little weight, perhaps one of thousands in a row: only a device that was asleep makes news. */
+  noteHeard(endpoint: string): void {
+    if (this.isAwake(endpoint)) this.#windows.extend(endpoint);
+    else this.noteContact(endpoint);
+  }
+
   noteUnreachable(endpoint: string): void {
     this.#windows.end(endpoint);
   }
@@ -284,12 +290,6 @@ export class RegistrationService implements Registrations {
     const left = this.#addresses.remember(_id, address, ownsAddress);
     if (left !== undefined) this.#secured.drop(left);
     if (ownsAddress) this.#deps.links?.place(_id, address);
-  }
-
-  /** Presence has no document of its own: the event goes to the log directly. */
-  #tellPresence(endpoint: string, awake: boolean): void {
-    const draft = presenceDraft(endpoint, awake, this.#deps.clock.now());
-    this.#deps.supervisor.run(this.#deps.events.append([draft]), `log that ${endpoint} is ${awake ? "awake" : "asleep"}`);
   }
 
   #draft(type: EventType, registration: Pick<Registration, "_id" | "locationId">, step: string, data: Json): EventDraft {

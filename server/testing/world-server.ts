@@ -52,6 +52,7 @@ import { registrationCoapRoute } from "../registration/registration-coap.ts";
 import { openRegistrationService, type RegistrationService } from "../registration/registration-service.ts";
 import { registrationCollection } from "../registration/registration-store.ts";
 import { watchSecuredDevices } from "../registration/secured-devices.ts";
+import { noticingDevices } from "../registration/signs-of-life.ts";
 import { SecretBox } from "../security/secret-box.ts";
 import { coapChallenge } from "../settings/coap-settings.ts";
 import type { CollectionDefinition } from "../storage/collection.ts";
@@ -248,13 +249,8 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
   });
   registrations.onGone((endpoint) => newcomers.noteGone(endpoint));
   const send = sendCoapRoute({ registrations, registry, clock, learn, leniency });
-  coap.handle(
-    coapRouter([
-      registrationCoapRoute({ registrations, identities, newcomers, profiles, leniency }),
-      send,
-      { prefix: "fw", handle: servePackage },
-    ]),
-  );
+  const register = registrationCoapRoute({ registrations, identities, newcomers, profiles, leniency });
+  coap.handle(noticingDevices(registrations, coapRouter([register, send, { prefix: "fw", handle: servePackage }])));
   await operations.start();
   const server = {
     coap,
