@@ -1,6 +1,6 @@
 /** How large answers are: of last known values, guessed by the object model where there are none. Pure. */
 import type { ResourceDefinition } from "@lwm2m/object-registry/definition";
-import { contains, findPath, type Lwm2mPath } from "@lwm2m/protocol/lwm2m/path";
+import { contains, findPath, formatPath, type Lwm2mPath } from "@lwm2m/protocol/lwm2m/path";
 import type { DeviceModel } from "../registration/device-model.ts";
 import type { RegisteredObject } from "../registration/registration.ts";
 import type { Json } from "../storage/collection.ts";
@@ -50,24 +50,34 @@ export function answerSizes(
     const sum = mandatory.reduce((bytes, resource) => bytes + guessed(instance, resource, guessedInstances.likely), 0);
     return Math.max(sum, guesses.instance);
   };
-  return {
-    likely(path) {
-      const resource = path.resourceId === undefined ? undefined : definitionOf(path.objectId)?.resources.get(path.resourceId);
-      if (path.resourceId === undefined)
-        return Math.max(
-          instancesOf(path).reduce((sum, one) => sum + instanceLikely(one), 0),
-          1,
-        );
-      if (resource === undefined || path.resourceInstanceId !== undefined)
-        return knownUnder(path) ?? recordBytes({ path, bytes: resource === undefined ? guesses.string : guessOf(resource) });
-      return knownUnder(path) ?? guessed(path, resource, guessedInstances.likely);
-    },
-    atMost(path) {
-      if (path.resourceId !== undefined) return undefined;
-      const instances = instancesOf(path).map(instanceAtMost);
-      if (instances.length === 0) return undefined;
-      return instances.reduce((sum, one) => (sum === undefined || one === undefined ? undefined : sum + one), 0);
-    },
+  const likely = (path: Lwm2mPath): number => {
+    const resource = path.resourceId === undefined ? undefined : definitionOf(path.objectId)?.resources.get(path.resourceId);
+    if (path.resourceId === undefined)
+      return Math.max(
+        instancesOf(path).reduce((sum, one) => sum + instanceLikely(one), 0),
+        1,
+      );
+    if (resource === undefined || path.resourceInstanceId !== undefined)
+      return knownUnder(path) ?? recordBytes({ path, bytes: resource === undefined ? guesses.string : guessOf(resource) });
+    return knownUnder(path) ?? guessed(path, resource, guessedInstances.likely);
+  };
+  const atMost = (path: Lwm2mPath): number | undefined => {
+    if (path.resourceId !== undefined) return undefined;
+    const instances = instancesOf(path).map(instanceAtMost);
+    if (instances.length === 0) return undefined;
+    return instances.reduce((sum, one) => (sum === undefined || one === undefined ? undefined : sum + one), 0);
+  };
+  return { likely: remembered(likely), atMost: remembered(atMost) };
+}
+
+/** A plan asks for the same paths again and again. */
+function remembered<T>(sizeOf: (path: Lwm2mPath) => T): (path: Lwm2mPath) => T {
+  const sizes = new Map<string, { readonly size: T }>();
+  return (path) => {
+    const key = formatPath(path);
+    const known = sizes.get(key) ?? { size: sizeOf(path) };
+    sizes.set(key, known);
+    return known.size;
   };
 }
 
