@@ -1,5 +1,5 @@
 /**
- * Many light devices in one process: registered, updating, notifying and sending as CoAP peers of their own, at about 5 kB each. They
+ * Many light devices in one process: registered, updating, notifying and sending as CoAP peers of their own, at 2.5 kB of heap each. They
  * answer reads, discovery and observations, and keep nothing but their registration: no writes, no firmware, no bootstrap; those are what
  * `../lwm2m-client.ts` is for.
  */
