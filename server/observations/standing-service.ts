@@ -77,6 +77,7 @@ export class StandingService {
   #paused = 0;
   /** False: there is no standing observation, so a registration costs no look for one. */
   #mayStand: boolean;
+  #isResumed = false;
 
   constructor(deps: StandingServiceDeps) {
     this.#deps = deps;
@@ -106,7 +107,6 @@ export class StandingService {
   begin(): void {
     const { supervisor, observations, clock } = this.#deps;
     observations.onNews((news) => supervisor.run(this.#noteRelations(news), `observe ${news.endpoint} again`));
-    supervisor.run(this.#resume(), "resume the observations that wait");
     this.#deps.owner.onGone(() => this.#resume());
     this.#resyncAt = clock.now() + resyncMs;
     this.#lookout = openDueLoop({
@@ -249,6 +249,8 @@ export class StandingService {
   }
 
   async #look(nowMs: number): Promise<number | undefined> {
+    if (!this.#isResumed) await this.#resume();
+    this.#isResumed = true;
     if (nowMs >= this.#resyncAt) {
       this.#resyncAt = nowMs + resyncMs;
       await this.#members.lookOverAll();
