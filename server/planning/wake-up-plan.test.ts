@@ -34,6 +34,12 @@ const cases: readonly (readonly [string, readonly Waiting[], DeviceFields, reado
     ["single a", "single b"],
   ],
   [
+    "and what several asked for is read once all the same",
+    [aRead("a", "/3/0/1"), aRead("b", "/3/0/9"), aRead("c", "/3/0/9")],
+    { ...first, whole: 400 },
+    ["single a", "read b c: /3/0/9"],
+  ],
+  [
     "LwM2M 1.0: siblings of an instance that is known to be small are one Read of it",
     [aRead("a", "/3/0/9"), aRead("b", "/3/0/0"), aRead("c", "/3/0/1")],
     { ...first, whole: 90 },

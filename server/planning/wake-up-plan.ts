@@ -47,35 +47,49 @@ interface Group {
   shape: Shape | undefined;
 }
 
+/** With whom an operation may go: with any, only with those that the same request answers, with none. */
+type Company = "any" | "same" | "none";
+
 /** Until every exchange that carries several is cheaper than they are one by one. */
 function grouped(ordered: readonly Waiting[], device: DeviceAbilities): readonly PlannedExchange[] {
-  const alone = new Set<Waiting>(ordered.filter((one) => one.alone || one.asks.kind === "other"));
+  const company = new Map<Waiting, Company>();
+  for (const one of ordered) if (one.alone || one.asks.kind === "other") company.set(one, "none");
   for (;;) {
-    const groups = joined(ordered, alone, device);
+    const groups = joined(ordered, company, device);
     const wasteful = groups.filter(({ members, shape }) => shape !== undefined && !isCheaper(shape.cost, members, device));
-    for (const { members } of wasteful) for (const member of members) alone.add(member);
     if (wasteful.length === 0) return groups.map((group) => exchangeOf(group, device));
+    for (const { members } of wasteful) {
+      const less: Company = members.some((member) => company.get(member) === "same") ? "none" : "same";
+      for (const member of members) company.set(member, less);
+    }
   }
 }
 
-function joined(ordered: readonly Waiting[], alone: ReadonlySet<Waiting>, device: DeviceAbilities): readonly Group[] {
+function joined(ordered: readonly Waiting[], company: ReadonlyMap<Waiting, Company>, device: DeviceAbilities): readonly Group[] {
   const groups: Group[] = [];
   for (const one of ordered) {
-    if (alone.has(one) || !joins(one, groups, alone, device)) groups.push({ members: [one], shape: undefined });
+    if (company.get(one) === "none" || !joins(one, groups, company, device)) groups.push({ members: [one], shape: undefined });
   }
   return groups;
 }
 
+/** No list and no larger Read: what is left is one request that several asked for. */
+function withoutLists(device: DeviceAbilities): DeviceAbilities {
+  const forms = new Set([...device.forms].filter((form) => form === "read"));
+  return { ...device, forms, sizes: { ...device.sizes, atMost: () => undefined } };
+}
+
 /** Into the nearest exchange before it that takes it, past nothing that has to happen first. */
-function joins(one: Waiting, groups: readonly Group[], alone: ReadonlySet<Waiting>, device: DeviceAbilities): boolean {
+function joins(one: Waiting, groups: readonly Group[], company: ReadonlyMap<Waiting, Company>, device: DeviceAbilities): boolean {
   for (let index = groups.length - 1; index >= 0; index--) {
     const group = groups[index];
     if (group === undefined) return false;
     const [first] = group.members;
     const inTheWay = group.members.filter((member) => member.role === "acts" || mustStayInOrder(member, one));
     if (first === undefined || !inTheWay.every((member) => writeTheSame(member, one))) return false;
-    const isOpen = !alone.has(first) && first.asks.kind === one.asks.kind;
-    const shape = isOpen ? findShape([...group.members, one], device) : undefined;
+    const isOpen = company.get(first) !== "none" && first.asks.kind === one.asks.kind;
+    const isNarrow = company.get(first) === "same" || company.get(one) === "same";
+    const shape = isOpen ? findShape([...group.members, one], isNarrow ? withoutLists(device) : device) : undefined;
     if (shape === undefined && inTheWay.length > 0) return false;
     if (shape === undefined) continue;
     group.members.push(one);
