@@ -169,6 +169,8 @@ class StoredOutboxRelay implements OutboxRelay {
     await collection.bulkWrite(
       marked.filter((document) => document.outbox.length > 0).map((document) => pulling(document._id, document.outbox)),
     );
+    // Two that pull from one document may leave nothing in it, and then nobody nudges for its mark.
+    await collection.bulkWrite(marked.map((document) => clearing(document._id, [])));
   }
 }
 

@@ -71,7 +71,8 @@ export async function aSecuredApp(t: TestContext, directory: string, more: { rea
       const request = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
       const reply = await fetch(`${app.httpOrigin}${path.startsWith("/health") ? path : `/api/v1${path}`}`, request);
       const text = await reply.text();
-      return { status: reply.status, body: text === "" ? null : JSON.parse(text), location: reply.headers.get("location") ?? "" };
+      const isJson = reply.headers.get("content-type")?.includes("json") === true;
+      return { status: reply.status, body: isJson ? JSON.parse(text) : text || null, location: reply.headers.get("location") ?? "" };
     },
   };
 }
