@@ -152,17 +152,19 @@ function compare(wish: Wish, place: Place): Judged {
   const { reported, seen, answer } = place;
   const { state } = wish;
   const isSame = reported !== undefined && isSameValue(wish.type, place.value, reported.value);
+  // The twin may know of an acknowledged write before the end of its operation is stored.
+  const by = reported?.source === "write" ? "acknowledged" : "reported";
   switch (state.kind) {
     case "held":
       return reported === undefined || isSame ? { wish, news: [] } : resolve(wish, reported, place);
     case "pending":
       // A write of another value in the air will change what the device has.
       if (!isSame || (answer?.kind === "open" && !isSameValue(wish.type, place.value, answer.value))) return { wish, news: [] };
-      return held(wish, "reported", place);
+      return held(wish, by, place);
     case "conflict":
-      return isSame ? held(wish, "reported", place) : { wish, news: [] };
+      return isSame ? held(wish, by, place) : { wish, news: [] };
     case "refused": {
-      if (isSame) return held(wish, "reported", place);
+      if (isSame) return held(wish, by, place);
       const isDue = state.retryAt === null ? state.against !== seen.againstOf(place.path) : seen.nowMs >= state.retryAt;
       return isDue ? { wish: pending(wish, state.since), news: [] } : { wish, news: [] };
     }

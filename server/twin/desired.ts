@@ -1,6 +1,7 @@
 /** What is wished of a device: a value by resource, kept until the device has it. Pure. */
 import { contains, findPath } from "@lwm2m/protocol/lwm2m/path";
 import type { WithOutbox } from "../events/event.ts";
+import type { NewsSource } from "../operations/news.ts";
 import type { Sealed } from "../security/sealed-documents.ts";
 import type { Json, StoredDocument } from "../storage/collection.ts";
 import type { Twin } from "./twin.ts";
@@ -84,6 +85,8 @@ export type WishState =
 export interface Reported {
   readonly value: Json;
   readonly observedAt: number;
+  /** `write`: not by its word, but because it took ours. */
+  readonly source?: NewsSource;
 }
 
 /** A device's own parameters fit many times over; what is larger is no setting, but a file. */
@@ -108,6 +111,7 @@ export function reportedAt(values: Twin["values"], path: string, wished: Json): 
   return {
     value: Object.fromEntries(instances.map(([id, known]) => [id, known.value])),
     observedAt: Math.max(...instances.map(([, known]) => known.observedAt)),
+    ...(instances.every(([, known]) => known.source === "write") ? { source: "write" } : {}),
   };
 }
 
