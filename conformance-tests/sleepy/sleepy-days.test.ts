@@ -63,7 +63,7 @@ function anOrder(random: SeededRandom): OperationRequest {
   return random.pick(orders);
 }
 
-for (const seed of [1, 2]) {
+for (const seed of process.env["KILLS"] === "all" ? [1, 2, 3] : [1]) {
   test(`${days} days of sleep over bad links (seed ${seed}): every operation ends once, no Execute is repeated, every value arrives`, async () => {
     const world = await ServerWorld.open();
     const { clock, network, random } = world;

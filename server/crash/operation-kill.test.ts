@@ -130,7 +130,7 @@ async function run(one: Case, kill?: Kill): Promise<Course> {
 
 const ends: readonly string[] = finalStatuses.map((status) => `operation.${status}`);
 /** Of the moments of a kind; the ones that are left out differ from kind to kind. */
-const stride = process.env["KILLS"] === "all" ? 1 : 5;
+const stride = process.env["KILLS"] === "all" ? 1 : 9;
 let killed = 0;
 let tried = 0;
 after(() => assert.ok(killed > tried / 2, `the server was killed ${killed} times only, of ${tried}`));
