@@ -103,8 +103,8 @@ interopSuite("the emulated device against a Leshan 2 server", ["leshan-server"],
   test("LwM2M Core 1.1 §6.2.2: a new lifetime comes back in an Update", async () => {
     const from = leshan.child.mark;
     await succeed(`write ${endpoint} /1/0/1 90`);
-    const updated = await leshan.event("updated", { from });
-    assert.equal(field(updated, "lifetime"), 90);
+    // The Update for the lifetime of the test before may still be on its way.
+    await leshan.event("updated", { from, where: (entry) => field(entry, "lifetime") === 90 });
   });
 
   test("LwM2M Core 1.1 §6.3.5: executed; the registration update trigger answers and updates", async () => {

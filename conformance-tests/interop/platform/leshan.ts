@@ -33,6 +33,8 @@ export function startLeshanClient(name: "leshan-1" | "leshan-2", options: Leshan
 }
 
 export interface EventOptions {
+  /** More that has to be true of it. */
+  readonly where?: (entry: Json) => boolean;
   readonly path?: string;
   readonly timeoutMs?: number;
   readonly from?: number;
@@ -89,7 +91,8 @@ export class LeshanServer {
       (line) => {
         const entry = parseLine(line);
         const fits = field(entry, "event") === name && (options.path === undefined || field(entry, "path") === options.path);
-        return fits && --left === 0 ? entry : undefined;
+        const isMeant = fits && entry !== undefined && (options.where?.(entry) ?? true);
+        return isMeant && --left === 0 ? entry : undefined;
       },
       options.timeoutMs ?? 20_000,
       options.from ?? 0,
