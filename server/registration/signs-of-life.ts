@@ -1,6 +1,6 @@
 /**
  * Whatever a device asks of this server shows that it is awake (LwM2M Core 1.1 §6.5): a package it fetches, a Send that cannot be read. The
- * registration interface and Sends that were taken tell of themselves.
+ * registration interface, and an answer that does something of its own once it has left (a Send that was taken), tell of themselves.
  */
 import type { IncomingRequest, OutgoingResponse, RequestHandler } from "@lwm2m/protocol/coap/message";
 import type { RegistrationService } from "./registration-service.ts";
@@ -11,15 +11,9 @@ export function noticingDevices(
   handle: RequestHandler,
 ): RequestHandler {
   const noticed = (request: IncomingRequest, response: OutgoingResponse): OutgoingResponse => {
-    const endpoint = request.path[0] === "rd" ? undefined : registrations.endpointAt(request.peer.address);
-    if (endpoint === undefined) return response;
-    return {
-      ...response,
-      afterSent() {
-        response.afterSent?.();
-        registrations.noteHeard(endpoint);
-      },
-    };
+    if (request.path[0] === "rd" || response.afterSent !== undefined) return response;
+    const endpoint = registrations.endpointAt(request.peer.address);
+    return endpoint === undefined ? response : { ...response, afterSent: () => registrations.noteHeard(endpoint) };
   };
   return (request) => {
     const response = handle(request);

@@ -38,7 +38,8 @@ export class WorkerLink {
   readonly #askers = new Fifo<Asker>();
   #gathered: StoreRequest[] = [];
   /** Arrived and not handed out. */
-  #answered: (string | Failure)[] = [];
+  readonly #answered = new Fifo<string | Failure>();
+  #isHandingOut = false;
   #closed: StorageUnavailableError | undefined;
 
   constructor(worker: Worker, schema: SchemaChange) {
@@ -96,15 +97,24 @@ export class WorkerLink {
 
   #receive(message: WorkerMessage): void {
     if (message.kind !== "answers") return;
-    const isHandingOut = this.#answered.length > 0;
-    this.#answered.push(...message.answers);
-    if (!isHandingOut) this.#handOut();
+    for (const answer of message.answers) this.#answered.push(answer);
+    if (!this.#isHandingOut) this.#handOut();
   }
 
   /** A part of what was answered, the rest in the next turns: what the askers do with hundreds of answers would keep everything else waiting. */
   #handOut(): void {
-    for (const answer of this.#answered.splice(0, answersPerTurn)) this.#settle(this.#askers.take(), answer);
-    if (this.#answered.length > 0) systemClock.after(0, () => this.#handOut());
+    this.#isHandingOut = this.#settleAnswered(answersPerTurn);
+    if (this.#isHandingOut) systemClock.after(0, () => this.#handOut());
+  }
+
+  /** At most so many answers; whether there may be more. */
+  #settleAnswered(most: number): boolean {
+    for (let settled = 0; settled < most; settled += 1) {
+      const answer = this.#answered.take();
+      if (answer === undefined) return false;
+      this.#settle(this.#askers.take(), answer);
+    }
+    return true;
   }
 
   #settle(asker: Asker | undefined, answer: string | Failure): void {
@@ -120,7 +130,7 @@ export class WorkerLink {
   #fail(reason: string): void {
     this.#closed ??= new StorageUnavailableError(reason);
     // What was answered before has happened.
-    for (const answer of this.#answered.splice(0)) this.#settle(this.#askers.take(), answer);
+    this.#settleAnswered(Number.POSITIVE_INFINITY);
     for (let asker = this.#askers.take(); asker !== undefined; asker = this.#askers.take())
       asker.reject(new StorageUnavailableError(reason));
   }

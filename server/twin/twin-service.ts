@@ -59,7 +59,7 @@ export class TwinService {
   /** Durable when it resolves: history, last values and the event `resource.changed`. */
   learn(endpoint: string, news: News): Promise<void> {
     const arrived = { ...news, receivedAt: this.#arrivals.next(endpoint, news.receivedAt) };
-    const kept = withoutUnreadable(arrived, deviceModel(this.#deps.registry, undefined));
+    const kept = arrived.source === "write" ? withoutUnreadable(arrived, deviceModel(this.#deps.registry, undefined)) : arrived;
     return new Promise((resolve, reject) => {
       const lane = this.#lanes.get(endpoint);
       if (lane !== undefined) {
@@ -154,7 +154,7 @@ export class TwinService {
     const written =
       present === undefined
         ? await this.#store.insert({ _id: endpoint, since, values, rev, ...outboxOf(events) })
-        : await this.#store.change(present, set, unset, events);
+        : await this.#store.change(present, { set, unset, values }, events);
     if (!written) return undefined;
     if (events.length > 0) this.#deps.relay.nudge(twinCollection.name, endpoint);
     return { set, unset };
@@ -173,7 +173,6 @@ export class TwinService {
 
 /** What a device only takes (firmware bytes, passwords) nobody reads back: not from it, and so not from its twin or from an event either. */
 function withoutUnreadable(news: News, { definitionOf }: DeviceModel): News {
-  if (news.source !== "write") return news;
   const isReadable = ({ objectId, resourceId }: Lwm2mPath): boolean =>
     resourceId === undefined || definitionOf(objectId)?.resources.get(resourceId)?.operations !== "W";
   return { ...news, values: news.values.filter(({ path }) => isReadable(path)) };

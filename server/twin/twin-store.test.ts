@@ -7,7 +7,7 @@ import type { StoredDocument } from "../storage/collection.ts";
 import { openEmbeddedStore } from "../storage/embedded-store.ts";
 import type { Store } from "../storage/store.ts";
 import type { KnownValue } from "./twin.ts";
-import { TwinStore, twinCollection } from "./twin-store.ts";
+import { type ChangedTwin, type TwinChange, TwinStore, twinCollection } from "./twin-store.ts";
 
 const measured = (value: number): KnownValue => ({ type: "float", value, observedAt: 1, receivedAt: 1, source: "notify" });
 const aTwin = {
@@ -18,6 +18,13 @@ const aTwin = {
   outbox: [],
   hasOutbox: false,
 };
+
+/** One value measured anew, others unknown from now on. */
+function changeOf({ values }: ChangedTwin, value: number, unset: readonly string[] = []): TwinChange {
+  const set = new Map([["/3303/0/5700", measured(value)]]);
+  const after = Object.entries({ ...values, ...Object.fromEntries(set) }).filter(([path]) => !unset.includes(path));
+  return { set, unset, values: Object.fromEntries(after) };
+}
 
 /** The store, and how often a twin was read from it. */
 async function openCounted(t: { after(run: () => Promise<void>): void }, isShared = false) {
@@ -46,7 +53,7 @@ test("twin store: a change after a change reads nothing, and builds on what is s
   for (const value of [3, 4, 5]) {
     const present = await twins.findForChange("dev");
     assert.ok(present);
-    assert.equal(await twins.change(present, new Map([["/3303/0/5700", measured(value)]]), value === 5 ? ["/3303/0/5701"] : [], []), true);
+    assert.equal(await twins.change(present, changeOf(present, value, value === 5 ? ["/3303/0/5701"] : []), []), true);
   }
   assert.equal(counted.reads, 1);
   const [remembered, stored] = [await twins.findForChange("dev"), await twins.find("dev")];
@@ -59,12 +66,12 @@ test("twin store: a twin that somebody else changed is found out by its revision
   await twins.insert(aTwin);
   const first = await twins.findForChange("dev");
   assert.ok(first);
-  await twins.change(first, new Map([["/3303/0/5700", measured(3)]]), [], []);
+  await twins.change(first, changeOf(first, 3), []);
   const known = await twins.findForChange("dev");
   assert.ok(known);
   assert.equal(await twins.confirms(known), true);
   await collection.updateOne({ _id: "dev" }, { $inc: { rev: 1 } });
-  assert.equal(await twins.change(known, new Map([["/3303/0/5700", measured(4)]]), [], []), false);
+  assert.equal(await twins.change(known, changeOf(known, 4), []), false);
   assert.equal((await twins.findForChange("dev"))?.rev, 3);
 });
 
@@ -73,7 +80,7 @@ test("twin store: who would change nothing learns that the twin is another or go
   await twins.insert(aTwin);
   const first = await twins.findForChange("dev");
   assert.ok(first);
-  await twins.change(first, new Map([["/3303/0/5700", measured(3)]]), [], []);
+  await twins.change(first, changeOf(first, 3), []);
   const known = await twins.findForChange("dev");
   assert.ok(known);
   await collection.deleteOne({ _id: "dev" });
@@ -87,7 +94,7 @@ test("twin store: on a store that others write to as well, every change begins w
   for (const value of [3, 4]) {
     const present = await twins.findForChange("dev");
     assert.ok(present);
-    await twins.change(present, new Map([["/3303/0/5700", measured(value)]]), [], []);
+    await twins.change(present, changeOf(present, value), []);
   }
   assert.equal(counted.reads, 2);
 });

@@ -10,6 +10,14 @@ export const twinCollection: CollectionDefinition = { name: "twins", indexes: [o
 /** What a change is made from. */
 export type ChangedTwin = Pick<Twin, "_id" | "since" | "values" | "rev">;
 
+/** From one state of a twin to the next. */
+export interface TwinChange {
+  readonly set: ReadonlyMap<string, KnownValue>;
+  readonly unset: readonly string[];
+  /** Afterwards, all of them. */
+  readonly values: Twin["values"];
+}
+
 /** Twins whose next change is not preceded by a read: of the devices that report most. */
 const rememberedTwins = 4_096;
 /** A device with more than this many values is read each time, so that the others have room. */
@@ -40,12 +48,7 @@ export class TwinStore {
   }
 
   /** False: the twin changed in the meantime. */
-  async change(
-    { _id, since, values, rev }: ChangedTwin,
-    set: ReadonlyMap<string, KnownValue>,
-    unset: readonly string[],
-    events: readonly EventDraft[],
-  ): Promise<boolean> {
+  async change({ _id, since, rev }: ChangedTwin, { set, unset, values }: TwinChange, events: readonly EventDraft[]): Promise<boolean> {
     // A path has no dots, so it is one step of a dotted path.
     const fields = Object.fromEntries([...set].map(([path, value]) => [`values.${path}`, value]));
     const update: Update = {
@@ -57,9 +60,7 @@ export class TwinStore {
     this.#recent.drop(_id);
     const outcome = await this.#twins.updateOne({ _id, rev }, withEvents(update, events));
     if (outcome.matched === 0) return false;
-    const kept: { [path: string]: KnownValue } = { ...values, ...Object.fromEntries(set) };
-    for (const path of unset) delete kept[path];
-    if (Object.keys(kept).length <= mostRememberedValues) this.#recent.put(_id, { _id, since, values: kept, rev: rev + 1 });
+    if (Object.keys(values).length <= mostRememberedValues) this.#recent.put(_id, { _id, since, values, rev: rev + 1 });
     return true;
   }
 
