@@ -20,6 +20,7 @@ import { bootstrapConfigs, clearTextCollection } from "./provisioning/bootstrap-
 import { objectProfileCollection } from "./registration/object-profiles.ts";
 import { registrationCollection } from "./registration/registration-store.ts";
 import { sealingKeyCollection } from "./security/sealed-documents.ts";
+import { sendSettingCollection } from "./sending/send-setting-store.ts";
 import type { CollectionDefinition } from "./storage/collection.ts";
 import { processCollection } from "./storage/process-owner.ts";
 import { tracedDeviceCollection } from "./trace/trace-service.ts";
@@ -48,6 +49,7 @@ export const collections: readonly CollectionDefinition[] = [
   pauseCollection,
   twinCollection,
   desiredCollection,
+  sendSettingCollection,
   packageCollection,
   updateCollection,
   bootstrapConfigs,

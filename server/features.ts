@@ -60,6 +60,8 @@ import { watchSecuredDevices } from "./registration/secured-devices.ts";
 import { noticingDevices } from "./registration/signs-of-life.ts";
 import { openRegistrationDoor, type RegistrationParts } from "./registration-door.ts";
 import type { SecretBox } from "./security/secret-box.ts";
+import { sendSettingRoutes } from "./sending/send-setting-http.ts";
+import { openSendSettingService } from "./sending/send-setting-service.ts";
 import { usualLink } from "./settings/coap-settings.ts";
 import type { Settings } from "./settings/config.ts";
 import type { ProcessOwner } from "./storage/process-owner.ts";
@@ -152,6 +154,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   });
   const updates = openUpdateService({ ...deps, operations, registrations, packageUri });
   const desired = await openDesiredService({ ...deps, twins, operations, registrations, registry, policy: settings.twinConflictPolicy });
+  const sending = await openSendSettingService({ ...deps, devices, groups, registrations, desired });
   const configs = await openBootstrapConfigStore(store, deps.secrets);
   const bootstrap = openBootstrapDoor({
     ...deps,
@@ -181,6 +184,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   // A deleted device loses what would be sent to it first, its registration last.
   const facets: readonly DeviceFacet[] = [
     // Before the operations: what is wished would make new ones.
+    { describe: async () => ({}), forget: (endpoint) => sending.forget(endpoint) },
     { describe: async () => ({}), forget: (endpoint) => desired.forget(endpoint) },
     {
       describe: async (endpoint) => ({ waitingOperations: await operations.countOpen(endpoint) }),
@@ -209,6 +213,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       ...linkProfileRoutes({ links, devices, registrations }),
       ...traceRoutes({ traces, devices, registrations, registry }),
       ...groupRoutes(groups),
+      ...sendSettingRoutes({ sending, devices, groups }),
       ...operationRoutes({ operations, devices, door }),
       ...resourceRoutes(door),
       ...twinRoutes({
@@ -236,6 +241,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       traces.close();
       await bootstrap.close();
       await updates.close();
+      await sending.close();
       await desired.close();
       await standings.close();
       await operations.close();

@@ -22,6 +22,7 @@ import { linkProfileFacet, linkProfileRoutes } from "../registration/link-profil
 import { modelUsers } from "../registration/model-users.ts";
 import { objectProfileRoutes } from "../registration/object-profile-http.ts";
 import { registrationFacet, registrationRoutes } from "../registration/registration-http.ts";
+import { sendSettingRoutes } from "../sending/send-setting-http.ts";
 import type { Json } from "../storage/collection.ts";
 import { openSupervisor } from "../supervisor.ts";
 import { traceFacet, traceRoutes } from "../trace/trace-http.ts";
@@ -63,11 +64,13 @@ export function restOf(world: ServerWorld, packages: PackageService = world.serv
     models,
     leniency,
     desired,
+    sending,
     outlooks,
   } = server;
   const keys = new IdempotencyKeys(store, clock, openSupervisor({ error: (message) => assert.fail(message) }));
   const door = new OperationDoor({ operations, registrations, registry, outlooks: outlooks.outlooks, keys, clock });
   const facets = [
+    { describe: async () => ({}), forget: (endpoint: string) => sending.forget(endpoint) },
     { describe: async () => ({}), forget: (endpoint: string) => desired.forget(endpoint) },
     { describe: async () => ({}), forget: (endpoint: string) => operations.forget(endpoint) },
     { describe: async () => ({}), forget: (endpoint: string) => standings.forget(endpoint) },
@@ -90,6 +93,7 @@ export function restOf(world: ServerWorld, packages: PackageService = world.serv
       ...linkProfileRoutes({ links, devices, registrations }),
       ...traceRoutes({ traces, devices, registrations, registry }),
       ...groupRoutes(groups),
+      ...sendSettingRoutes({ sending, devices, groups }),
       ...operationRoutes({ operations, devices, door }),
       ...resourceRoutes(door),
       ...twinRoutes({ ...{ twins, desired, operations, observations, devices }, ...{ registrations, registry, door, clock } }),

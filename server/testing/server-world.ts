@@ -13,7 +13,8 @@ import type { OperationServiceLimits } from "../operations/operation-limits.ts";
 import type { Store } from "../storage/store.ts";
 import { MemoryCredentials } from "./memory-credentials.ts";
 import { type WatchedStore, watchStore } from "./watched-store.ts";
-import { type OpenedServer, openWorldServer, type RunningServer, type WorldServerParts, worldCollections } from "./world-server.ts";
+import { worldCollections } from "./world-collections.ts";
+import { type OpenedServer, openWorldServer, type RunningServer, type WorldServerParts } from "./world-server.ts";
 import { openWorldStore } from "./world-store.ts";
 
 export const serverAddress = { address: "10.0.0.1", port: 5683 };

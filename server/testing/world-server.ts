@@ -8,10 +8,9 @@ import type { Random } from "@lwm2m/protocol/ports/random";
 import type { MemoryNetwork } from "@lwm2m/protocol/testing/memory-network";
 import type { VirtualClock } from "@lwm2m/protocol/testing/virtual-clock";
 import { type DeviceService, openDeviceService } from "../devices/device-service.ts";
-import { deviceCollection } from "../devices/device-store.ts";
-import { type LinkProfileService, linkProfileCollection, openLinkProfileService } from "../devices/link-profile-service.ts";
+import { type LinkProfileService, openLinkProfileService } from "../devices/link-profile-service.ts";
 import { RefusalReports } from "../devices/refusal-reports.ts";
-import { ToleranceLog, toleranceCollection } from "../devices/tolerance-log.ts";
+import { ToleranceLog } from "../devices/tolerance-log.ts";
 import { UnknownDevices, type UnknownDevicesDeps } from "../devices/unknown-devices.ts";
 import { coapRouter } from "../doors/coap-router.ts";
 import { openDtlsDoor } from "../doors/dtls-door.ts";
@@ -19,89 +18,47 @@ import { JoinedSocket } from "../doors/joined-socket.ts";
 import { packageAddress } from "../doors/package-address.ts";
 import { type SecuredPeers, securedPeers } from "../doors/secured-peers.ts";
 import type { EventFeed } from "../events/event.ts";
-import { eventsDefinition, openEventLog } from "../events/event-log.ts";
+import { openEventLog } from "../events/event-log.ts";
 import type { DocumentWithOutbox } from "../events/outbox-relay.ts";
 import { openOutboxRelay } from "../events/outbox-relay.ts";
 import { packageHandler } from "../firmware/package-coap.ts";
 import { openPackageService, type PackageService } from "../firmware/package-service.ts";
-import { packageCollection } from "../firmware/package-store.ts";
 import { openUpdateService, type UpdateService } from "../firmware/update-service.ts";
-import { updateCollection } from "../firmware/update-store.ts";
 import { type GroupService, openGroupService } from "../groups/group-service.ts";
-import { groupCollection, groupMemberCollection } from "../groups/group-store.ts";
 import { lastTextOf } from "../groups/last-text.ts";
-import { traitCollection, traitCursorCollection } from "../groups/trait-store.ts";
 import { type ModelService, openModelService } from "../models/model-service.ts";
-import { modelCollection } from "../models/model-store.ts";
 import { type ObservationService, openObservationService } from "../observations/observation-service.ts";
-import { observationCollection } from "../observations/observation-store.ts";
 import { rememberObservations } from "../observations/remembered-observations.ts";
-import { pauseCollection } from "../observations/restart-watch.ts";
 import { openStandingService, type StandingService } from "../observations/standing-service.ts";
-import { standingCollection, standingDeviceCollection } from "../observations/standing-store.ts";
-import { idempotencyCollection } from "../operations/idempotency.ts";
 import type { OperationServiceLimits } from "../operations/operation-limits.ts";
 import { type OperationService, openOperationService } from "../operations/operation-service.ts";
-import { operationCollection } from "../operations/operation-store.ts";
 import { type OpenedOutlooks, openOutlooks } from "../outlook/open-outlooks.ts";
 import { storeWakeUps } from "../queue/store-wake-ups.ts";
 import { DeviceIdentities } from "../registration/device-identities.ts";
 import { MismatchReports } from "../registration/mismatch-reports.ts";
-import { ObjectProfiles, objectProfileCollection } from "../registration/object-profiles.ts";
+import { ObjectProfiles } from "../registration/object-profiles.ts";
 import { registrationCoapRoute } from "../registration/registration-coap.ts";
 import { openRegistrationService, type RegistrationService } from "../registration/registration-service.ts";
-import { registrationCollection } from "../registration/registration-store.ts";
 import { watchSecuredDevices } from "../registration/secured-devices.ts";
 import { noticingDevices } from "../registration/signs-of-life.ts";
 import { SecretBox } from "../security/secret-box.ts";
+import { openSendSettingService, type SendSettingService } from "../sending/send-setting-service.ts";
 import { coapChallenge } from "../settings/coap-settings.ts";
-import type { CollectionDefinition } from "../storage/collection.ts";
-import { openSharedOwner, processCollection, soleOwner } from "../storage/process-owner.ts";
+import { openSharedOwner, soleOwner } from "../storage/process-owner.ts";
 import type { Store } from "../storage/store.ts";
 import { openSupervisor } from "../supervisor.ts";
-import { openTraceService, type TraceService, tracedDeviceCollection } from "../trace/trace-service.ts";
+import { openTraceService, type TraceService } from "../trace/trace-service.ts";
 import { type DesiredService, openDesiredService } from "../twin/desired-service.ts";
-import { desiredCollection } from "../twin/desired-store.ts";
 import { sendCoapRoute } from "../twin/send-coap.ts";
 import { openTwinService, type TwinService } from "../twin/twin-service.ts";
-import { twinCollection } from "../twin/twin-store.ts";
 import type { MemoryCredentials } from "./memory-credentials.ts";
 import { quiet, usualSettings } from "./plain-parts.ts";
+import { withOutbox } from "./world-collections.ts";
 
 /** Bytes: small enough to reach in a test. */
 export const maxPackageBytes = 100_000;
 
 const journalKey = new Uint8Array(32).fill(11);
-
-const withOutbox = [
-  deviceCollection,
-  registrationCollection,
-  operationCollection,
-  observationCollection,
-  standingCollection,
-  twinCollection,
-  desiredCollection,
-  updateCollection,
-];
-
-export const worldCollections: readonly CollectionDefinition[] = [
-  ...withOutbox,
-  processCollection,
-  standingDeviceCollection,
-  pauseCollection,
-  groupCollection,
-  groupMemberCollection,
-  traitCollection,
-  traitCursorCollection,
-  eventsDefinition,
-  idempotencyCollection,
-  packageCollection,
-  modelCollection,
-  linkProfileCollection,
-  objectProfileCollection,
-  tracedDeviceCollection,
-  toleranceCollection,
-];
 
 export interface RunningServer {
   readonly coap: CoapEndpoint;
@@ -117,6 +74,7 @@ export interface RunningServer {
   readonly standings: StandingService;
   readonly twins: TwinService;
   readonly desired: DesiredService;
+  readonly sending: SendSettingService;
   readonly packages: PackageService;
   readonly updates: UpdateService;
   readonly models: ModelService;
@@ -234,6 +192,7 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
   const updates = openUpdateService({ ...shared, events, operations, packageUri, wakeUps });
   const secrets = new SecretBox([{ id: "world", key: new Uint8Array(32).fill(12) }], securedRandom);
   const desired = await openDesiredService({ ...shared, events, twins, operations, wakeUps, secrets, policy: "server" });
+  const sending = await openSendSettingService({ ...shared, groups, desired });
   const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
   const profiles = new ObjectProfiles(store, clock);
   const refusals = new RefusalReports({ clock, random, log: quiet, events, supervisor });
@@ -266,6 +225,7 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
     standings,
     twins,
     desired,
+    sending,
     packages,
     updates,
     models,
@@ -280,6 +240,7 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
   const close = async (graceful: boolean): Promise<void> => {
     await updates.close();
     await standings.close();
+    await sending.close();
     await desired.close();
     if (graceful) await operations.close();
     await coap.close();
