@@ -140,7 +140,9 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
     ...{ ...deps, devices, registrations, registry, coap: watched, learn, leniency, limits },
     ...{ links, knownValues },
   });
-  const observations = openObservationService({ ...deps, registrations, operations, registry, coap: watched, learn, leniency, remembered });
+  const observations = openObservationService({
+    ...{ ...deps, registrations, operations, registry, coap: watched, learn, leniency, links, remembered },
+  });
   const standings = openStandingService({
     ...{ ...deps, devices, groups, registrations, operations, observations, registry, askedPerSecond: settings.observeRate },
   });
@@ -244,6 +246,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       await sending.close();
       await desired.close();
       await standings.close();
+      observations.close();
       await operations.close();
       await groups.close();
       await registrations.close();

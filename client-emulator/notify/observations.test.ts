@@ -8,6 +8,8 @@ import { openWorld } from "../testing/world.ts";
 const plain = { accept: ContentFormat.text };
 const attributes = (...query: string[]) => ({ query });
 
+const dayMs = 86_400_000;
+
 test("LightweightM2M-1.0-int-301: a change notifies, within pmin and pmax", async () => {
   const world = openWorld();
   const client = await world.open();
@@ -94,6 +96,30 @@ test("RFC 7641 §4.5: every n-th notification is confirmable", async () => {
     .filter(({ from }) => from.address !== "192.0.2.1")
     .map(({ bytes }) => ((bytes[0] ?? 0) >> 4) & 3);
   assert.deepEqual(types, [1, 1, 0, 1, 1, 0]);
+  await world.close();
+});
+
+test("RFC 7641 §4.5: a value that does not change is confirmed once a day, and one told without confirmation in between", async () => {
+  const world = openWorld();
+  const client = await world.open({ confirmEvery: 1_000 });
+  await world.server.observe("/3303/0/5700", plain);
+  const before = world.network.traffic.length;
+  // Type and code of what the device says; its Updates aside.
+  const told = () =>
+    world.network.traffic
+      .slice(before)
+      .filter(({ from, bytes }) => from.address !== "192.0.2.1" && bytes[1] === 0x45)
+      .map(({ bytes }) => ((bytes[0] ?? 0) >> 4) & 3);
+  await world.clock.advance(dayMs - 10_000);
+  assert.deepEqual(told(), []);
+  await world.clock.advance(20_000);
+  assert.deepEqual(told(), [0]);
+  for (let value = 0; value < 5; value += 1) {
+    await world.clock.advance(dayMs / 4);
+    setTemperature(client.tree, 0, value);
+    await world.clock.advance(1_000);
+  }
+  assert.deepEqual(told(), [0, 1, 1, 1, 0, 1]);
   await world.close();
 });
 

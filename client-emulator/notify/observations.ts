@@ -120,7 +120,7 @@ export class Observations {
   #step(relation: Relation, event: RelationEvent): void {
     const { clock, conditionsOf } = this.#options;
     const now = clock.now();
-    const { state, notify, evaluateAt } = step(relation.state, event, conditionsOf(relation.target), now);
+    const { state, notify, evaluateAt } = step(relation.state, event, withoutLongSilence(conditionsOf(relation.target)), now);
     relation.state = state;
     relation.timer?.cancel();
     relation.timer =
@@ -187,4 +187,11 @@ export class Observations {
     relation.timer?.cancel();
     this.#relations.delete(relation);
   }
+}
+
+/** Where nothing changes for a day, the value is told all the same: it is confirmed, and both sides know that the relation is there. */
+function withoutLongSilence(conditions: Conditions): Conditions {
+  const { pminMs, pmaxMs = 0 } = conditions;
+  const isInForce = pmaxMs > 0 && pmaxMs >= pminMs;
+  return { ...conditions, pmaxMs: Math.max(pminMs, Math.min(isInForce ? pmaxMs : longestUnconfirmedMs, longestUnconfirmedMs)) };
 }

@@ -31,6 +31,7 @@ export const eventTypes = [
   "observation.ended",
   "observation.refused",
   "observation.paused",
+  "observation.silent",
   "observation.created",
   "observation.changed",
   "observation.removed",

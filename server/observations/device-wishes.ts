@@ -149,11 +149,14 @@ function verdictOn({ wish, present, by }: Wished, facts: DeviceFacts): Verdict {
   const stop = findStop(present, registration.registeredAt, nowMs);
   if (stop !== undefined) return { standpoint: stop };
   if (pausedUntil > nowMs) return { standpoint: { ...plain("pending", "restart-loop"), detail: restartWords, retryAt: pausedUntil } };
-  if (!facts.isAwake) return { standpoint: plain("pending", obstacle(facts)) };
-  return { standpoint: plain("pending", "turn"), step: { kind: "ask", wish, present } };
+  const detail = present?.silentSince ? silentWords : null;
+  if (!facts.isAwake) return { standpoint: { ...plain("pending", obstacle(facts)), detail } };
+  return { standpoint: { ...plain("pending", "turn"), detail }, step: { kind: "ask", wish, present } };
 }
 
 const restartWords = "The device restarts each time it is asked to observe, so it is left in peace for a while.";
+
+const silentWords = "Its notifications stay away for longer than they may, so it is asked for anew.";
 
 function obstacle({ isConnected }: DeviceFacts): string {
   return isConnected ? "wake-up" : "connection";
@@ -178,7 +181,7 @@ function findStop(present: Observation | undefined, registeredAt: number, nowMs:
 
 function releaseOf(present: Observation): readonly Step[] {
   if (present.asking) return [{ kind: "withdraw", present }];
-  return [{ kind: present.state === "active" ? "cancel" : "remove", present }];
+  return [{ kind: present.relation === null ? "remove" : "cancel", present }];
 }
 
 /** The operation that asks for it. A 1.0 or 1.1 device keeps attributes at the path: those that do not hold any more are removed. */

@@ -231,7 +231,10 @@ export class Establisher {
     // One that was granted is active already, and keeps nothing of this.
     if (!(await store.refuse(observation, { state, refusal, failures }, events))) return;
     this.#counted[isRefusal ? "refused" : "unanswered"] += 1;
-    if (isRefusal) relay.nudge(observationCollection.name, _id);
+    if (!isRefusal) return;
+    relay.nudge(observationCollection.name, _id);
+    // It may have been held still, though silent.
+    await this.#deps.observations.drop(_id);
   }
 
   #arm(endpoint: string, delayMs: number): void {

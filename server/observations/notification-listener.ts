@@ -23,19 +23,22 @@ export interface Listening {
   /** Each notification carries all that is under it (LwM2M Core 1.1 §6.4.3). */
   readonly asked: AskedPaths;
   readonly accept: number | undefined;
+  /** Also when it cannot be read. */
+  readonly onHeard: () => void;
   readonly noteFault: (at: number, detail: string) => void;
   readonly onPeerEnd: (last: IncomingResponse | undefined) => void;
 }
 
 export function notificationListener(deps: ListenerDeps, listening: Listening): ObservationListener {
   const { registry, registrations, clock, learn, leniency } = deps;
-  const { registration, asked, accept, noteFault, onPeerEnd } = listening;
+  const { registration, asked, accept, onHeard, noteFault, onPeerEnd } = listening;
   const endpoint = registration._id;
   const model = deviceModel(registry, registration);
   const completeUnder = asked.paths.filter((path) => path !== "/");
   return {
     onNotification: async (response) => {
       const receivedAt = clock.now();
+      onHeard();
       try {
         const context = { model, nowMs: receivedAt, strict: leniency.strict };
         const { values, leftOut, tolerances } = valuesIn(response, asked, registration, context, accept);

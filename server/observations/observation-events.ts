@@ -3,7 +3,7 @@ import type { ObservedTarget } from "../operations/observation-exchange.ts";
 import type { Json } from "../storage/collection.ts";
 import { observationId } from "./observation.ts";
 
-export type ObservationEvent = "observation.started" | "observation.ended" | "observation.refused";
+export type ObservationEvent = "observation.started" | "observation.ended" | "observation.refused" | "observation.silent";
 
 export type EventDetails = { readonly [field: string]: Json };
 

@@ -25,11 +25,16 @@ export const observationSchema: JsonSchema = {
     state: {
       enum: ["active", "waiting", "refused", "ended", "standing", "ending"],
       description:
-        "waiting: the device registered anew, is gone or did not answer; it is asked when it is back. refused: until refusal.retryAt, or it registers anew. ending: some devices have not been told yet",
+        "waiting: the device registered anew, is gone, did not answer or is silent (silentSince); it is asked when it is back. refused: until refusal.retryAt, or it registers anew. ending: some devices have not been told yet",
     },
     endReason: { enum: ["cancelled", "withdrawn", "device-ended", null] },
     coapCode: { type: ["string", "null"] },
     since: { type: "string", format: "date-time" },
+    silentSince: {
+      type: "string",
+      format: "date-time",
+      description: "when it was last heard, of one whose notifications stay away for longer than they may: it is asked for anew",
+    },
     fault: { type: ["object", "null"], description: "the last notification that could not be read" },
     refusal: {
       type: ["object", "null"],
@@ -152,7 +157,7 @@ async function list({ observations, standings }: ObservationDoor, { query }: Rou
 }
 
 function viewOf(observation: Observation, wishers: readonly StandingDevice[]): { readonly [field: string]: Json } {
-  const { _id, endpoint, path, paths, attributes, state, endReason, coapCode, since, fault, refusal = null } = observation;
+  const { _id, endpoint, path, paths, attributes, state, endReason, coapCode, since, fault, refusal = null, silentSince } = observation;
   return {
     id: _id,
     kind: "device",
@@ -164,6 +169,7 @@ function viewOf(observation: Observation, wishers: readonly StandingDevice[]): {
     endReason,
     coapCode,
     since: formatInstant(since),
+    ...(silentSince ? { silentSince: formatInstant(silentSince) } : {}),
     fault: fault === null ? null : { at: formatInstant(fault.at), detail: fault.detail },
     refusal: refusal === null ? null : { ...refusal, at: formatInstant(refusal.at), retryAt: formatInstant(refusal.retryAt) },
     standing: wishers.filter((wisher) => wisher.observation === _id).map(({ standing }) => standing),

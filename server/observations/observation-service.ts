@@ -7,9 +7,10 @@ import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
 import { formatCode } from "@lwm2m/protocol/coap/codes";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import type { IncomingResponse, OutgoingRequest, RequestControl } from "@lwm2m/protocol/coap/message";
-import type { HeldObservation, ObservationListener, ObserveOutcome } from "@lwm2m/protocol/coap/observation";
+import type { ObserveOutcome } from "@lwm2m/protocol/coap/observation";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Leniency } from "../devices/leniency.ts";
+import type { LinkFacts } from "../devices/link-profile.ts";
 import type { OutboxRelay } from "../events/outbox-relay.ts";
 import type { Learn } from "../operations/news.ts";
 import type { ObservationExchange, ObservedTarget } from "../operations/observation-exchange.ts";
@@ -19,8 +20,8 @@ import type { Registration, Registrations } from "../registration/registration.t
 import type { ProcessOwner } from "../storage/process-owner.ts";
 import type { Store } from "../storage/store.ts";
 import type { Supervisor } from "../supervisor.ts";
-import { notificationListener } from "./notification-listener.ts";
-import { type Observation, observationId, observedPaths, type Relation, relationOf, requestOf, targetOf } from "./observation.ts";
+import { HeldRelations } from "./held-relations.ts";
+import { findTarget, type Observation, observationId, relationOf, targetOf } from "./observation.ts";
 import { type EventDetails, type ObservationEvent, observationDraft } from "./observation-events.ts";
 import { ObservationStore, observationCollection } from "./observation-store.ts";
 import { actor, type RelationListener, type RelationNews } from "./relation-news.ts";
@@ -38,6 +39,7 @@ export interface ObservationServiceDeps {
   readonly supervisor: Supervisor;
   readonly learn: Learn;
   readonly leniency: Leniency;
+  readonly links: Pick<LinkFacts, "linkOf">;
   /** From `rememberObservations`, read before the endpoint was opened. */
   readonly remembered: readonly RememberedObservation[];
 }
@@ -46,15 +48,10 @@ export function openObservationService(deps: ObservationServiceDeps): Observatio
   return new ObservationService(deps);
 }
 
-interface Held {
-  readonly token: string;
-  readonly observation: HeldObservation;
-}
-
 export class ObservationService implements ObservationExchange {
   readonly #deps: ObservationServiceDeps;
   readonly #store: ObservationStore;
-  readonly #held = new Map<string, Held>();
+  readonly #held: HeldRelations;
   readonly #listeners: RelationListener[] = [];
   readonly #askListeners: ((endpoint: string) => void)[] = [];
   /** Before anybody listens. */
@@ -63,6 +60,12 @@ export class ObservationService implements ObservationExchange {
   constructor(deps: ObservationServiceDeps) {
     this.#deps = deps;
     this.#store = new ObservationStore(deps.store);
+    this.#held = new HeldRelations({
+      ...deps,
+      store: this.#store,
+      onSilent: (id, token, heardAt) => deps.supervisor.run(this.#noteSilence(id, token, heardAt), `note the silence of ${id}`),
+      onHeard: (id, token) => this.#noteHeard(id, token),
+    });
     deps.operations.attachObservations(this);
     for (const remembered of deps.remembered) this.#restore(remembered);
     deps.registrations.onSignOfLife((endpoint, kind) => {
@@ -96,21 +99,21 @@ export class ObservationService implements ObservationExchange {
     const id = observationId(registration._id, target);
     let ended = false;
     let token = "";
-    const listener = this.#listener(registration, target, request.accept, (last) => {
+    const listener = this.#held.listener(registration, target, request.accept, (last) => {
       ended = true;
       if (token !== "") this.#endedByDevice(registration._id, target, token, last);
     });
     for (const tell of this.#askListeners) tell(registration._id);
     const outcome = await coap.observe(coap.peerAt(registration.address), request, listener, control);
     if (!outcome.ok || !outcome.observing) return outcome;
-    const previous = this.#held.get(id);
     token = hex(outcome.observation.key.token);
-    this.#held.set(id, { token, observation: outcome.observation });
+    const attributes = operation.attributes ?? null;
+    const previous = this.#held.put(id, { token, observation: outcome.observation }, attributes, registration);
     // One relation per target: the older one is forgotten, should the device still keep it.
     await previous?.observation.cancel("passive");
     const nowMs = this.#deps.clock.now();
     const relation = relationOf(request, token, registration.registeredAt);
-    const granted = { _id: id, endpoint: registration._id, ...target, attributes: operation.attributes ?? null, relation, since: nowMs };
+    const granted = { _id: id, endpoint: registration._id, ...target, attributes, relation, since: nowMs };
     await this.#store.grant(
       granted,
       operation.createdBy !== actor,
@@ -124,8 +127,7 @@ export class ObservationService implements ObservationExchange {
   async cancel(endpoint: string, wanted: ObservedTarget): Promise<"cancelled" | "unanswered" | "not-observing"> {
     const target = targetOf(wanted);
     const id = observationId(endpoint, target);
-    const held = this.#held.get(id);
-    this.#held.delete(id);
+    const held = this.#held.take(id);
     const told = held === undefined ? undefined : await held.observation.cancel("active");
     const step = held?.token ?? String(this.#deps.clock.now());
     const event = this.#draft("observation.ended", endpoint, target, step, { reason: "cancelled" });
@@ -143,8 +145,7 @@ export class ObservationService implements ObservationExchange {
   /** No standing observation wishes it, or with other attributes: the relation ends, at the device too if `isAwake`, else at its next notification. */
   async release(observation: Observation, isAwake: boolean, isWished: boolean): Promise<void> {
     const { _id, endpoint } = observation;
-    const held = this.#held.get(_id);
-    this.#held.delete(_id);
+    const held = this.#held.take(_id);
     await held?.observation.cancel(isAwake ? "active" : "passive");
     if (isWished) return this.#store.suspend(observation);
     const target = targetOf(observation);
@@ -167,8 +168,17 @@ export class ObservationService implements ObservationExchange {
 
   /** The device was deleted. */
   async forget(endpoint: string): Promise<void> {
-    for (const { _id } of await this.#store.ofDevice(endpoint)) await this.#drop(_id);
+    for (const { _id } of await this.#store.ofDevice(endpoint)) await this.drop(_id);
     await this.#store.removeOfDevice(endpoint);
+  }
+
+  /** Forgets the relation without telling the device. */
+  drop(id: string): Promise<void> {
+    return this.#held.drop(id);
+  }
+
+  close(): void {
+    this.#held.close();
   }
 
   #restore({ observation, registration }: RememberedObservation): void {
@@ -181,13 +191,14 @@ export class ObservationService implements ObservationExchange {
       supervisor.run(suspended, `suspend ${_id}`);
       return;
     }
-    this.#hold(observation, relation, registration);
+    this.#hold(observation, registration);
+    if (observation.silentSince) this.#tellLost(observation.endpoint);
   }
 
   /** What a process that is gone held at devices that are this one's now. */
   async #takeOver(): Promise<void> {
     for await (const { observation, registration } of observationsLeft(this.#deps)) {
-      if (!this.#held.has(observation._id)) this.#restore({ observation, registration });
+      if (this.#held.find(observation._id) === undefined) this.#restore({ observation, registration });
     }
   }
 
@@ -197,44 +208,39 @@ export class ObservationService implements ObservationExchange {
       const { _id, relation } = observation;
       if (relation === null || relation.registeredAt !== registration.registeredAt) continue;
       // On a shared store it may have been another process that held it.
-      if (this.#deps.owner.isShared || this.#held.get(_id)?.token === relation.token) this.#hold(observation, relation, registration);
+      if (this.#deps.owner.isShared || this.#held.find(_id)?.token === relation.token) this.#hold(observation, registration);
     }
   }
 
-  /** A relation that exists at the device already, at the address it has now. */
-  #hold(observation: Observation, relation: Relation, registration: Registration): void {
-    const { coap } = this.#deps;
-    const { _id, endpoint } = observation;
-    const target = targetOf(observation);
-    const request = requestOf(relation);
-    const listener = this.#listener(registration, target, request.accept, (last) =>
-      this.#endedByDevice(endpoint, target, relation.token, last),
+  #hold(observation: Observation, registration: Registration): void {
+    const { endpoint, relation } = observation;
+    if (relation === null) throw new Error(`${observation._id} has no relation that could be held`);
+    this.#held.restore(observation, relation, registration, (last) =>
+      this.#endedByDevice(endpoint, targetOf(observation), relation.token, last),
     );
-    const key = { peer: coap.peerAt(registration.address), token: new Uint8Array(Buffer.from(relation.token, "hex")), request };
-    this.#held.set(_id, { token: relation.token, observation: coap.restoreObservation(key, listener) });
   }
 
-  #listener(
-    registration: Registration,
-    target: ObservedTarget,
-    accept: number | undefined,
-    onPeerEnd: (last: IncomingResponse | undefined) => void,
-  ): ObservationListener {
-    const id = observationId(registration._id, target);
-    const noteFault = (at: number, detail: string): void =>
-      this.#deps.supervisor.run(this.#store.noteFault(id, at, detail), `note a fault of ${registration._id}`);
-    return notificationListener(this.#deps, {
-      registration,
-      asked: { paths: observedPaths(target), composite: target.paths !== undefined },
-      accept,
-      noteFault,
-      onPeerEnd,
-    });
+  async #noteSilence(id: string, token: string, heardAt: number): Promise<void> {
+    const found = findTarget(id);
+    if (found === undefined) throw new Error(`${id} names no observation`);
+    const { endpoint, target } = found;
+    const seconds = Math.round((this.#deps.clock.now() - heardAt) / 1_000);
+    const event = this.#draft("observation.silent", endpoint, target, `${token}/${heardAt}`, { seconds });
+    if (!(await this.#store.noteSilence(id, token, heardAt, event))) return;
+    this.#deps.relay.nudge(observationCollection.name, id);
+    this.#tell({ kind: "silent", endpoint });
+  }
+
+  async #noteHeard(id: string, token: string): Promise<boolean> {
+    const isActive = await this.#store.noteHeard(id, token);
+    const found = findTarget(id);
+    if (isActive && found !== undefined) this.#tell({ kind: "heard", endpoint: found.endpoint });
+    return isActive;
   }
 
   #endedByDevice(endpoint: string, target: ObservedTarget, token: string, last: IncomingResponse | undefined): void {
     const id = observationId(endpoint, target);
-    if (this.#held.get(id)?.token === token) this.#held.delete(id);
+    if (this.#held.find(id)?.token === token) this.#held.take(id);
     const coapCode = last === undefined ? null : formatCode(last.code);
     const event = this.#draft("observation.ended", endpoint, target, token, { reason: "device-ended", coapCode });
     const end = this.#store.end(id, { reason: "device-ended", coapCode, token, endedAt: this.#deps.clock.now() }, event);
@@ -266,8 +272,8 @@ export class ObservationService implements ObservationExchange {
 
   async #letGo(observations: readonly Observation[]): Promise<void> {
     for (const observation of observations) {
-      await this.#drop(observation._id);
-      if (observation.state === "active") await this.#store.suspend(observation);
+      await this.drop(observation._id);
+      if (observation.relation !== null) await this.#store.suspend(observation);
     }
   }
 
@@ -278,13 +284,6 @@ export class ObservationService implements ObservationExchange {
   #tellLost(endpoint: string): void {
     if (this.#lostEarly === undefined) this.#tell({ kind: "restored", endpoint });
     else this.#lostEarly.add(endpoint);
-  }
-
-  /** Forgets the relation without telling the device: its next notification is answered RST (RFC 7641 §3.6). */
-  async #drop(id: string): Promise<void> {
-    const held = this.#held.get(id);
-    this.#held.delete(id);
-    await held?.observation.cancel("passive");
   }
 
   #draft(type: ObservationEvent, endpoint: string, target: ObservedTarget, step: string, more: EventDetails) {

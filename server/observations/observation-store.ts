@@ -22,6 +22,7 @@ export interface Wish extends Pick<Observation, "_id" | "endpoint" | "path" | "p
 }
 
 const pageSize = 1_000;
+const nothingHeld = { relation: null, asking: null, silentSince: null } as const;
 const unrefused = { asking: null, refusal: null, failures: 0 } as const;
 const blank = { state: "waiting", endReason: null, coapCode: null, relation: null, fault: null, refusal: null, failures: 0 } as const;
 
@@ -63,7 +64,7 @@ export class ObservationStore {
   /** Active from now on, whatever it was. `own`: an operation of somebody else than the server asked for it. */
   async grant({ _id, ...granted }: GrantedObservation, own: boolean, event: EventDraft): Promise<void> {
     const update: Update = {
-      $set: { ...granted, ...unrefused, state: "active", endReason: null, coapCode: null, fault: null, endedAt: null },
+      $set: { ...granted, ...unrefused, state: "active", endReason: null, coapCode: null, fault: null, endedAt: null, silentSince: null },
       ...(own ? { $unset: { standingOnly: true } } : {}),
       $inc: { rev: 1 },
     };
@@ -87,8 +88,10 @@ export class ObservationStore {
       return (await this.#observations.insertOne(fresh)).ok;
     }
     const state = present.state === "refused" ? "refused" : "waiting";
+    // What is only silent may be heard meanwhile.
+    const held = present.silentSince ? {} : { relation: null };
     const update: Update = {
-      $set: { state, relation: null, asking, endReason: null, endedAt: null, ...(standingOnly ? { standingOnly: true as const } : {}) },
+      $set: { state, ...held, asking, endReason: null, endedAt: null, ...(standingOnly ? { standingOnly: true as const } : {}) },
       $inc: { rev: 1 },
     };
     return (await this.#observations.updateOne({ _id, rev: present.rev }, update)).matched > 0;
@@ -101,7 +104,8 @@ export class ObservationStore {
     events: readonly EventDraft[],
   ): Promise<boolean> {
     const filter = { _id, "asking.operationId": asking?.operationId ?? "", state: { $in: ["waiting", "refused"] } };
-    const update: Update = { $set: { ...outcome, asking: null }, $inc: { rev: 1 } };
+    const over = outcome.state === "refused" ? { relation: null, silentSince: null } : {};
+    const update: Update = { $set: { ...outcome, ...over, asking: null }, $inc: { rev: 1 } };
     return (await this.#observations.updateOne(filter, withEvents(update, events))).matched > 0;
   }
 
@@ -112,7 +116,22 @@ export class ObservationStore {
 
   /** The relations of a device are void; the wishes stay. */
   async suspend({ _id, rev }: Observation): Promise<void> {
-    await this.#observations.updateOne({ _id, rev }, { $set: { state: "waiting", relation: null }, $inc: { rev: 1 } });
+    await this.#observations.updateOne({ _id, rev }, { $set: { state: "waiting", relation: null, silentSince: null }, $inc: { rev: 1 } });
+  }
+
+  /** False: it is not active any more, or by another relation. */
+  async noteSilence(id: string, token: string, silentSince: number, event: EventDraft): Promise<boolean> {
+    const update: Update = { $set: { state: "waiting", silentSince }, $inc: { rev: 1 } };
+    return (
+      (await this.#observations.updateOne({ _id: id, state: "active", "relation.token": token }, withEvents(update, [event]))).matched > 0
+    );
+  }
+
+  /** False: it is being asked for anew, or has come to something else. */
+  async noteHeard(id: string, token: string): Promise<boolean> {
+    const filter = { _id: id, state: "waiting", "relation.token": token, silentSince: { $gt: 0 }, asking: null };
+    const update: Update = { $set: { state: "active", silentSince: null, ...unrefused }, $inc: { rev: 1 } };
+    return (await this.#observations.updateOne(filter, update)).matched > 0;
   }
 
   /** False: it had ended, or the relation (when one is named) is another by now. */
@@ -132,7 +151,7 @@ export class ObservationStore {
       ...(end.token === undefined ? {} : { "relation.token": end.token }),
     };
     const update: Update = {
-      $set: { state: "ended", endReason: end.reason, coapCode: end.coapCode, endedAt: end.endedAt, relation: null, asking: null },
+      $set: { state: "ended", endReason: end.reason, coapCode: end.coapCode, endedAt: end.endedAt, ...nothingHeld },
       $inc: { rev: 1, ...(end.reason === "device-ended" ? { failures: 1 } : {}) },
     };
     const outcome = await this.#observations.updateOne(filter, withEvents(update, [event]));

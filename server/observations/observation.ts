@@ -32,8 +32,10 @@ export interface Observation extends StoredDocument, WithOutbox {
   readonly endReason: EndReason | null;
   /** The error that ended it, `"4.04"`. */
   readonly coapCode: string | null;
-  /** Null unless active. */
+  /** Null unless active, or silent. */
   readonly relation: Relation | null;
+  /** When it was last heard; since then it is silent for longer than it may be. */
+  readonly silentSince?: number | null;
   /** When it was last granted; until it is, when it was first wished. */
   readonly since: number;
   /** Wished by standing observations alone: no operation asked for it. */

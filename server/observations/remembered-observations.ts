@@ -15,15 +15,22 @@ export interface RememberedObservation {
  */
 export async function rememberObservations(store: Store, registrations: Registrations): Promise<readonly RememberedObservation[]> {
   const remembered: RememberedObservation[] = [];
-  for await (const observation of new ObservationStore(store).inState("active")) {
+  for await (const observation of withRelation(store)) {
     remembered.push({ observation, registration: await registrations.find(observation.endpoint) });
   }
   return remembered;
 }
 
+/** Active ones, and those that are only silent. */
+async function* withRelation(store: Store): AsyncGenerator<Observation> {
+  const observations = new ObservationStore(store);
+  yield* observations.inState("active");
+  for await (const observation of observations.inState("waiting")) if (observation.relation !== null) yield observation;
+}
+
 /** Those of devices that hang on this process, or on one that is gone. */
 export async function* observationsLeft({ store, registrations, owner }: Left): AsyncGenerator<RememberedObservation> {
-  for await (const observation of new ObservationStore(store).inState("active")) {
+  for await (const observation of withRelation(store)) {
     const registration = await registrations.find(observation.endpoint);
     const { owner: home } = registration ?? {};
     if (home === undefined || home === owner.name || (await owner.isGone(home))) yield { observation, registration };

@@ -240,6 +240,7 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
   const close = async (graceful: boolean): Promise<void> => {
     await updates.close();
     await standings.close();
+    observations.close();
     await sending.close();
     await desired.close();
     if (graceful) await operations.close();
