@@ -5,8 +5,9 @@ import { Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
 import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
 import type { OutgoingResponse } from "@lwm2m/protocol/coap/message";
 import { finalStatuses, type Operation, type OperationRequest } from "../operations/operation.ts";
+import { type Kill, KillTally, killsOf, Mortal } from "../testing/kills.ts";
 import { bytes, content, ScriptedDevice, senmlValue } from "../testing/scripted-device.ts";
-import { ServerWorld, serverAddress } from "../testing/server-world.ts";
+import { ServerWorld } from "../testing/server-world.ts";
 
 interface Case {
   readonly request: OperationRequest;
@@ -55,11 +56,6 @@ const cases: readonly Case[] = [
   { request: { kind: "observeComposite", path: "/", paths }, line: "FETCH /", answer: both },
 ];
 
-interface Kill {
-  readonly nth: number;
-  readonly moment: "before" | "after";
-}
-
 interface Course {
   readonly acknowledged: boolean;
   readonly operation: Operation | undefined;
@@ -85,36 +81,20 @@ async function run(one: Case, kill?: Kill): Promise<Course> {
   if (one.first !== undefined) await world.carryOut("dev-1", one.first);
   await world.clock.advance(100_000);
   const askedBefore = device.asked.length;
-  const before = world.store.writes;
-  let isDead = false;
-  if (kill !== undefined) {
-    // Nothing that a dead process had not handed to the network before leaves it.
-    world.store.dieAtWrite(before + kill.nth, kill.moment, () => {
-      isDead = true;
-      world.network.filter = ({ from }) => from.port !== serverAddress.port;
-    });
-  }
+  const mortal = new Mortal(world, kill);
   const actor = { actor: "test", traceId: "0".repeat(32) };
   const outcome = await world.until(world.server.operations.create("dev-1", one.request, actor)).catch(() => undefined);
   let writes = 0;
-  let wasKilled = false;
   let operation: Operation | undefined;
   for (let passedMs = 0; passedMs < longEnoughMs; passedMs += 500) {
     if (passedMs % 30_000 === 0) void device.request({ method: Method.post, path: device.location });
     await world.clock.advance(500);
-    if (isDead) {
-      isDead = false;
-      wasKilled = true;
-      await world.kill();
-      await world.clock.advance(2_000);
-      world.network.filter = () => true;
-      await world.start();
-    }
+    await mortal.revive();
     [operation] = (await world.until(world.server.operations.list({ endpoint: "dev-1", limit: 1 }))).filter(
       ({ kind }) => kind === one.request.kind,
     );
     if (operation === undefined || operation.open) continue;
-    writes = world.store.writes - before;
+    writes = mortal.writes;
     break;
   }
   await world.clock.advance(150_000);
@@ -125,26 +105,23 @@ async function run(one: Case, kill?: Kill): Promise<Course> {
   await device.close();
   await world.close();
   const asked = device.asked.slice(askedBefore).filter((line) => line.startsWith(one.line)).length;
-  return { acknowledged: outcome?.ok === true, operation, asked, events: own, writes, wasKilled };
+  return { acknowledged: outcome?.ok === true, operation, asked, events: own, writes, wasKilled: mortal.wasKilled };
 }
 
 const ends: readonly string[] = finalStatuses.map((status) => `operation.${status}`);
-/** Of the moments of a kind; the ones that are left out differ from kind to kind. */
-const stride = process.env["KILLS"] === "all" ? 1 : 9;
-let killed = 0;
-let tried = 0;
-after(() => assert.ok(killed > tried / 2, `the server was killed ${killed} times only, of ${tried}`));
+const tally = new KillTally();
+after(() => tally.assertMost());
 
 for (const [index, one] of cases.entries()) {
   test(`kill -9 between every two steps of ${one.request.kind}: it ends once, is told once, and is sent ${one.isOnce === true ? "once at most" : "until it is answered"}`, async () => {
     const undisturbed = await run(one);
     assert.deepEqual([undisturbed.operation?.status, undisturbed.asked], ["succeeded", 1], String(undisturbed.operation?.detail));
-    for (let moment = index % stride; moment < undisturbed.writes * 2; moment += stride) {
-      const kill: Kill = { nth: (moment >> 1) + 1, moment: moment % 2 === 0 ? "before" : "after" };
+    // The moments that are left out differ from kind to kind.
+    for (const kill of killsOf(undisturbed.writes, 9, index)) {
       const about = `killed ${kill.moment} write ${kill.nth}`;
-      const { acknowledged, operation, asked, events, wasKilled } = await run(one, kill);
-      tried++;
-      if (wasKilled) killed++;
+      const course = await run(one, kill);
+      const { acknowledged, operation, asked, events } = course;
+      tally.note(course);
       if (operation === undefined) {
         assert.deepEqual([acknowledged, asked], [false, 0], about);
         continue;

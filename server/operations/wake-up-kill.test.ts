@@ -2,8 +2,9 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { ResponseCode } from "@lwm2m/protocol/coap/codes";
+import { type Kill, KillTally, killsOf, Mortal } from "../testing/kills.ts";
 import { content, ScriptedDevice, senmlValue } from "../testing/scripted-device.ts";
-import { ServerWorld, serverAddress } from "../testing/server-world.ts";
+import { ServerWorld } from "../testing/server-world.ts";
 import type { Operation, OperationRequest } from "./operation.ts";
 
 const changed = { code: ResponseCode.changed };
@@ -17,11 +18,6 @@ const requests: readonly OperationRequest[] = [
   { kind: "write", path: "/3/0/15", value: "UTC" },
   { kind: "execute", path: "/3/0/4" },
 ];
-
-interface Kill {
-  readonly nth: number;
-  readonly moment: "before" | "after";
-}
 
 interface Course {
   readonly operations: readonly Operation[];
@@ -51,29 +47,13 @@ async function run(kill?: Kill): Promise<Course> {
     ids.push(outcome.operation._id);
   }
   await world.clock.advance(1_000);
-  const before = world.store.writes;
-  let isDead = false;
-  let wasKilled = false;
-  if (kill !== undefined) {
-    // Nothing that a dead process had not handed to the network before leaves it.
-    world.store.dieAtWrite(before + kill.nth, kill.moment, () => {
-      isDead = true;
-      world.network.filter = ({ from }) => from.port !== serverAddress.port;
-    });
-  }
+  const mortal = new Mortal(world, kill);
   let writes = 0;
   for (let contact = 0; contact < 14; contact += 1) {
     void device.request({ method: 2, path: device.location });
     await world.clock.advance(15_000);
-    if (contact === 0) writes = world.store.writes - before;
-    if (isDead) {
-      isDead = false;
-      wasKilled = true;
-      await world.kill();
-      await world.clock.advance(2_000);
-      world.network.filter = () => true;
-      await world.start();
-    }
+    if (contact === 0) writes = mortal.writes;
+    await mortal.revive();
     await world.clock.advance(15_000);
   }
   const operations = await Promise.all(ids.map(async (id) => (await world.until(world.server.operations.find(id))) ?? assert.fail(id)));
@@ -86,7 +66,7 @@ async function run(kill?: Kill): Promise<Course> {
   await device.close();
   await world.close();
   assert.equal(world.clock.pendingTimers(), 0, "a timer is left");
-  return { operations, asked: [...device.asked], events, known, writes, wasKilled };
+  return { operations, asked: [...device.asked], events, known, writes, wasKilled: mortal.wasKilled };
 }
 
 const undisturbed = await run();
@@ -99,21 +79,14 @@ test("without a kill: three exchanges, everything succeeds", () => {
   );
 });
 
-const stride = process.env["KILLS"] === "all" ? 1 : 3;
-const kills = Array.from({ length: undisturbed.writes }, (_, index) => index + 1)
-  .flatMap((nth): Kill[] => [
-    { nth, moment: "before" },
-    { nth, moment: "after" },
-  ])
-  .filter((_, index) => index % stride === 0);
+const tally = new KillTally();
+after(() => tally.assertMost());
 
-let killed = 0;
-after(() => assert.ok(killed > kills.length / 2, `the server was killed ${killed} times only, of ${kills.length}`));
-
-for (const { nth, moment } of kills) {
-  test(`killed ${moment} write ${nth} of a wake-up: each operation ends once and is told once, the Execute leaves once at most`, async () => {
-    const { operations, asked, events, known, wasKilled } = await run({ nth, moment });
-    if (wasKilled) killed += 1;
+for (const kill of killsOf(undisturbed.writes, 3)) {
+  test(`killed ${kill.moment} write ${kill.nth} of a wake-up: each operation ends once and is told once, the Execute leaves once at most`, async () => {
+    const course = await run(kill);
+    const { operations, asked, events, known } = course;
+    tally.note(course);
     for (const [index, { kind, status, reason, open }] of operations.entries()) {
       const isUnknown = kind === "execute" && status === "failed" && reason === "outcome-unknown";
       assert.ok(!open && (status === "succeeded" || isUnknown), `${kind} ${status} ${reason}`);

@@ -3,14 +3,10 @@ import { after, test } from "node:test";
 import { Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
 import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
 import type { Operation } from "../operations/operation.ts";
+import { type Kill, KillTally, killsOf, Mortal } from "../testing/kills.ts";
 import { bytes, ScriptedDevice } from "../testing/scripted-device.ts";
-import { ServerWorld, serverAddress } from "../testing/server-world.ts";
+import { ServerWorld } from "../testing/server-world.ts";
 import type { DesiredEdit } from "./desired-edit.ts";
-
-interface Kill {
-  readonly nth: number;
-  readonly moment: "before" | "after";
-}
 
 interface Course {
   /** What the device has in the end. */
@@ -46,29 +42,13 @@ async function run(kill: Kill | undefined): Promise<Course> {
   }
   await device.register();
   await world.clock.advance(94_000);
-  const before = world.store.writes;
-  let dead = false;
-  let wasKilled = false;
-  if (kill !== undefined) {
-    world.store.dieAtWrite(before + kill.nth, kill.moment, () => {
-      dead = true;
-      // Nothing that a dead process had not handed to the network before leaves it.
-      world.network.filter = ({ from }) => from.port !== serverAddress.port;
-    });
-  }
+  const mortal = new Mortal(world, kill);
   let mostOpen = 0;
   const openWrites = async (): Promise<readonly Operation[]> =>
     world.until(world.server.operations.list({ endpoint: "dev-1", open: true, limit: 100 }));
   const look = async (): Promise<void> => {
     await world.clock.advance(500);
-    if (dead) {
-      dead = false;
-      wasKilled = true;
-      await world.kill();
-      await world.clock.advance(2_000);
-      world.network.filter = () => true;
-      await world.start();
-    }
+    await mortal.revive();
     const paths = (await openWrites()).map(({ path }) => path);
     mostOpen = Math.max(mostOpen, ...paths.map((path) => paths.filter((other) => other === path).length));
   };
@@ -94,7 +74,7 @@ async function run(kill: Kill | undefined): Promise<Course> {
     return sent.code === ResponseCode.changed;
   });
   for (let passed = 0; passed < 20; passed += 1) await look();
-  const storeWrites = world.store.writes - before;
+  const storeWrites = mortal.writes;
   // The first sign of life after a kill makes good what it left.
   await contact();
   for (let passed = 0; passed < 20; passed += 1) await look();
@@ -108,7 +88,7 @@ async function run(kill: Kill | undefined): Promise<Course> {
     writes: device.asked.filter((line) => line.startsWith("PUT")),
     events,
     storeWrites,
-    wasKilled,
+    wasKilled: mortal.wasKilled,
   };
   assert.deepEqual(world.server.failures, []);
   await device.close();
@@ -136,22 +116,13 @@ test("wishes without a kill: two writes, each difference and its end told", () =
   ]);
 });
 
-/** Each write has two moments; one in this many is tried, so that the suite stays quick. All of them are with KILLS=all. */
-const stride = process.env["KILLS"] === "all" ? 1 : 3;
-const kills = Array.from({ length: undisturbed.storeWrites }, (_, index) => index + 1)
-  .flatMap((nth): Kill[] => [
-    { nth, moment: "before" },
-    { nth, moment: "after" },
-  ])
-  .filter((_, index) => index % stride === 0);
+const tally = new KillTally();
+after(() => tally.assertMost());
 
-let killed = 0;
-after(() => assert.ok(killed > kills.length / 2, `the server was killed ${killed} times only, of ${kills.length}`));
-
-for (const kill of kills) {
+for (const kill of killsOf(undisturbed.storeWrites, 3)) {
   test(`killed ${kill.moment} write ${kill.nth} of what is wished: the device has it all the same, by one open write at a time`, async () => {
     const course = await run(kill);
-    if (course.wasKilled) killed += 1;
+    tally.note(course);
     assertMet(course);
     assert.equal(course.events.at(-1), "twin.converged");
     // A kill between a write and the news of it has it done again: a Write may be (RFC 7252 §5.1: PUT is idempotent).
