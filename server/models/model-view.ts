@@ -5,10 +5,8 @@ import { pathNames, resourceNames } from "@lwm2m/object-registry/names";
 import { pathOf } from "@lwm2m/protocol/lwm2m/path";
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import type { JsonSchema } from "../http/route.ts";
-import type { Json } from "../storage/collection.ts";
+import type { JsonObject } from "../storage/json-object.ts";
 import type { KnownModel, ModelChange } from "./model-service.ts";
-
-type JsonObject = { readonly [member: string]: Json };
 
 export function modelSummary({ source, definition, stored }: KnownModel): JsonObject {
   const { id, version, name, urn, multiple, mandatory, resources } = definition;

@@ -6,13 +6,12 @@ import { fromJsonValue } from "@lwm2m/protocol/lwm2m/json-value";
 import { formatPath, type Lwm2mPath, levelOf } from "@lwm2m/protocol/lwm2m/path";
 import type { PathValue, ResourceType } from "@lwm2m/protocol/lwm2m/value";
 import type { Json } from "../storage/collection.ts";
+import { isJsonObject } from "../storage/json-object.ts";
 import type { CreateRefusal } from "./operation.ts";
 
 export type ValuesOutcome =
   | { readonly ok: true; readonly values: readonly PathValue[] }
   | { readonly ok: false; readonly refusal: CreateRefusal };
-
-type JsonObject = { readonly [key: string]: Json };
 
 /** Nodes with the place each came from, for messages. */
 interface Placed {
@@ -113,10 +112,6 @@ function naturalType(value: Json): ResourceType {
 
 function mismatch(pointer: string, expected: string, got: string): Refused {
   return new Refused({ reason: "value-type-mismatch", detail: `${pointer}: expected ${expected}, got ${got}`, pointer });
-}
-
-function isJsonObject(value: Json): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function describe(value: Json): string {

@@ -4,9 +4,8 @@ import type { Problem, ProblemType } from "../http/problem.ts";
 import type { JsonSchema } from "../http/route.ts";
 import { outlookProperties } from "../outlook/outlook-view.ts";
 import type { Json } from "../storage/collection.ts";
+import type { JsonObject } from "../storage/json-object.ts";
 import { type Operation, type OperationReason, type OperationResult, usualPriority } from "./operation.ts";
-
-type JsonObject = { readonly [field: string]: Json };
 
 const instantOrNull: JsonSchema = { type: ["string", "null"], format: "date-time" };
 

@@ -6,7 +6,7 @@ import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import type { JsonSchema } from "../http/route.ts";
 import type { MergedForm } from "../planning/waiting.ts";
 import type { PlannedExchange, Postponement } from "../planning/wake-up-plan.ts";
-import type { Json } from "../storage/collection.ts";
+import type { JsonObject } from "../storage/json-object.ts";
 import type { Operation } from "./operation.ts";
 import { isInFlight } from "./operation-machine.ts";
 import type { PreparedWakeUp } from "./wake-up-planner.ts";
@@ -17,8 +17,6 @@ export interface DeviceQueue {
   /** Undefined of a device that never registered: nobody knows what it can. */
   readonly wakeUp: PreparedWakeUp | undefined;
 }
-
-type JsonObject = { readonly [field: string]: Json };
 
 const postponedWords: { readonly [code in Postponement]: string } = {
   window: "It takes longer than the device listens: it goes first in a wake-up.",

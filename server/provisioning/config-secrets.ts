@@ -1,8 +1,7 @@
 /** The secrets of a bootstrap configuration taken out of its JSON form, and put back where they were. Pure. */
 import { secretKeys } from "@lwm2m/bootstrap/config-fields";
 import type { Json } from "../storage/collection.ts";
-
-type JsonObject = { readonly [key: string]: Json };
+import { isJsonObject, type JsonObject } from "../storage/json-object.ts";
 
 export interface ConfigApart {
   readonly config: Json;
@@ -40,13 +39,9 @@ function placeOf(index: number, key: string): string {
 
 /** Secrets stand in the accounts of object 0 only; `readBootstrapConfig` refuses every other field. */
 function mapAccounts(config: Json, change: (account: JsonObject, index: number) => JsonObject): Json {
-  if (!isObject(config)) return config;
+  if (!isJsonObject(config)) return config;
   const { security } = config;
   if (!Array.isArray(security)) return config;
   const accounts: readonly Json[] = security;
-  return { ...config, security: accounts.map((account, index) => (isObject(account) ? change(account, index) : account)) };
-}
-
-function isObject(json: Json): json is JsonObject {
-  return typeof json === "object" && json !== null && !Array.isArray(json);
+  return { ...config, security: accounts.map((account, index) => (isJsonObject(account) ? change(account, index) : account)) };
 }

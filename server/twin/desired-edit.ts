@@ -9,7 +9,8 @@ import { escapePointer } from "../operations/operation-value.ts";
 import { planOperation } from "../operations/plan-operation.ts";
 import type { DeviceModel } from "../registration/device-model.ts";
 import type { Json } from "../storage/collection.ts";
-import { type ConflictPolicy, desiredLimits, isObject, isSameValue, type Wish } from "./desired.ts";
+import { isJsonObject } from "../storage/json-object.ts";
+import { type ConflictPolicy, desiredLimits, isSameValue, type Wish } from "./desired.ts";
 
 export interface DesiredEdit {
   /** `replace`: what is not named is not wished any more. `merge`: RFC 7396, null removes. */
@@ -143,7 +144,7 @@ function newWish({ value, type, secret }: ReadWish, { actor, traceId, nowMs }: E
 }
 
 function canonical(written: readonly PathValue[], value: Json): Json {
-  if (!isObject(value)) {
+  if (!isJsonObject(value)) {
     const [only] = written;
     return only?.value === undefined ? value : toJsonValue(only.value);
   }
@@ -155,8 +156,8 @@ function canonical(written: readonly PathValue[], value: Json): Json {
 
 /** RFC 7396 §2. */
 function merged(before: Json | undefined, patch: Json): Json {
-  if (!isObject(patch)) return patch;
-  const result: { [key: string]: Json } = isObject(before) ? { ...before } : {};
+  if (!isJsonObject(patch)) return patch;
+  const result: { [key: string]: Json } = isJsonObject(before) ? { ...before } : {};
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) delete result[key];
     else result[key] = merged(result[key], value);

@@ -4,6 +4,7 @@ import type { WithOutbox } from "../events/event.ts";
 import type { NewsSource } from "../operations/news.ts";
 import type { Sealed } from "../security/sealed-documents.ts";
 import type { Json, StoredDocument } from "../storage/collection.ts";
+import { isJsonObject } from "../storage/json-object.ts";
 import type { Twin } from "./twin.ts";
 
 /**
@@ -92,15 +93,9 @@ export interface Reported {
 /** A device's own parameters fit many times over; what is larger is no setting, but a file. */
 export const desiredLimits = { maxWishes: 200, maxValueCharacters: 8_192 } as const;
 
-export type JsonObject = { readonly [key: string]: Json };
-
-export function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
 /** Of a multi-instance resource all that is known of its instances; undefined: nothing is. */
 export function reportedAt(values: Twin["values"], path: string, wished: Json): Reported | undefined {
-  if (!isObject(wished)) return values[path];
+  if (!isJsonObject(wished)) return values[path];
   const resource = findPath(path);
   const instances = Object.entries(values).flatMap(([text, known]) => {
     const inner = findPath(text);
@@ -117,7 +112,7 @@ export function reportedAt(values: Twin["values"], path: string, wished: Json): 
 
 /** A float may have travelled with 32 bits (LwM2M Core 1.1 appendix C). */
 export function isSameValue(type: string | null, one: Json, other: Json): boolean {
-  if (isObject(one) && isObject(other)) {
+  if (isJsonObject(one) && isJsonObject(other)) {
     const keys = Object.keys(one);
     return keys.length === Object.keys(other).length && keys.every((key) => isSameMember(type, one[key], other[key]));
   }

@@ -9,7 +9,8 @@ import type { ObservationService } from "../observations/observation-service.ts"
 import { deviceModel } from "../registration/device-model.ts";
 import type { Registrations } from "../registration/registration.ts";
 import type { Json } from "../storage/collection.ts";
-import { type DesiredTwin, isObject, isSameValue, type Wish } from "./desired.ts";
+import { isJsonObject } from "../storage/json-object.ts";
+import { type DesiredTwin, isSameValue, type Wish } from "./desired.ts";
 import { isStale, type StaleContext, type Watching } from "./staleness.ts";
 import type { KnownValue, Twin } from "./twin.ts";
 
@@ -113,7 +114,7 @@ function valueView(path: string, name: string | undefined, known: KnownValue, no
 function desiredFields(desired: DesiredTwin | undefined, { resourceInstanceId }: Lwm2mPath, text: string, known: KnownValue): JsonFields {
   const wish = desired?.wishes[resourceInstanceId === undefined ? text : text.slice(0, text.lastIndexOf("/"))];
   if (wish === undefined || wish.secret || isMet(wish)) return {};
-  const instance = isObject(wish.value) ? wish.value[String(resourceInstanceId)] : undefined;
+  const instance = isJsonObject(wish.value) ? wish.value[String(resourceInstanceId)] : undefined;
   const wished = resourceInstanceId === undefined ? wish.value : (instance ?? null);
   return isSameValue(wish.type, wished, known.value) ? {} : { desired: wished, pending: true };
 }

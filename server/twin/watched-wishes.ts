@@ -1,6 +1,7 @@
 /** Which devices something is wished of, and what they are known to have of it: so that most reports of most devices cost no look. */
 import type { Json } from "../storage/collection.ts";
-import { type DesiredTwin, isObject, isSameValue } from "./desired.ts";
+import { isJsonObject } from "../storage/json-object.ts";
+import { type DesiredTwin, isSameValue } from "./desired.ts";
 import type { KnownValue } from "./twin.ts";
 
 /** What the device has, where that is settled. */
@@ -59,7 +60,7 @@ function isNews(wishes: ReadonlyMap<string, Settled>, path: string, value?: Json
   const single = wishes.has(path) ? path : resourceOf(path);
   if (!wishes.has(single)) return false;
   const settled = wishes.get(single);
-  if (settled === undefined || value === undefined || isObject(settled.value)) return true;
+  if (settled === undefined || value === undefined || isJsonObject(settled.value)) return true;
   return !isSameValue(settled.type, settled.value, value);
 }
 
