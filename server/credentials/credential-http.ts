@@ -2,6 +2,7 @@
 import { findUtf8Between } from "@lwm2m/protocol/bytes/utf8";
 import { parseCertificate } from "@lwm2m/protocol/dtls/x509/certificate";
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
+import { idOf, pageIn, pageOf, pageParameters, pageSchemaOf } from "../http/page.ts";
 import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
 import type { Realm } from "../security/device-credentials.ts";
 import type { Json } from "../storage/collection.ts";
@@ -15,10 +16,6 @@ import {
   entryView,
   malformed,
   notFound,
-  pageIn,
-  pageOf,
-  pageParameters,
-  pageSchemaOf,
   realmSchema,
   wantsDrop,
 } from "./security-replies.ts";
@@ -39,8 +36,8 @@ function looks(credentials: CredentialService): readonly Route[] {
       query: { endpoint: { type: "string" }, realm: realmParameter, ...pageParameters },
       replies: { 200: { description: "A page", schema: pageSchemaOf(viewSchema) } },
       async handle({ query }) {
-        const page = pageIn(query);
-        return pageOf(await credentials.list({ ...page, ...endpointIn(query), ...realmOf(query) }), page.limit, viewOf);
+        const { limit, after = "" } = pageIn(query);
+        return pageOf(await credentials.list({ limit, after, ...endpointIn(query), ...realmOf(query) }), limit, viewOf, idOf);
       },
     },
     {

@@ -2,15 +2,13 @@
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import type { JsonSchema, Reply, RouteRequest } from "../http/route.ts";
 import type { Json } from "../storage/collection.ts";
-import type { Entry, PageQuery } from "./entry-store.ts";
+import type { Entry } from "./entry-store.ts";
 import type { Fault } from "./key-text.ts";
 
 export const realmSchema: JsonSchema = {
   enum: ["server", "bootstrap"],
   description: "The LwM2M server or the bootstrap server; default server",
 };
-
-export const pageParameters = { after: { type: "string" }, limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100 } } as const;
 
 export const dropParameter: { readonly [name: string]: JsonSchema } = {
   dropConnections: { type: "boolean", default: true, description: "Whether connections that live by the former key are ended" },
@@ -23,24 +21,8 @@ export const entryMembers: { readonly [member: string]: JsonSchema } = {
   updatedAt: { type: "string", format: "date-time" },
 };
 
-export function pageSchemaOf(item: JsonSchema): JsonSchema {
-  return {
-    type: "object",
-    required: ["items", "next"],
-    properties: { items: { type: "array", items: item }, next: { type: ["string", "null"] } },
-  };
-}
-
 export function entryView({ _id, realm, createdAt, updatedAt }: Entry): { readonly [member: string]: Json } {
   return { id: _id, realm, createdAt: formatInstant(createdAt), updatedAt: formatInstant(updatedAt) };
-}
-
-export function pageIn(query: RouteRequest["query"]): PageQuery {
-  return { after: String(query["after"] ?? ""), limit: Number(query["limit"] ?? 100) };
-}
-
-export function pageOf<T extends Entry>(found: readonly T[], limit: number, view: (entry: T) => Json): Reply {
-  return { status: 200, body: { items: found.map(view), next: found.length === limit ? (found.at(-1)?._id ?? null) : null } };
 }
 
 export function bodyOf(request: RouteRequest): { readonly [member: string]: Json } {

@@ -1,21 +1,10 @@
 /** The server's own keys over REST: public keys and certificates for devices to be told of; private keys go in and never come out. */
 import { parseCertificate } from "@lwm2m/protocol/dtls/x509/certificate";
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
+import { idOf, pageIn, pageOf, pageParameters, pageSchemaOf } from "../http/page.ts";
 import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
 import type { Json } from "../storage/collection.ts";
-import {
-  bodyOf,
-  conflict,
-  entryMembers,
-  entryView,
-  malformed,
-  notFound,
-  pageIn,
-  pageOf,
-  pageParameters,
-  pageSchemaOf,
-  realmSchema,
-} from "./security-replies.ts";
+import { bodyOf, conflict, entryMembers, entryView, malformed, notFound, realmSchema } from "./security-replies.ts";
 import { readIdentity, type ServerIdentity, serverNamePattern } from "./server-identity.ts";
 import type { IdentityOutcome, ServerIdentityService } from "./server-identity-service.ts";
 
@@ -29,8 +18,8 @@ export function serverIdentityRoutes(identities: ServerIdentityService): readonl
       query: pageParameters,
       replies: { 200: { description: "A page", schema: pageSchemaOf(viewSchema) } },
       async handle({ query }) {
-        const page = pageIn(query);
-        return pageOf(await identities.list(page), page.limit, viewOf);
+        const { limit, after = "" } = pageIn(query);
+        return pageOf(await identities.list({ limit, after }), limit, viewOf, idOf);
       },
     },
     {

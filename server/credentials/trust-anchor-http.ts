@@ -1,6 +1,7 @@
 /** Trust anchors over REST. */
 import { parseCertificate } from "@lwm2m/protocol/dtls/x509/certificate";
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
+import { idOf, pageIn, pageOf, pageParameters, pageSchemaOf } from "../http/page.ts";
 import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
 import type { Json } from "../storage/collection.ts";
 import {
@@ -11,10 +12,6 @@ import {
   entryView,
   malformed,
   notFound,
-  pageIn,
-  pageOf,
-  pageParameters,
-  pageSchemaOf,
   realmSchema,
   wantsDrop,
 } from "./security-replies.ts";
@@ -31,8 +28,8 @@ export function trustAnchorRoutes(anchors: TrustAnchorService): readonly Route[]
       query: pageParameters,
       replies: { 200: { description: "A page", schema: pageSchemaOf(viewSchema) } },
       async handle({ query }) {
-        const page = pageIn(query);
-        return pageOf(await anchors.list(page), page.limit, viewOf);
+        const { limit, after = "" } = pageIn(query);
+        return pageOf(await anchors.list({ limit, after }), limit, viewOf, idOf);
       },
     },
     {

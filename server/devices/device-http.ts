@@ -1,5 +1,6 @@
 /** The registry over REST. */
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
+import { idOf, pageIn, pageOf, pageParameters, pageSchemaOf } from "../http/page.ts";
 import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
 import { outlookProperties } from "../outlook/outlook-view.ts";
 import type { Json } from "../storage/collection.ts";
@@ -48,20 +49,9 @@ export function deviceRoutes(deps: DeviceRoutesDeps): Route[] {
       path: "/devices",
       name: "listDevices",
       summary: "The devices by endpoint name; `next` is the value of `after` for the next page, null on the last.",
-      query: {
-        limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100 },
-        after: { type: "string" },
-        state: { enum: ["quarantined"] },
-      },
+      query: { ...pageParameters, state: { enum: ["quarantined"] } },
       replies: {
-        200: {
-          description: "A page of devices",
-          schema: {
-            type: "object",
-            required: ["items", "next"],
-            properties: { items: { type: "array", items: deviceSchema }, next: { type: ["string", "null"] } },
-          },
-        },
+        200: { description: "A page of devices", schema: pageSchemaOf(deviceSchema) },
       },
       handle: (request) => list(deps, request),
     },
@@ -87,13 +77,11 @@ export function deviceRoutes(deps: DeviceRoutesDeps): Route[] {
 }
 
 async function list({ devices, describeAll }: DeviceRoutesDeps, { query }: RouteRequest): Promise<Reply> {
-  const limit = Number(query["limit"] ?? 100);
-  const after = query["after"];
+  const page = pageIn(query);
   const state = query["state"] === "quarantined" ? { state: "quarantined" as const } : {};
-  const found = await devices.list({ limit, ...state, ...(typeof after === "string" ? { after } : {}) });
+  const found = await devices.list({ ...page, ...state });
   const outlooks = await describeAll?.(found);
-  const next = found.length === limit ? (found.at(-1)?._id ?? null) : null;
-  return { status: 200, body: { items: found.map((device) => ({ ...viewOf(device), ...outlooks?.get(device._id) })), next } };
+  return pageOf(found, page.limit, (device) => ({ ...viewOf(device), ...outlooks?.get(device._id) }), idOf);
 }
 
 async function get({ devices, facets, describeAll }: DeviceRoutesDeps, { params }: RouteRequest): Promise<Reply> {

@@ -2,6 +2,7 @@
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import { preferredMediaType } from "../http/accept.ts";
+import { limitParameter, pageOf, pageSchemaOf } from "../http/page.ts";
 import type { Reply, Route, RouteRequest } from "../http/route.ts";
 import { type EventFeed, type EventType, eventTypes, type LoggedEvent } from "./event.ts";
 import { type EventFilter, findLost, followEvents, type LostEvents } from "./event-follower.ts";
@@ -45,12 +46,16 @@ export function eventRoutes(settings: EventDoorSettings): readonly Route[] {
         "What happened, as CloudEvents 1.0, oldest first. With Accept: text/event-stream a live stream, from now on or from Last-Event-ID (or `after`) without a gap. 410 when events behind that id are no longer kept, or when it is ahead of the feed (an older copy of the store); a stream that falls that far behind is told so by an event `feed.lost`",
       query: {
         after: { type: "string", pattern: "^[0-9]{0,16}$", description: "only events behind this id; empty: from the beginning" },
-        limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100 },
+        limit: limitParameter,
         types: { type: "string", minLength: 1, description: `event types, separated by commas, of ${eventTypes.join(", ")}` },
         subject: { type: "string", minLength: 1, description: "an endpoint name, or the id of what changed" },
       },
       replies: {
-        200: { description: "Events", schema: listSchema, streams: { [eventStream]: "server-sent events: id, event (the type), data" } },
+        200: {
+          description: "Events",
+          schema: pageSchemaOf(eventSchema),
+          streams: { [eventStream]: "server-sent events: id, event (the type), data" },
+        },
       },
       async handle(request) {
         const filter = filterOf(request);
@@ -62,8 +67,7 @@ export function eventRoutes(settings: EventDoorSettings): readonly Route[] {
         if (goneReply !== undefined) return goneReply;
         const limit = Number(request.query["limit"]);
         const events = await settings.log.read({ after, limit, ...filter });
-        const last = events.at(-1)?._id;
-        return { status: 200, body: { items: events.map(cloudEvent), next: events.length === limit && last !== undefined ? last : null } };
+        return pageOf(events, limit, cloudEvent, ({ _id }) => _id);
       },
     },
   ];
@@ -156,27 +160,17 @@ function idOf(text: string): string | undefined {
   return /^\d{1,16}$/.test(text) ? text.padStart(idDigits, "0") : undefined;
 }
 
-const listSchema = {
+const eventSchema = {
   type: "object",
   properties: {
-    items: {
-      type: "array",
-      items: {
-        type: "object",
-        properties: {
-          specversion: { const: "1.0" },
-          id: { type: "string" },
-          source: { type: "string" },
-          type: { type: "string" },
-          subject: { type: "string" },
-          time: { type: "string", format: "date-time" },
-          datacontenttype: { type: "string" },
-          data: {},
-        },
-        required: ["specversion", "id", "source", "type", "subject", "time", "data"],
-      },
-    },
-    next: { type: ["string", "null"] },
+    specversion: { const: "1.0" },
+    id: { type: "string" },
+    source: { type: "string" },
+    type: { type: "string" },
+    subject: { type: "string" },
+    time: { type: "string", format: "date-time" },
+    datacontenttype: { type: "string" },
+    data: {},
   },
-  required: ["items", "next"],
+  required: ["specversion", "id", "source", "type", "subject", "time", "data"],
 } as const;

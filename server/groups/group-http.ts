@@ -1,10 +1,12 @@
 /** Groups over REST, and the tags of devices that their queries ask for. */
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import { unknownDevice } from "../devices/device-http.ts";
-import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
+import { idOf, pageIn, pageOf, pageParameters, pageSchemaOf } from "../http/page.ts";
+import type { JsonSchema, Reply, Route } from "../http/route.ts";
 import type { Json } from "../storage/collection.ts";
 import { type Group, maxTags } from "./group.ts";
-import type { GroupChange, GroupOutcome, GroupService, NewGroup } from "./group-service.ts";
+import { groupChangeIn, newGroupIn, tagsIn } from "./group-request.ts";
+import type { GroupOutcome, GroupService } from "./group-service.ts";
 
 const text: JsonSchema = { type: "string", minLength: 1, maxLength: 256 };
 const name: JsonSchema = { type: "string", minLength: 1, maxLength: 128 };
@@ -46,16 +48,6 @@ const groupSchema: JsonSchema = {
   },
 };
 
-const pageQuery = { limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100 }, after: { type: "string" } };
-
-function pageOf(items: JsonSchema): JsonSchema {
-  return {
-    type: "object",
-    required: ["items", "next"],
-    properties: { items: { type: "array", items }, next: { type: ["string", "null"] } },
-  };
-}
-
 export function groupRoutes(groups: GroupService): Route[] {
   return [...collectionRoutes(groups), ...singleRoutes(groups), tagRoute(groups)];
 }
@@ -67,13 +59,11 @@ function collectionRoutes(groups: GroupService): Route[] {
       path: "/groups",
       name: "listGroups",
       summary: "The groups, the oldest first",
-      query: pageQuery,
-      replies: { 200: { description: "A page of groups", schema: pageOf(groupSchema) } },
-      async handle(request) {
-        const { limit, after } = pageIn(request);
-        const found = await groups.list(limit, after);
-        const next = found.length === limit ? (found.at(-1)?._id ?? null) : null;
-        return { status: 200, body: { items: found.map(viewOf), next } };
+      query: pageParameters,
+      replies: { 200: { description: "A page of groups", schema: pageSchemaOf(groupSchema) } },
+      async handle({ query: asked }) {
+        const { limit, after = "" } = pageIn(asked);
+        return pageOf(await groups.list(limit, after), limit, viewOf, idOf);
       },
     },
     {
@@ -90,7 +80,7 @@ function collectionRoutes(groups: GroupService): Route[] {
       },
       replies: { 201: { description: "The group", schema: groupSchema } },
       async handle({ body }) {
-        const outcome = await groups.create(body as unknown as NewGroup);
+        const outcome = await groups.create(newGroupIn(body));
         if (!outcome.ok) return problemOf(outcome);
         return { status: 201, body: viewOf(outcome.group), headers: { Location: `/api/v1/groups/${outcome.group._id}` } };
       },
@@ -125,7 +115,7 @@ function singleRoutes(groups: GroupService): Route[] {
       },
       bodyRequired: true,
       replies: { 200: { description: "The group as it is now", schema: groupSchema } },
-      handle: async ({ params, body }) => one(await groups.change(params["id"] ?? "", body as unknown as GroupChange)),
+      handle: async ({ params, body }) => one(await groups.change(params["id"] ?? "", groupChangeIn(body))),
     },
     {
       method: "DELETE",
@@ -143,14 +133,14 @@ function singleRoutes(groups: GroupService): Route[] {
       path: "/groups/{id}/members",
       name: "listGroupMembers",
       summary: "Endpoint names of the members, in order; whoever is a member while the pages are read is in them, once",
-      query: pageQuery,
-      replies: { 200: { description: "A page of endpoint names", schema: pageOf({ type: "string" }) } },
-      async handle(request) {
-        const group = await groups.find(request.params["id"] ?? "");
-        if (group === undefined) return unknownGroup(request.params["id"]);
-        const { limit, after } = pageIn(request);
-        const items = await groups.memberPage(group, limit, after);
-        return { status: 200, body: { items, next: items.length === limit ? (items.at(-1) ?? null) : null } };
+      query: pageParameters,
+      replies: { 200: { description: "A page of endpoint names", schema: pageSchemaOf({ type: "string" }) } },
+      async handle({ params, query: asked }) {
+        const group = await groups.find(params["id"] ?? "");
+        if (group === undefined) return unknownGroup(params["id"]);
+        const { limit, after = "" } = pageIn(asked);
+        const asIs = (endpoint: string): string => endpoint;
+        return pageOf(await groups.memberPage(group, limit, after), limit, asIs, asIs);
       },
     },
   ];
@@ -171,15 +161,11 @@ function tagRoute(groups: GroupService): Route {
     },
     async handle({ params, body }) {
       const endpoint = params["endpoint"] ?? "";
-      const wanted = (body as { readonly tags: readonly string[] }).tags;
+      const wanted = tagsIn(body);
       if (!(await groups.setTags(endpoint, wanted))) return unknownDevice(endpoint);
       return { status: 200, body: { endpoint, tags: [...wanted] } };
     },
   };
-}
-
-function pageIn({ query: asked }: RouteRequest): { readonly limit: number; readonly after: string } {
-  return { limit: Number(asked["limit"] ?? 100), after: String(asked["after"] ?? "") };
 }
 
 function viewOf({ _id, name: named, query: asked, createdAt, updatedAt }: Group): { readonly [field: string]: Json } {

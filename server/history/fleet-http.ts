@@ -3,6 +3,7 @@ import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
 import { findPath, formatPath, levelOf } from "@lwm2m/protocol/lwm2m/path";
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
+import { pageIn, pageParameters, pageSchemaOf } from "../http/page.ts";
 import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
 import { deviceModel } from "../registration/device-model.ts";
 import type { TelemetryStore } from "../storage/store.ts";
@@ -42,11 +43,10 @@ export function fleetHistoryRoutes(deps: FleetRoutesDeps): Route[] {
         "The last known value of a resource, device by device in the order of their names. `next` is the value of `after` for the next page, null on the last; a page may have fewer items than asked for.",
       query: {
         path: { type: "string", minLength: 1, description: "/3303/0/5700 or temperature/0/sensorValue; its resource instances too" },
-        limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100 },
-        after: { type: "string" },
+        ...pageParameters,
       },
       requiredQuery: ["path"],
-      replies: { 200: { description: "A page of values", schema: latestSchema } },
+      replies: { 200: { description: "A page of values", schema: pageSchemaOf(latestSchema) } },
       handle: (request) => listLatest(deps, request),
     },
   ];
@@ -54,25 +54,15 @@ export function fleetHistoryRoutes(deps: FleetRoutesDeps): Route[] {
 
 const latestSchema: JsonSchema = {
   type: "object",
-  required: ["items", "next"],
+  required: ["endpoint", "path", "type", "value", "time", "receivedAt", "ageSeconds"],
   properties: {
-    items: {
-      type: "array",
-      items: {
-        type: "object",
-        required: ["endpoint", "path", "type", "value", "time", "receivedAt", "ageSeconds"],
-        properties: {
-          endpoint: { type: "string" },
-          path: { type: "string" },
-          type: { type: "string" },
-          value: {},
-          time: { ...instant, description: "when the device took it, or when it arrived" },
-          receivedAt: instant,
-          ageSeconds: { type: "number", description: "since `time`; negative when the clock of the device is ahead" },
-        },
-      },
-    },
-    next: { type: ["string", "null"] },
+    endpoint: { type: "string" },
+    path: { type: "string" },
+    type: { type: "string" },
+    value: {},
+    time: { ...instant, description: "when the device took it, or when it arrived" },
+    receivedAt: instant,
+    ageSeconds: { type: "number", description: "since `time`; negative when the clock of the device is ahead" },
   },
 };
 
@@ -102,8 +92,7 @@ async function listLatest({ latest, registry, clock }: FleetRoutesDeps, { query 
   if (path === undefined) return unknownPath(String(query["path"]));
   const level = levelOf(findPath(path) ?? { objectId: 0 });
   if (level !== "resource" && level !== "resourceInstance") return wrong("/path", `${path} is an ${level}, expected a resource`);
-  const after = query["after"];
-  const page = await latest.page({ path, limit: Number(query["limit"]), ...(typeof after === "string" ? { after } : {}) });
+  const page = await latest.page({ path, ...pageIn(query) });
   const nowMs = clock.now();
   const items = page.values.map(({ endpoint, path: at, known }) => ({
     endpoint,

@@ -1,5 +1,6 @@
 /** Object models over REST: the catalogue to look up, models of one's own to upload, replace and delete. */
 import { instanceSchema } from "@lwm2m/object-registry/json-schema";
+import { limitParameter, pageOf } from "../http/page.ts";
 import type { Problem } from "../http/problem.ts";
 import type { Reply, Route, RouteRequest } from "../http/route.ts";
 import { readUpload } from "../http/upload.ts";
@@ -13,7 +14,6 @@ export interface ModelRoutesDeps {
   readonly countUsers: CountUsers;
 }
 
-const maxPage = 1_000;
 const mediaTypes = ["application/xml", "text/xml"] as const;
 
 export function modelRoutes(deps: ModelRoutesDeps): readonly Route[] {
@@ -30,15 +30,13 @@ function lookups(models: ModelService): readonly Route[] {
       query: {
         id: { type: "integer", minimum: 0, maximum: 65_534 },
         source: { type: "string", enum: ["catalogue", "own"] },
-        limit: { type: "integer", minimum: 1, maximum: maxPage, default: 100 },
+        limit: limitParameter,
         after: { type: "string", pattern: "^[0-9]{1,5}/[0-9]{1,5}[.][0-9]{1,5}$" },
       },
       replies: { 200: { description: "A page", schema: pageSchema } },
       async handle({ query }): Promise<Reply> {
         const asked = modelQuery(query);
-        const page = models.page(asked);
-        const last = page.length === asked.limit ? page.at(-1)?.definition : undefined;
-        return { status: 200, body: { items: page.map(modelSummary), next: last === undefined ? null : modelKey(last.id, last.version) } };
+        return pageOf(models.page(asked), asked.limit, modelSummary, ({ definition }) => modelKey(definition.id, definition.version));
       },
     },
     {

@@ -1,5 +1,6 @@
 /** What is observed at devices over REST: made and ended by operations, and standing observations beside (`standing-http.ts`). */
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
+import { pageIn, pageParameters, pageSchemaOf } from "../http/page.ts";
 import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
 import type { OperationDoor } from "../operations/operation-door.ts";
 import { operationHeaders, operationReplies } from "../operations/operation-http.ts";
@@ -63,21 +64,9 @@ export function observationRoutes(own: ObservationDoor): Route[] {
       name: "listObservations",
       summary:
         "Observations made by operations, then the standing ones. Of one endpoint: all that is observed at the device, whoever wishes it, and the standing ones for it alone; of one group: its standing ones.",
-      query: {
-        endpoint: { type: "string" },
-        group: { type: "string" },
-        limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100 },
-        after: { type: "string" },
-      },
+      query: { endpoint: { type: "string" }, group: { type: "string" }, ...pageParameters },
       replies: {
-        200: {
-          description: "A page of observations",
-          schema: {
-            type: "object",
-            required: ["items", "next"],
-            properties: { items: { type: "array", items: observationSchema }, next: { type: ["string", "null"] } },
-          },
-        },
+        200: { description: "A page of observations", schema: pageSchemaOf(observationSchema) },
       },
       handle: (request) => list(own, request),
     },
@@ -140,11 +129,11 @@ export function unknownObservation(id: string): Reply {
 
 /** Ids of observations at devices begin with a slash, which sorts before those of standing ones. */
 async function list({ observations, standings }: ObservationDoor, { query }: RouteRequest): Promise<Reply> {
-  const limit = Number(query["limit"] ?? 100);
-  const { endpoint, group, after } = query;
+  const { endpoint, group } = query;
+  const { limit, after } = pageIn(query);
   const wanted = typeof endpoint === "string" ? { endpoint } : {};
-  const isPast = typeof after === "string" && !after.startsWith("/");
-  const from = typeof after === "string" ? { after } : {};
+  const isPast = after !== undefined && !after.startsWith("/");
+  const from = after === undefined ? {} : { after };
   const skipped = isPast || typeof group === "string";
   const held = skipped ? [] : await observations.list({ limit, ...wanted, ...from });
   const wishers = typeof endpoint === "string" && held.length > 0 ? await standings.ofDevice(endpoint) : [];

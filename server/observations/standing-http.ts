@@ -5,6 +5,7 @@ import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import type { Devices } from "../devices/device.ts";
 import { unknownDevice } from "../devices/device-http.ts";
 import type { Groups } from "../groups/group-service.ts";
+import { pageIn, pageOf, pageParameters, pageSchemaOf } from "../http/page.ts";
 import type { Problem } from "../http/problem.ts";
 import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
 import type { OperationRequest } from "../operations/operation.ts";
@@ -121,20 +122,9 @@ export function standingRoutes(own: StandingDoor): Route[] {
       path: "/observations/{id}/devices",
       name: "listDevicesOfObservation",
       summary: "How a standing observation stands at each of its devices, by endpoint name",
-      query: {
-        state: { enum: deviceStates },
-        limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100 },
-        after: { type: "string" },
-      },
+      query: { state: { enum: deviceStates }, ...pageParameters },
       replies: {
-        200: {
-          description: "A page of devices",
-          schema: {
-            type: "object",
-            required: ["items", "next"],
-            properties: { items: { type: "array", items: deviceSchema }, next: { type: ["string", "null"] } },
-          },
-        },
+        200: { description: "A page of devices", schema: pageSchemaOf(deviceSchema) },
       },
       handle: (request) => listDevices(own, request),
     },
@@ -196,15 +186,10 @@ async function change({ standings, registry }: StandingDoor, { params, body }: R
 async function listDevices({ standings }: StandingDoor, { params, query }: RouteRequest): Promise<Reply> {
   const id = params["id"] ?? "";
   if ((await standings.find(id)) === undefined) return unknownObservation(id);
-  const limit = Number(query["limit"] ?? 100);
-  const { state, after } = query;
-  const found = await standings.devices(id, {
-    limit,
-    ...(typeof state === "string" ? { state: state as DeviceState } : {}),
-    ...(typeof after === "string" ? { after } : {}),
-  });
-  const next = found.length === limit ? (found.at(-1)?.endpoint ?? null) : null;
-  return { status: 200, body: { items: found.map(deviceView), next } };
+  const { state } = query;
+  const page = pageIn(query);
+  const found = await standings.devices(id, { ...page, ...(typeof state === "string" ? { state: state as DeviceState } : {}) });
+  return pageOf(found, page.limit, deviceView, ({ endpoint }) => endpoint);
 }
 
 type Target = Pick<NewStanding, "path" | "paths">;

@@ -1,6 +1,7 @@
 /** Operations over REST: the one way to act on a device, awake or asleep. */
 import type { Devices } from "../devices/device.ts";
 import { unknownDevice } from "../devices/device-http.ts";
+import { idOf, limitParameter, pageIn, pageOf, pageSchemaOf } from "../http/page.ts";
 import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
 import { outlookProperties } from "../outlook/outlook-view.ts";
 import type { Operation, OperationRequest } from "./operation.ts";
@@ -17,17 +18,13 @@ export interface OperationRoutesDeps {
 }
 
 const pageQuery: { readonly [name: string]: JsonSchema } = {
-  limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100 },
+  limit: limitParameter,
   after: { type: "string", pattern: "^[0-9A-HJKMNP-TV-Z]{26}$", description: "`next` of the page before" },
 };
 
 const openQuery: JsonSchema = { type: "boolean", description: "only those that are not final, or only those that are" };
 
-const pageSchema: JsonSchema = {
-  type: "object",
-  required: ["items", "next"],
-  properties: { items: { type: "array", items: operationSchema }, next: { type: ["string", "null"] } },
-};
+const pageSchema = pageSchemaOf(operationSchema);
 
 const queueSchema: JsonSchema = {
   type: "object",
@@ -116,7 +113,7 @@ export function operationRoutes(deps: OperationRoutesDeps): Route[] {
       name: "getQueue",
       summary:
         "What waits for the device, in the order in which it will be sent, and the exchanges of its next wake-up with what they cost",
-      query: { limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100, description: "of `items`" } },
+      query: { limit: { ...limitParameter, description: "of `items`" } },
       replies: { 200: { description: "The operations that are not final, and the plan", schema: queueSchema } },
       handle: (request) => queue(deps, request),
     },
@@ -137,16 +134,14 @@ async function listOfDevice(deps: OperationRoutesDeps, request: RouteRequest): P
 }
 
 async function list({ operations, door }: OperationRoutesDeps, { query }: Pick<RouteRequest, "query">): Promise<Reply> {
-  const { endpoint, open, after } = query;
-  const limit = Number(query["limit"] ?? 100);
+  const { endpoint, open } = query;
+  const page = pageIn(query);
   const found = await operations.list({
-    limit,
+    ...page,
     ...(typeof endpoint === "string" ? { endpoint } : {}),
     ...(typeof open === "boolean" ? { open } : {}),
-    ...(typeof after === "string" ? { after } : {}),
   });
-  const next = found.length === limit ? (found.at(-1)?._id ?? null) : null;
-  return { status: 200, body: { items: found.map((operation) => door.view(operation)), next } };
+  return pageOf(found, page.limit, (operation) => door.view(operation), idOf);
 }
 
 async function get({ operations, door }: OperationRoutesDeps, { params, preferWaitMs, signal }: RouteRequest): Promise<Reply> {
@@ -185,7 +180,7 @@ async function queue({ operations, devices, door }: OperationRoutesDeps, { param
   if (!(await devices.isKnown(endpoint))) return unknownDevice(endpoint);
   const outlook = await door.outlook(endpoint);
   const waiting = await operations.wakeUp(endpoint);
-  const items = inPlannedOrder(waiting).slice(0, Number(query["limit"] ?? 100));
+  const items = inPlannedOrder(waiting).slice(0, pageIn(query).limit);
   return {
     status: 200,
     body: { items: items.map((operation) => door.view(operation, outlook)), ...door.wakeUp(waiting, outlook) },

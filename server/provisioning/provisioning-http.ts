@@ -3,6 +3,7 @@ import { type ConfigField, modeNumbers, secretKeys, securityFields, serverFields
 import { readBootstrapConfig, withoutSecrets } from "@lwm2m/bootstrap/config-reader";
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
+import { idOf, pageIn, pageOf, pageParameters, pageSchemaOf } from "../http/page.ts";
 import type { JsonSchema, Reply, Route } from "../http/route.ts";
 import type { Json } from "../storage/collection.ts";
 import type { BootstrapConfigStore, StoredBootstrapConfig } from "./bootstrap-config-store.ts";
@@ -17,13 +18,11 @@ export function provisioningRoutes(configs: BootstrapConfigStore, clock: Clock):
       path: "/bootstrap/configs",
       name: "listBootstrapConfigs",
       summary: "Devices that have a bootstrap configuration, by endpoint name",
-      query: { after: { type: "string" }, limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100 } },
-      replies: { 200: { description: "Configurations without secrets", schema: listSchema } },
+      query: pageParameters,
+      replies: { 200: { description: "Configurations without secrets", schema: pageSchemaOf(shownSchema) } },
       async handle({ query }) {
-        const limit = Number(query["limit"]);
-        const stored = await configs.list(String(query["after"] ?? ""), limit);
-        const next = stored.length === limit ? (stored.at(-1)?._id ?? null) : null;
-        return { status: 200, body: { items: stored.map(shown), next } };
+        const { limit, after = "" } = pageIn(query);
+        return pageOf(await configs.list(after, limit), limit, shown, idOf);
       },
     },
     {
@@ -137,10 +136,4 @@ const shownSchema: JsonSchema = {
   type: "object",
   properties: { endpoint: { type: "string" }, config: { type: "object" }, updatedAt: { type: "string", format: "date-time" } },
   required: ["endpoint", "config", "updatedAt"],
-};
-
-const listSchema: JsonSchema = {
-  type: "object",
-  properties: { items: { type: "array", items: shownSchema }, next: { type: ["string", "null"] } },
-  required: ["items", "next"],
 };

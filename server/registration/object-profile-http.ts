@@ -1,5 +1,6 @@
 /** Object profiles over REST: which list a `pid` stands for. */
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
+import { idOf, pageIn, pageOf, pageParameters, pageSchemaOf } from "../http/page.ts";
 import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
 import type { Json } from "../storage/collection.ts";
 import { findProfileFault, type ObjectProfile, type ObjectProfiles, type ProfileObjects, profileIdPattern } from "./object-profiles.ts";
@@ -39,16 +40,9 @@ export function objectProfileRoutes(profiles: ObjectProfiles): Route[] {
       path: "/object-profiles",
       name: "listObjectProfiles",
       summary: "The object profiles by id; `next` is the value of `after` for the next page, null on the last",
-      query: { limit: { type: "integer", minimum: 1, maximum: 1_000, default: 100 }, after: { type: "string" } },
+      query: pageParameters,
       replies: {
-        200: {
-          description: "A page of profiles",
-          schema: {
-            type: "object",
-            required: ["items", "next"],
-            properties: { items: { type: "array", items: profileSchema }, next: { type: ["string", "null"] } },
-          },
-        },
+        200: { description: "A page of profiles", schema: pageSchemaOf(profileSchema) },
       },
       handle: (request) => list(profiles, request),
     },
@@ -81,10 +75,8 @@ export function objectProfileRoutes(profiles: ObjectProfiles): Route[] {
 }
 
 async function list(profiles: ObjectProfiles, { query }: RouteRequest): Promise<Reply> {
-  const limit = Number(query["limit"] ?? 100);
-  const after = query["after"];
-  const page = await profiles.list(limit, typeof after === "string" ? after : undefined);
-  return { status: 200, body: { items: page.map(viewOf), next: page.length === limit ? (page.at(-1)?._id ?? null) : null } };
+  const { limit, after } = pageIn(query);
+  return pageOf(await profiles.list(limit, after), limit, viewOf, idOf);
 }
 
 async function put(profiles: ObjectProfiles, { params, body }: RouteRequest): Promise<Reply> {

@@ -2,6 +2,7 @@
 import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
 import type { DeviceFacet, Devices } from "../devices/device.ts";
 import { unknownDevice } from "../devices/device-http.ts";
+import { limitParameter, pageIn } from "../http/page.ts";
 import type { JsonSchema, Reply, Route } from "../http/route.ts";
 import { deviceModel } from "../registration/device-model.ts";
 import type { RegistrationService } from "../registration/registration-service.ts";
@@ -15,7 +16,6 @@ export interface TraceRoutesDeps {
   readonly registry: ObjectRegistry;
 }
 
-const mostMessages = 1_000;
 /** LwM2M Core gives no bound; a name has to fit one CoAP option of a query (RFC 7252 §5.10: 255 bytes). */
 const maxEndpointNameBytes = 250;
 
@@ -28,9 +28,9 @@ export function traceRoutes(deps: TraceRoutesDeps): Route[] {
       name: "getTrace",
       summary:
         "The last CoAP messages of the device, both ways, oldest first: options by name, payloads by the object model; what may be a secret is hidden",
-      query: { limit: { type: "integer", minimum: 1, maximum: mostMessages, default: 100 } },
+      query: { limit: limitParameter },
       replies: { 200: { description: "Whether it is on, and the messages", schema: traceSchema } },
-      handle: ({ params, query }) => getTrace(deps, params["endpoint"] ?? "", Number(query["limit"] ?? 100)),
+      handle: ({ params, query }) => getTrace(deps, params["endpoint"] ?? "", pageIn(query).limit),
     },
     {
       method: "PUT",
