@@ -21,7 +21,7 @@ import {
   rootOf,
 } from "./operation-plan.ts";
 import { escapePointer, valuesOf } from "./operation-value.ts";
-import { pathFault } from "./path-fault.ts";
+import { noPath, pathFault } from "./path-fault.ts";
 import { planSingle } from "./single-plan.ts";
 import { versionFault } from "./version-gate.ts";
 
@@ -31,7 +31,7 @@ export function planPaths(request: OperationRequest, target: PlanTarget, model: 
   const paths: CompositePath[] = [];
   for (const text of new Set(request.paths)) {
     const path = text === "/" ? text : findPath(text);
-    if (path === undefined) return refuse("path-not-in-model", `${text} is no path to an object, instance or resource`);
+    if (path === undefined) return { ok: false, refusal: noPath(text) };
     const fault = path === "/" ? undefined : pathFault(observing ? "observe" : "read", path, target, model);
     if (fault !== undefined) return { ok: false, refusal: fault };
     paths.push(path);
@@ -84,8 +84,7 @@ type Entry =
 
 function entryOf(text: string, value: Json, target: PlanTarget, model: DeviceModel): Entry {
   const path = findPath(text);
-  if (path === undefined)
-    return { ok: false, refusal: { reason: "path-not-in-model", detail: `${text} is no path to an object, instance or resource` } };
+  if (path === undefined) return { ok: false, refusal: noPath(text) };
   const fault = pathFault("write", path, target, model);
   if (fault !== undefined) return { ok: false, refusal: fault };
   const pointer = `/values/${escapePointer(text)}`;

@@ -17,6 +17,11 @@ export function pathFault(operation: PathOperation, path: Lwm2mPath, target: Pla
   return outcome.ok ? undefined : refusalOf(outcome);
 }
 
+/** Of text that is no path at all. */
+export function noPath(text: string): CreateRefusal {
+  return { reason: "path-not-in-model", detail: `${text} is no path to an object, instance or resource` };
+}
+
 /** Security, OSCORE and COSE are never registered and never a management server's business (LwM2M Core 1.1 §6.3). */
 function isBootstrapOnly({ objectId }: Lwm2mPath): boolean {
   return objectId === 0 || objectId === 21 || objectId === 23;

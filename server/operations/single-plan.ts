@@ -25,7 +25,7 @@ import {
   rootOf,
 } from "./operation-plan.ts";
 import { valuesOf } from "./operation-value.ts";
-import { pathFault } from "./path-fault.ts";
+import { noPath, pathFault } from "./path-fault.ts";
 import { usualDepth, versionFault } from "./version-gate.ts";
 
 export type SingleKind = Exclude<OperationKind, "readComposite" | "writeComposite" | "observeComposite">;
@@ -45,7 +45,7 @@ const checkedAs: { readonly [kind in SingleKind]: PathOperation } = {
 
 export function planSingle(request: SingleRequest, target: PlanTarget, model: DeviceModel): PlanOutcome {
   const path = findPath(request.path);
-  if (path === undefined) return refuse("path-not-in-model", `${request.path} is no path to an object, instance or resource`);
+  if (path === undefined) return { ok: false, refusal: noPath(request.path) };
   const fault = pathFault(checkedAs[request.kind], path, target, model) ?? versionFault(request, target);
   if (fault !== undefined) return { ok: false, refusal: fault };
   const uri = uriPath(target, path);
