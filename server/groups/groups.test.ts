@@ -1,34 +1,17 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, test } from "node:test";
+import { test } from "node:test";
 import type { Json } from "../storage/collection.ts";
-import { at, type Rest, restOf } from "../testing/rest.ts";
-import { content, ScriptedDevice } from "../testing/scripted-device.ts";
-import { ServerWorld } from "../testing/server-world.ts";
+import { at } from "../testing/rest.ts";
+import { restFleet } from "../testing/rest-fleet.ts";
+import { content, type ScriptedDevice } from "../testing/scripted-device.ts";
 
-let world: ServerWorld;
-let rest: Rest;
-let devices: ScriptedDevice[];
-
-beforeEach(async () => {
-  world = await ServerWorld.open();
-  rest = restOf(world);
-  devices = [];
-});
-
-afterEach(async () => {
-  assert.deepEqual(world.server.failures, []);
-  for (const device of devices) await device.close();
-  await world.close();
-  assert.equal(world.clock.pendingTimers(), 0, "a timer is left");
-});
+const fleet = restFleet();
+const { rest } = fleet;
 
 async function register(endpoint: string, query: readonly string[] = ["lt=86400", "lwm2m=1.1", "b=U"]): Promise<ScriptedDevice> {
-  const address = { address: `10.0.1.${devices.length + 2}`, port: 56_830 };
-  const device = new ScriptedDevice(world, { endpoint, address, query });
-  devices.push(device);
-  await device.register();
+  const device = await fleet.register(endpoint, query);
   // Until the event of it is followed.
-  await world.clock.advance(100);
+  await fleet.world.clock.advance(100);
   return device;
 }
 
@@ -90,7 +73,7 @@ test("a query group: computed from registration, last values and tags; complete 
       ["lt=86400", `lwm2m=${version}`, i % 4 === 0 ? "b=UQ" : "b=U"].slice(0, version === "1.0" ? 3 : 2),
     );
   }
-  const names = devices.map(({ endpoint }) => endpoint);
+  const names = fleet.devices.map(({ endpoint }) => endpoint);
   const everybody = await create({ name: "all", query: {} });
   assert.deepEqual(await members(everybody, 5), names.toSorted());
   const meters = await create({ name: "meters", query: { endpointPrefix: "meter-", lwm2mVersion: "1.1" } });
@@ -125,9 +108,9 @@ test("what a device says later moves it: another version at its next registratio
   const id = await create({ name: "acme", query: { manufacturer: "ACME", lwm2mVersion: "1.2" } });
   assert.deepEqual(await members(id), []);
   device.answers.set("GET /3/0/0", content('[{"n":"/3/0/0","vs":"ACME"}]'));
-  await world.carryOut("a", { kind: "read", path: "/3/0/0" });
+  await fleet.world.carryOut("a", { kind: "read", path: "/3/0/0" });
   await device.register({ query: ["lt=86400", "lwm2m=1.2", "b=U"] });
-  await world.clock.advance(100);
+  await fleet.world.clock.advance(100);
   assert.deepEqual(await members(id), ["a"]);
 });
 
@@ -136,13 +119,11 @@ test("kept over kills: what happened after the last place in the event log is lo
   const id = await create({ name: "all 1.1", query: { lwm2mVersion: "1.1" } });
   assert.deepEqual(await members(id), ["before"]);
   await register("after");
-  await world.kill();
-  await world.start();
-  rest = restOf(world);
+  await fleet.world.kill();
+  await fleet.world.start();
   assert.deepEqual(await members(id), ["after", "before"]);
-  await world.stop();
-  await world.start();
-  rest = restOf(world);
+  await fleet.world.stop();
+  await fleet.world.start();
   await register("later");
   assert.deepEqual(await members(id), ["after", "before", "later"]);
 });
