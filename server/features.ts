@@ -28,6 +28,7 @@ import { groupRoutes } from "./groups/group-http.ts";
 import { openGroupService } from "./groups/group-service.ts";
 import { lastTextOf } from "./groups/last-text.ts";
 import { allHistoryRoutes } from "./history/all-history-routes.ts";
+import { IdempotencyKeys } from "./http/idempotency.ts";
 import type { Route } from "./http/route.ts";
 import type { Log } from "./log.ts";
 import { modelRoutes } from "./models/model-http.ts";
@@ -37,7 +38,6 @@ import { openObservationService } from "./observations/observation-service.ts";
 import { rememberObservations } from "./observations/remembered-observations.ts";
 import { standingRoutes } from "./observations/standing-http.ts";
 import { openStandingService } from "./observations/standing-service.ts";
-import { IdempotencyKeys } from "./operations/idempotency.ts";
 import type { Learn } from "./operations/news.ts";
 import { OperationDoor } from "./operations/operation-door.ts";
 import { operationRoutes } from "./operations/operation-http.ts";
@@ -175,13 +175,14 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const answer = coapRouter([registering.route, send, { prefix: "fw", handle: servePackage }]);
   coap.handle(deps.gate.guard(noticingDevices(registrations, answer)));
 
+  const keys = new IdempotencyKeys({ store, clock, supervisor, fingerprintKeys: deps.secrets.derivedKeys("idempotency keys") });
   const door = new OperationDoor({
     ...deps,
     operations,
     registrations,
     registry,
     outlooks,
-    keys: new IdempotencyKeys(store, clock, supervisor),
+    keys,
   });
   // A deleted device loses what would be sent to it first, its registration last.
   const facets: readonly DeviceFacet[] = [
@@ -209,12 +210,12 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   return {
     routes: [
       ...deviceRoutes({ devices, facets, describeAll }),
-      ...quarantineRoutes(devices),
+      ...quarantineRoutes(devices, keys),
       ...registrationRoutes({ registrations, devices, registry }),
       ...objectProfileRoutes(registering.profiles),
       ...linkProfileRoutes({ links, devices, registrations }),
       ...traceRoutes({ traces, devices, registrations, registry }),
-      ...groupRoutes(groups),
+      ...groupRoutes(groups, keys),
       ...sendSettingRoutes({ sending, devices, groups }),
       ...operationRoutes({ operations, devices, door }),
       ...resourceRoutes(door),
@@ -225,9 +226,9 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
       }),
       ...allHistoryRoutes({ store, devices, door, registry, clock }),
       ...observationRoutes({ observations, standings, door }),
-      ...standingRoutes({ standings, groups, devices, registry }),
-      ...packageRoutes({ packages, updates }),
-      ...updateRoutes({ updates, packages, isKnownDevice, now: () => clock.now() }),
+      ...standingRoutes({ standings, groups, devices, registry, keys }),
+      ...packageRoutes({ packages, updates, keys }),
+      ...updateRoutes({ updates, packages, keys, isKnownDevice, now: () => clock.now() }),
       ...provisioningRoutes(configs, clock),
       ...credentialRoutes(deps.security.credentials),
       ...trustAnchorRoutes(deps.security.anchors),

@@ -1,5 +1,5 @@
 /** Devices that are expected before they come, and those that came without: making an entry, and claiming one out of quarantine. */
-
+import type { IdempotencyKeys, MadeReply, Refused } from "../http/idempotency.ts";
 import type { Reply, Route } from "../http/route.ts";
 import type { Json } from "../storage/collection.ts";
 import type { Devices } from "./device.ts";
@@ -8,7 +8,7 @@ import { deviceSchema, unknownDevice, viewOf } from "./device-http.ts";
 /** Bytes an endpoint name may have in a Uri-Query option, `ep=` taken off (RFC 7252 §5.10). */
 const mostNameBytes = 252;
 
-export function quarantineRoutes(devices: Devices): Route[] {
+export function quarantineRoutes(devices: Devices, keys: IdempotencyKeys): Route[] {
   return [
     {
       method: "POST",
@@ -29,8 +29,17 @@ export function quarantineRoutes(devices: Devices): Route[] {
           },
         },
       },
+      headers: ["Idempotency-Key"],
       replies: { 201: { description: "The entry", schema: deviceSchema } },
-      handle: ({ body }) => create(devices, (body as { readonly endpoint: string }).endpoint),
+      handle(request) {
+        const { endpoint } = request.body as { readonly endpoint: string };
+        return keys.once<MadeReply>(request, {
+          about: ["createDevice", endpoint],
+          newId: () => endpoint,
+          find: async () => ((await devices.isKnown(endpoint)) ? madeReply(devices, endpoint) : undefined),
+          make: () => create(devices, endpoint),
+        });
+      },
     },
     {
       method: "POST",
@@ -44,7 +53,7 @@ export function quarantineRoutes(devices: Devices): Route[] {
   ];
 }
 
-async function create(devices: Devices, endpoint: string): Promise<Reply> {
+async function create(devices: Devices, endpoint: string): Promise<MadeReply | Refused> {
   if (Buffer.byteLength(endpoint) > mostNameBytes) {
     const detail = `/endpoint: got ${Buffer.byteLength(endpoint)} bytes, expected at most ${mostNameBytes}`;
     return { problem: { type: "bad-request", detail, errors: [{ pointer: "/endpoint", detail }] } };
@@ -53,6 +62,10 @@ async function create(devices: Devices, endpoint: string): Promise<Reply> {
     const how = devices.isQuarantined(endpoint) ? "in quarantine: claim it" : "there already";
     return { problem: { type: "conflict", detail: `the device ${JSON.stringify(endpoint)} is ${how}` } };
   }
+  return madeReply(devices, endpoint);
+}
+
+async function madeReply(devices: Devices, endpoint: string): Promise<MadeReply> {
   return { status: 201, body: await viewNow(devices, endpoint), headers: { Location: `/api/v1/devices/${encodeURIComponent(endpoint)}` } };
 }
 

@@ -1,6 +1,8 @@
 /** Firmware packages over REST: one call uploads and describes. */
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
-import type { JsonSchema, Reply, Route } from "../http/route.ts";
+import type { IdempotencyKeys, MadeReply, Refused } from "../http/idempotency.ts";
+import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
+import type { Json } from "../storage/collection.ts";
 import type { FirmwarePackage } from "./package.ts";
 import type { PackageService } from "./package-service.ts";
 import type { UpdateService } from "./update-service.ts";
@@ -21,8 +23,13 @@ const packageSchema: JsonSchema = {
   required: ["id", "name", "version", "sha256", "sizeBytes", "createdAt", "createdBy"],
 };
 
-export function packageRoutes(dependencies: { readonly packages: PackageService; readonly updates: UpdateService }): readonly Route[] {
-  const { packages, updates } = dependencies;
+export interface PackageRoutesDeps {
+  readonly packages: PackageService;
+  readonly updates: UpdateService;
+  readonly keys: IdempotencyKeys;
+}
+
+export function packageRoutes({ packages, updates, keys }: PackageRoutesDeps): readonly Route[] {
   const unknown = (id: string): Reply => ({ problem: { type: "package-unknown", detail: `no package has the id ${id}` } });
   return [
     {
@@ -36,29 +43,14 @@ export function packageRoutes(dependencies: { readonly packages: PackageService;
       },
       requiredQuery: ["name", "version"],
       body: "binary",
+      headers: ["Idempotency-Key"],
       replies: { 201: { description: "The package, kept", schema: packageSchema } },
-      async handle(request): Promise<Reply> {
-        const { name, version } = request.query;
-        if (typeof name !== "string" || typeof version !== "string") throw new Error("the schema asks for name and version");
-        if (request.stream === undefined) return { problem: { type: "bad-request", detail: "the body is empty; it must be the package" } };
-        const outcome = await packages.add({ name, version, createdBy: request.actor }, request.stream);
-        if (outcome.ok) {
-          return { status: 201, headers: { location: `/api/v1/packages/${outcome.package._id}` }, body: view(outcome.package) };
-        }
-        switch (outcome.reason) {
-          case "too-large":
-            return { problem: { type: "body-too-large", detail: `a package has at most ${packages.maxBytes} bytes` } };
-          case "empty":
-            return { problem: { type: "bad-request", detail: "the body is empty; it must be the package" } };
-          case "exists":
-            return {
-              problem: {
-                type: "conflict",
-                detail: `package ${name} ${version} exists with the id ${outcome.existing._id}; a new content needs a new version`,
-              },
-            };
-        }
-      },
+      handle: (request) =>
+        keys.once<MadeReply>(request, {
+          about: ["addPackage", { ...request.query } as { readonly [name: string]: Json }],
+          newId: () => packages.newId(),
+          make: (id) => add(packages, request, id),
+        }),
     },
     {
       method: "GET",
@@ -106,6 +98,34 @@ export function packageRoutes(dependencies: { readonly packages: PackageService;
       },
     },
   ];
+}
+
+/** Only the body says whether it is the same package again, so it is read each time. */
+async function add(packages: PackageService, { query, stream, actor }: RouteRequest, id: string): Promise<MadeReply | Refused> {
+  const { name, version } = query;
+  if (typeof name !== "string" || typeof version !== "string") throw new Error("the schema asks for name and version");
+  const empty: Refused = { problem: { type: "bad-request", detail: "the body is empty; it must be the package" } };
+  if (stream === undefined) return empty;
+  const outcome = await packages.add({ name, version, createdBy: actor }, stream, id);
+  if (outcome.ok) return madeReply(outcome.package);
+  switch (outcome.reason) {
+    case "too-large":
+      return { problem: { type: "body-too-large", detail: `a package has at most ${packages.maxBytes} bytes` } };
+    case "empty":
+      return empty;
+    case "exists": {
+      const { existing, sha256 } = outcome;
+      if (existing._id === id && existing.sha256 === sha256) return madeReply(existing);
+      if (existing._id === id)
+        return { problem: { type: "idempotency-mismatch", detail: "this Idempotency-Key came with other bytes before" } };
+      const detail = `package ${name} ${version} exists with the id ${existing._id}; a new content needs a new version`;
+      return { problem: { type: "conflict", detail } };
+    }
+  }
+}
+
+function madeReply(pack: FirmwarePackage): MadeReply {
+  return { status: 201, headers: { location: `/api/v1/packages/${pack._id}` }, body: view(pack) };
 }
 
 function view(pack: FirmwarePackage): { readonly [field: string]: string | number } {

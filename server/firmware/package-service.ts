@@ -12,14 +12,17 @@ export const maxPackageBytes = 104_857_600;
 export type AddPackageOutcome =
   | { readonly ok: true; readonly package: FirmwarePackage }
   | { readonly ok: false; readonly reason: "too-large" | "empty" }
-  | { readonly ok: false; readonly reason: "exists"; readonly existing: FirmwarePackage };
+  | { readonly ok: false; readonly reason: "exists"; readonly existing: FirmwarePackage; readonly sha256: string };
 
 export interface PackageService {
   /** The largest package taken. */
   readonly maxBytes: number;
+  newId(): string;
+  /** `id`: promised before. The digest of what came is in the outcome also where there is such a package. */
   add(
     facts: { readonly name: string; readonly version: string; readonly createdBy: string },
     bytes: AsyncIterable<Uint8Array>,
+    id?: string,
   ): Promise<AddPackageOutcome>;
   find(id: string): Promise<FirmwarePackage | undefined>;
   page(limit: number, after: string | undefined): Promise<readonly FirmwarePackage[]>;
@@ -37,18 +40,20 @@ export function openPackageService(dependencies: {
 }): PackageService {
   const { store, clock, random, maxBytes = maxPackageBytes } = dependencies;
   const packages = new PackageStore(store);
+  const newId = (): string => ulid(clock.now(), random);
   return {
     maxBytes,
-    async add(facts, bytes): Promise<AddPackageOutcome> {
+    newId,
+    async add(facts, bytes, id = newId()): Promise<AddPackageOutcome> {
       const blob = await store.blobs.put(bytes, { maxBytes });
       if (!blob.ok) return { ok: false, reason: "too-large" };
       if (blob.sizeBytes === 0) return { ok: false, reason: "empty" };
       const now = clock.now();
-      const pack: FirmwarePackage = { _id: ulid(now, random), ...facts, sha256: blob.sha256, sizeBytes: blob.sizeBytes, createdAt: now };
+      const pack: FirmwarePackage = { _id: id, ...facts, sha256: blob.sha256, sizeBytes: blob.sizeBytes, createdAt: now };
       if (await packages.insert(pack)) return { ok: true, package: pack };
       const existing = await packages.findByVersion(facts.name, facts.version);
       if (existing === undefined) throw new Error(`package ${facts.name} ${facts.version} was refused as a duplicate of nothing`);
-      return { ok: false, reason: "exists", existing };
+      return { ok: false, reason: "exists", existing, sha256: blob.sha256 };
     },
     find: (id) => packages.find(id),
     page: (limit, after) => packages.page(limit, after),

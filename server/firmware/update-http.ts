@@ -1,6 +1,7 @@
 /** Firmware updates of single devices over REST. */
 import { findInstant, formatInstant } from "@lwm2m/protocol/platform/instant";
 import { unknownDevice } from "../devices/device-http.ts";
+import type { IdempotencyKeys, MadeReply } from "../http/idempotency.ts";
 import type { JsonSchema, Reply, Route } from "../http/route.ts";
 import type { Json } from "../storage/collection.ts";
 import type { PackageService } from "./package-service.ts";
@@ -42,12 +43,13 @@ const updateReply = (description: string) => ({ description, schema: updateSchem
 export function updateRoutes(dependencies: {
   readonly updates: UpdateService;
   readonly packages: PackageService;
+  readonly keys: IdempotencyKeys;
   readonly isKnownDevice: (endpoint: string) => Promise<boolean>;
   readonly now: () => number;
 }): readonly Route[] {
-  const { updates, packages } = dependencies;
+  const { updates, packages, keys } = dependencies;
 
-  async function start(request: Parameters<Route["handle"]>[0]): Promise<Reply> {
+  async function start(request: Parameters<Route["handle"]>[0], id: string): Promise<Reply> {
     const endpoint = request.params["endpoint"] ?? "";
     const order = readOrder(request.body, dependencies.now());
     if ("problem" in order) return order;
@@ -56,6 +58,7 @@ export function updateRoutes(dependencies: {
     if (pack === undefined) return unknownPackage(order.packageId);
     const { actor, traceId } = request;
     const outcome = await updates.start({
+      id,
       endpoint,
       package: pack,
       actor,
@@ -68,7 +71,7 @@ export function updateRoutes(dependencies: {
         await updates.cancel(outcome.update._id, { actor, traceId });
         return unknownPackage(pack._id);
       }
-      return { status: 201, headers: { location: `/api/v1/updates/${outcome.update._id}` }, body: view(outcome.update) };
+      return madeReply(outcome.update);
     }
     const active = outcome.active === undefined ? "" : `: ${outcome.active._id}, in state ${outcome.active.state}`;
     return { problem: { type: "conflict", detail: `an update of ${endpoint} is under way${active}` } };
@@ -96,8 +99,18 @@ export function updateRoutes(dependencies: {
         required: ["packageId"],
         additionalProperties: false,
       },
+      headers: ["Idempotency-Key"],
       replies: { 201: updateReply("The update, stored") },
-      handle: start,
+      handle: (request) =>
+        keys.once<MadeReply>(request, {
+          about: ["startUpdate", request.params["endpoint"] ?? "", request.body ?? null],
+          newId: () => updates.newId(),
+          async find(id) {
+            const update = await updates.find(id);
+            return update === undefined ? undefined : madeReply(update);
+          },
+          make: (id) => start(request, id),
+        }),
     },
     {
       method: "GET",
@@ -160,6 +173,10 @@ function unknownPackage(id: string): Reply {
 
 function unknownUpdate(id: string): Reply {
   return { problem: { type: "update-unknown", detail: `no firmware update has the id ${id}` } };
+}
+
+function madeReply(update: FirmwareUpdate): MadeReply {
+  return { status: 201, headers: { location: `/api/v1/updates/${update._id}` }, body: view(update) };
 }
 
 function view(update: FirmwareUpdate): { readonly [field: string]: Json } {

@@ -7,6 +7,8 @@ import type { FirmwareUpdate } from "./update.ts";
 import { changeEvent } from "./update-store.ts";
 
 export interface UpdateOrder {
+  /** Promised before; without it a new one. */
+  readonly id?: string;
   readonly endpoint: string;
   readonly package: FirmwarePackage;
   /** Epoch milliseconds; default in 7 days. */
@@ -21,7 +23,7 @@ const downloadTokenBytes = 16;
 
 export function newUpdate(order: UpdateOrder, nowMs: number, random: Random): FirmwareUpdate {
   const update: FirmwareUpdate = {
-    _id: ulid(nowMs, random),
+    _id: order.id ?? ulid(nowMs, random),
     endpoint: order.endpoint,
     packageId: order.package._id,
     targetVersion: order.package.version,

@@ -100,6 +100,10 @@ export class UpdateService {
     owner.onGone(() => this.#resume());
   }
 
+  newId(): string {
+    return ulid(this.#deps.clock.now(), this.#deps.random);
+  }
+
   async start(order: UpdateOrder): Promise<StartOutcome> {
     const { clock, random, owner } = this.#deps;
     const update = { ...newUpdate(order, clock.now(), random), claim: nextClaim(undefined, owner.name) };

@@ -1,6 +1,7 @@
 /** Groups over REST, and the tags of devices that their queries ask for. */
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import { unknownDevice } from "../devices/device-http.ts";
+import type { IdempotencyKeys, MadeReply, Refused } from "../http/idempotency.ts";
 import { idOf, pageIn, pageOf, pageParameters, pageSchemaOf } from "../http/page.ts";
 import type { JsonSchema, Reply, Route } from "../http/route.ts";
 import type { Json } from "../storage/collection.ts";
@@ -48,11 +49,11 @@ const groupSchema: JsonSchema = {
   },
 };
 
-export function groupRoutes(groups: GroupService): Route[] {
-  return [...collectionRoutes(groups), ...singleRoutes(groups), tagRoute(groups)];
+export function groupRoutes(groups: GroupService, keys: IdempotencyKeys): Route[] {
+  return [...collectionRoutes(groups, keys), ...singleRoutes(groups), tagRoute(groups)];
 }
 
-function collectionRoutes(groups: GroupService): Route[] {
+function collectionRoutes(groups: GroupService, keys: IdempotencyKeys): Route[] {
   return [
     {
       method: "GET",
@@ -78,12 +79,21 @@ function collectionRoutes(groups: GroupService): Route[] {
         properties: { name, query, members: { ...endpoints, description: "endpoint names of devices that are known; not with query" } },
         not: { required: ["query", "members"] },
       },
+      headers: ["Idempotency-Key"],
       replies: { 201: { description: "The group", schema: groupSchema } },
-      async handle({ body }) {
-        const outcome = await groups.create(newGroupIn(body));
-        if (!outcome.ok) return problemOf(outcome);
-        return { status: 201, body: viewOf(outcome.group), headers: { Location: `/api/v1/groups/${outcome.group._id}` } };
-      },
+      handle: (request) =>
+        keys.once<MadeReply>(request, {
+          about: ["createGroup", request.body ?? null],
+          newId: () => groups.newId(),
+          async find(id) {
+            const group = await groups.find(id);
+            return group === undefined ? undefined : madeReply(group);
+          },
+          async make(id) {
+            const outcome = await groups.create(newGroupIn(request.body), id);
+            return outcome.ok ? madeReply(outcome.group) : problemOf(outcome);
+          },
+        }),
     },
   ];
 }
@@ -179,11 +189,15 @@ function viewOf({ _id, name: named, query: asked, createdAt, updatedAt }: Group)
   };
 }
 
+function madeReply(group: Group): MadeReply {
+  return { status: 201, body: viewOf(group), headers: { Location: `/api/v1/groups/${group._id}` } };
+}
+
 function unknownGroup(id = ""): Reply {
   return { problem: { type: "not-found", detail: `no group has the id ${JSON.stringify(id)}` } };
 }
 
-function problemOf(outcome: GroupOutcome & { readonly ok: false }): Reply {
+function problemOf(outcome: GroupOutcome & { readonly ok: false }): Refused {
   switch (outcome.reason) {
     case "unknown":
       return { problem: { type: "not-found", detail: "no group has this id" } };

@@ -93,14 +93,23 @@ export class GroupService implements Groups {
     return this.#store.list(limit, after);
   }
 
-  async create({ name, query, members = [] }: NewGroup): Promise<GroupOutcome> {
+  newId(): string {
+    return ulid(this.#deps.clock.now(), this.#deps.random);
+  }
+
+  /** Under an id that was promised before, it can be called again after whatever came of the first call. */
+  async create({ name, query, members = [] }: NewGroup, id = this.newId()): Promise<GroupOutcome> {
     const unknown = await this.#findUnknown(members, "members");
     if (unknown !== undefined) return unknown;
     const nowMs = this.#deps.clock.now();
-    const group = { _id: ulid(nowMs, this.#deps.random), name, query: query ?? null, createdAt: nowMs, updatedAt: nowMs, rev: 1 };
-    if (!(await this.#store.insert(group))) return nameTaken(name);
-    await this.#store.add(group._id, members);
-    return { ok: true, group };
+    const group = { _id: id, name, query: query ?? null, createdAt: nowMs, updatedAt: nowMs, rev: 1 };
+    // Members of a group that is not there yet are nobody's: so one that is there has all of them.
+    await this.#store.add(id, members);
+    if (await this.#store.insert(group)) return { ok: true, group };
+    const present = await this.#store.find(id);
+    if (present !== undefined) return { ok: true, group: present };
+    await this.#store.take(id, members);
+    return nameTaken(name);
   }
 
   async change(id: string, { name, query, add = [], remove = [] }: GroupChange): Promise<GroupOutcome> {

@@ -5,6 +5,7 @@ import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import type { Devices } from "../devices/device.ts";
 import { unknownDevice } from "../devices/device-http.ts";
 import type { Groups } from "../groups/group-service.ts";
+import type { IdempotencyKeys, MadeReply, Refused } from "../http/idempotency.ts";
 import { pageIn, pageOf, pageParameters, pageSchemaOf } from "../http/page.ts";
 import type { Problem } from "../http/problem.ts";
 import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
@@ -15,7 +16,7 @@ import { planOperation } from "../operations/plan-operation.ts";
 import { deviceModel } from "../registration/device-model.ts";
 import type { Json } from "../storage/collection.ts";
 import { observationSchema, standingView, unknownObservation } from "./observation-http.ts";
-import { type Attributes, type DeviceState, deviceStates, type StandingDevice } from "./standing.ts";
+import { type Attributes, type DeviceState, deviceStates, type StandingDevice, type StandingObservation } from "./standing.ts";
 import type { NewStanding, StandingChange, StandingService } from "./standing-service.ts";
 
 export interface StandingDoor {
@@ -23,6 +24,7 @@ export interface StandingDoor {
   readonly groups: Groups;
   readonly devices: Devices;
   readonly registry: ObjectRegistry;
+  readonly keys: IdempotencyKeys;
 }
 
 const pathSchema: JsonSchema = { type: "string", minLength: 1, maxLength: 256 };
@@ -104,8 +106,18 @@ export function standingRoutes(own: StandingDoor): Route[] {
       summary: "Observes a path, or several together, at a device or at every member of a group, present and future",
       body: newStandingSchema,
       bodyRequired: true,
+      headers: ["Idempotency-Key"],
       replies: { 201: { description: "The standing observation; its devices follow", schema: observationSchema } },
-      handle: (request) => create(own, request),
+      handle: (request) =>
+        own.keys.once<MadeReply>(request, {
+          about: ["createStandingObservation", request.body ?? null],
+          newId: () => standings.newId(),
+          async find(id) {
+            const standing = await standings.find(id);
+            return standing === undefined ? undefined : madeReply(standing);
+          },
+          make: (id) => create(own, request, id),
+        }),
     },
     {
       method: "PATCH",
@@ -148,7 +160,11 @@ interface NewBody {
   readonly restore?: NewStanding["restore"];
 }
 
-async function create({ standings, groups, devices, registry }: StandingDoor, { body, actor }: RouteRequest): Promise<Reply> {
+async function create(
+  { standings, groups, devices, registry }: StandingDoor,
+  { body, actor }: RouteRequest,
+  id: string,
+): Promise<MadeReply | Refused> {
   const wanted = body as NewBody;
   const { endpoint = null, group = null } = wanted;
   if (endpoint !== null && !(await devices.isKnown(endpoint))) return unknownDevice(endpoint);
@@ -164,7 +180,12 @@ async function create({ standings, groups, devices, registry }: StandingDoor, { 
   const standing = await standings.create(
     { endpoint, group, ...target, attributes: orNone(asked), restore: wanted.restore ?? "always" },
     actor,
+    id,
   );
+  return madeReply(standing);
+}
+
+function madeReply(standing: StandingObservation): MadeReply {
   return { status: 201, body: standingView(standing), headers: { Location: `/api/v1/observations/${standing._id}` } };
 }
 

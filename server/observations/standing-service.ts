@@ -149,16 +149,23 @@ export class StandingService {
     return this.#store.ofDevice(endpoint);
   }
 
-  /** Durable when it resolves; its devices follow. */
-  async create(wish: NewStanding, createdBy: string): Promise<StandingObservation> {
-    const { clock, random, relay } = this.#deps;
+  newId(): string {
+    return ulid(this.#deps.clock.now(), this.#deps.random);
+  }
+
+  /** Durable when it resolves; its devices follow. Under an id that was promised before, it is made once. */
+  async create(wish: NewStanding, createdBy: string, _id = this.newId()): Promise<StandingObservation> {
+    const { clock, relay } = this.#deps;
     const nowMs = clock.now();
-    const _id = ulid(nowMs, random);
     const standing: StandingObservation = {
       ...{ _id, ...wish, state: "standing", createdAt: nowMs, updatedAt: nowMs, createdBy, rev: 1 },
       ...outboxOf([draft("observation.created", { _id, ...wish, rev: 0 }, nowMs)]),
     };
-    await this.#store.insert(standing);
+    if (!(await this.#store.insert(standing))) {
+      const present = await this.#store.find(_id);
+      if (present === undefined) throw new Error(`standing observation ${_id} exists and does not`);
+      return present;
+    }
     relay.nudge(standingCollection.name, _id);
     this.#mayStand = true;
     this.#members.begin(standing);

@@ -48,9 +48,9 @@ export class StandingStore {
     return this.#standings.findOne({ _id: id });
   }
 
-  async insert(standing: StandingObservation): Promise<void> {
-    const outcome = await this.#standings.insertOne(standing);
-    if (!outcome.ok) throw new Error(`standing observation ${standing._id} exists`);
+  /** False: there is one with this id. */
+  async insert(standing: StandingObservation): Promise<boolean> {
+    return (await this.#standings.insertOne(standing)).ok;
   }
 
   list({ endpoint, group, after = "", limit }: StandingQuery): Promise<readonly StandingObservation[]> {

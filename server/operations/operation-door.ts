@@ -3,6 +3,7 @@ import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
 import { formatPath } from "@lwm2m/protocol/lwm2m/path";
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
+import type { IdempotencyKeys } from "../http/idempotency.ts";
 import type { Problem } from "../http/problem.ts";
 import type { Reply, RouteRequest } from "../http/route.ts";
 import type { DeviceOutlook, Outlooks } from "../outlook/device-outlook.ts";
@@ -11,7 +12,6 @@ import { outlookView } from "../outlook/outlook-view.ts";
 import { deviceModel } from "../registration/device-model.ts";
 import type { Registrations } from "../registration/registration.ts";
 import type { Json } from "../storage/collection.ts";
-import type { IdempotencyKeys } from "./idempotency.ts";
 import type { CreateRefusal, Operation, OperationRequest } from "./operation.ts";
 import { findTimeFault } from "./operation-request.ts";
 import type { OperationService } from "./operation-service.ts";
@@ -126,30 +126,24 @@ export class OperationDoor {
     return { request };
   }
 
-  async #createOnce(request: RouteRequest, endpoint: string, wanted: OperationRequest): Promise<Submitted> {
+  /** A repetition finds what was made, even when its expiresAt has passed meanwhile. */
+  #createOnce(request: RouteRequest, endpoint: string, wanted: OperationRequest): Promise<Submitted> {
     const { operations, keys } = this.#deps;
-    const { actor, idempotencyKey: key } = request;
-    if (key === undefined) return this.#create(request, endpoint, wanted);
-    const id = await keys.claim(
-      actor,
-      key,
-      inOneOrder([endpoint, { ...wanted } as { readonly [field: string]: Json }]),
-      operations.newId(),
-    );
-    if (id === "mismatch")
-      return { problem: { type: "idempotency-mismatch", detail: "this Idempotency-Key came with another request before" } };
-    // A repetition finds what was made, even when its expiresAt has passed meanwhile.
-    const made = await operations.find(id);
-    if (made !== undefined) return { operation: made };
-    const created = await this.#create(request, endpoint, wanted, id);
-    if ("problem" in created) await keys.release(actor, key);
-    return created;
+    return keys.once<{ readonly operation: Operation }>(request, {
+      about: [endpoint, { ...wanted } as { readonly [field: string]: Json }],
+      newId: () => operations.newId(),
+      find: async (id) => {
+        const operation = await operations.find(id);
+        return operation === undefined ? undefined : { operation };
+      },
+      make: (id) => this.#create(request, endpoint, wanted, id),
+    });
   }
 
-  async #create({ actor, traceId }: RouteRequest, endpoint: string, wanted: OperationRequest, id?: string): Promise<Submitted> {
+  async #create({ actor, traceId }: RouteRequest, endpoint: string, wanted: OperationRequest, id: string): Promise<Submitted> {
     const late = findTimeFault(wanted, this.#deps.clock.now());
     if (late !== undefined) return { problem: late };
-    const outcome = await this.#deps.operations.create(endpoint, wanted, { actor, traceId, ...(id === undefined ? {} : { id }) });
+    const outcome = await this.#deps.operations.create(endpoint, wanted, { actor, traceId, id });
     return outcome.ok ? { operation: outcome.operation } : { problem: refusalProblem(outcome.refusal) };
   }
 
@@ -165,14 +159,6 @@ function retryAfterSeconds({ notBefore = 0 }: Operation, { awake, nextExpectedCo
   // Never registered, or overdue.
   if (contactAt < nowMs && notBefore <= nowMs) return blind;
   return Math.min(greatest, Math.max(least, Math.ceil((Math.max(contactAt, notBefore) - nowMs) / 1_000)));
-}
-
-/** Members in one order, so that the same request written by another serializer is the same (RFC 8259 §4: objects are unordered). */
-function inOneOrder(value: Json): Json {
-  if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) return value.map(inOneOrder);
-  const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(members.map(([name, member]) => [name, inOneOrder(member)]));
 }
 
 function refusalProblem(refusal: CreateRefusal): Problem {

@@ -8,13 +8,13 @@ import type { PackageService } from "../firmware/package-service.ts";
 import { updateRoutes } from "../firmware/update-http.ts";
 import { groupRoutes } from "../groups/group-http.ts";
 import { allHistoryRoutes } from "../history/all-history-routes.ts";
+import { IdempotencyKeys } from "../http/idempotency.ts";
 import { checkedRoutes } from "../http/request-schema.ts";
 import type { Reply } from "../http/route.ts";
 import { routeTable } from "../http/route-table.ts";
 import { modelRoutes } from "../models/model-http.ts";
 import { observationRoutes } from "../observations/observation-http.ts";
 import { standingRoutes } from "../observations/standing-http.ts";
-import { IdempotencyKeys } from "../operations/idempotency.ts";
 import { OperationDoor } from "../operations/operation-door.ts";
 import { operationRoutes } from "../operations/operation-http.ts";
 import { resourceRoutes } from "../operations/resource-http.ts";
@@ -67,7 +67,8 @@ export function restOf(world: ServerWorld, packages: PackageService = world.serv
     sending,
     outlooks,
   } = server;
-  const keys = new IdempotencyKeys(store, clock, openSupervisor({ error: (message) => assert.fail(message) }));
+  const supervisor = openSupervisor({ error: (message) => assert.fail(message) });
+  const keys = new IdempotencyKeys({ store, clock, supervisor, fingerprintKeys: [new Uint8Array(32)] });
   const door = new OperationDoor({ operations, registrations, registry, outlooks: outlooks.outlooks, keys, clock });
   const facets = [
     { describe: async () => ({}), forget: (endpoint: string) => sending.forget(endpoint) },
@@ -87,21 +88,21 @@ export function restOf(world: ServerWorld, packages: PackageService = world.serv
     "",
     checkedRoutes([
       ...deviceRoutes({ devices, facets, describeAll: outlooks.describeAll }),
-      ...quarantineRoutes(devices),
+      ...quarantineRoutes(devices, keys),
       ...registrationRoutes({ registrations, devices, registry }),
       ...objectProfileRoutes(server.profiles),
       ...linkProfileRoutes({ links, devices, registrations }),
       ...traceRoutes({ traces, devices, registrations, registry }),
-      ...groupRoutes(groups),
+      ...groupRoutes(groups, keys),
       ...sendSettingRoutes({ sending, devices, groups }),
       ...operationRoutes({ operations, devices, door }),
       ...resourceRoutes(door),
       ...twinRoutes({ ...{ twins, desired, operations, observations, devices }, ...{ registrations, registry, door, clock } }),
       ...allHistoryRoutes({ store, devices, door, registry, clock }),
       ...observationRoutes({ observations, standings, door }),
-      ...standingRoutes({ standings, groups, devices, registry }),
-      ...packageRoutes({ packages, updates }),
-      ...updateRoutes({ updates, packages, isKnownDevice: (endpoint) => devices.isKnown(endpoint), now: () => clock.now() }),
+      ...standingRoutes({ standings, groups, devices, registry, keys }),
+      ...packageRoutes({ packages, updates, keys }),
+      ...updateRoutes({ updates, packages, keys, isKnownDevice: (endpoint) => devices.isKnown(endpoint), now: () => clock.now() }),
       ...modelRoutes({ models, countUsers: modelUsers(registrations, registry) }),
     ]),
   );
