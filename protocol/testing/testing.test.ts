@@ -24,6 +24,26 @@ test("virtual clock: timers fire in order of their due time, equal ones as they 
   assert.equal(clock.pendingTimers(), 0);
 });
 
+test("virtual clock: thousands of timers, most of them cancelled, fire in the order of a sorted list", async () => {
+  const clock = new VirtualClock(0);
+  const random = seededRandom(5);
+  const fired: number[] = [];
+  const kept: { readonly dueAt: number; readonly n: number }[] = [];
+  for (let n = 0; n < 5_000; n++) {
+    const dueAt = random.integer(500);
+    const timer = clock.after(dueAt, () => fired.push(n));
+    if (random.fraction() < 0.8) {
+      timer.cancel();
+      timer.cancel();
+    } else kept.push({ dueAt, n });
+  }
+  assert.equal(clock.pendingTimers(), kept.length);
+  await clock.advance(500);
+  const expected = kept.sort((one, other) => one.dueAt - other.dueAt || one.n - other.n).map(({ n }) => n);
+  assert.deepEqual(fired, expected);
+  assert.equal(clock.pendingTimers(), 0);
+});
+
 test("virtual clock: until runs exactly as long as the promise needs and says when it can never settle", async () => {
   const clock = new VirtualClock(0);
   const value = await clock.until(new Promise<string>((resolve) => clock.after(300, () => resolve("done"))));
