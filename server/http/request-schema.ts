@@ -21,10 +21,15 @@ export type Checked<T> = { readonly ok: true; readonly value: T } | { readonly o
 const shownFaults = 20;
 
 export function checkedRoutes(routes: readonly Route[]): readonly CheckedRoute[] {
+  return routes.map(routeChecker());
+}
+
+/** The schemas of all routes it is given are compiled by the same two compilers, each when its route comes. */
+export function routeChecker(): (route: Route) => CheckedRoute {
   // One instance coerces (a query is text), the other takes JSON as it is.
   const forQuery = aCompiler({ coerceTypes: true, useDefaults: true });
   const forBody = aCompiler({});
-  return routes.map((route) => checkedRoute(route, forQuery, forBody));
+  return (route) => checkedRoute(route, forQuery, forBody);
 }
 
 /** Whether a request without a body is refused: unless the route says so itself, a schema that an empty object fits allows it. */

@@ -9,8 +9,8 @@ import { updateRoutes } from "../firmware/update-http.ts";
 import { groupRoutes } from "../groups/group-http.ts";
 import { allHistoryRoutes } from "../history/all-history-routes.ts";
 import { IdempotencyKeys } from "../http/idempotency.ts";
-import { checkedRoutes } from "../http/request-schema.ts";
-import type { Reply } from "../http/route.ts";
+import { type CheckedRoute, routeChecker } from "../http/request-schema.ts";
+import type { Reply, Route } from "../http/route.ts";
 import { routeTable } from "../http/route-table.ts";
 import { modelRoutes } from "../models/model-http.ts";
 import { observationRoutes } from "../observations/observation-http.ts";
@@ -84,35 +84,37 @@ export function restOf(world: ServerWorld, packages: PackageService = world.serv
     groups.facet(),
     registrationFacet(registrations),
   ];
+  const routes: readonly Route[] = [
+    ...deviceRoutes({ devices, facets, describeAll: outlooks.describeAll }),
+    ...quarantineRoutes(devices, keys),
+    ...registrationRoutes({ registrations, devices, registry }),
+    ...objectProfileRoutes(server.profiles),
+    ...linkProfileRoutes({ links, devices, registrations }),
+    ...traceRoutes({ traces, devices, registrations, registry }),
+    ...groupRoutes(groups, keys),
+    ...sendSettingRoutes({ sending, devices, groups }),
+    ...operationRoutes({ operations, devices, door }),
+    ...resourceRoutes(door),
+    ...twinRoutes({ ...{ twins, desired, operations, observations, devices }, ...{ registrations, registry, door, clock } }),
+    ...allHistoryRoutes({ store, devices, door, registry, clock }),
+    ...observationRoutes({ observations, standings, door }),
+    ...standingRoutes({ standings, groups, devices, registry, keys }),
+    ...packageRoutes({ packages, updates, keys }),
+    ...updateRoutes({ updates, packages, keys, isKnownDevice: (endpoint) => devices.isKnown(endpoint), now: () => clock.now() }),
+    ...modelRoutes({ models, countUsers: modelUsers(registrations, registry) }),
+  ];
   const table = routeTable(
     "",
-    checkedRoutes([
-      ...deviceRoutes({ devices, facets, describeAll: outlooks.describeAll }),
-      ...quarantineRoutes(devices, keys),
-      ...registrationRoutes({ registrations, devices, registry }),
-      ...objectProfileRoutes(server.profiles),
-      ...linkProfileRoutes({ links, devices, registrations }),
-      ...traceRoutes({ traces, devices, registrations, registry }),
-      ...groupRoutes(groups, keys),
-      ...sendSettingRoutes({ sending, devices, groups }),
-      ...operationRoutes({ operations, devices, door }),
-      ...resourceRoutes(door),
-      ...twinRoutes({ ...{ twins, desired, operations, observations, devices }, ...{ registrations, registry, door, clock } }),
-      ...allHistoryRoutes({ store, devices, door, registry, clock }),
-      ...observationRoutes({ observations, standings, door }),
-      ...standingRoutes({ standings, groups, devices, registry, keys }),
-      ...packageRoutes({ packages, updates, keys }),
-      ...updateRoutes({ updates, packages, keys, isKnownDevice: (endpoint) => devices.isKnown(endpoint), now: () => clock.now() }),
-      ...modelRoutes({ models, countUsers: modelUsers(registrations, registry) }),
-    ]),
+    routes.map((route) => ({ route })),
   );
   return async (method, address, { body, waitMs, key, upload, headers = {} } = {}) => {
     const [path = "", search = ""] = address.split("?");
     const match = table.find(method, path);
     assert.ok(match.kind === "found", `${method} ${address}: ${match.kind}`);
-    const query = match.entry.checkQuery(search);
+    const checks = checksOf(match.entry.route);
+    const query = checks.checkQuery(search);
     if (!query.ok) return answered({ problem: query.problem });
-    const fault = upload === undefined ? match.entry.checkBody(body) : undefined;
+    const fault = upload === undefined ? checks.checkBody(body) : undefined;
     if (fault !== undefined) return answered({ problem: fault });
     const reply = await world.until(
       match.entry.route.handle({
@@ -129,10 +131,21 @@ export function restOf(world: ServerWorld, packages: PackageService = world.serv
       }),
     );
     if ("status" in reply && !("stream" in reply) && reply.body !== undefined) {
-      assert.equal(match.entry.findReplyFault(reply.status, reply.body), undefined);
+      assert.equal(checks.findReplyFault(reply.status, reply.body), undefined);
     }
     return answered(reply);
   };
+}
+
+const check = routeChecker();
+const checked = new Map<string, CheckedRoute>();
+
+/** Each world makes its routes anew, of the same schemas: they are compiled once for all, when they are needed. */
+function checksOf(route: Route): CheckedRoute {
+  const key = JSON.stringify(route);
+  const known = checked.get(key) ?? check(route);
+  checked.set(key, known);
+  return known;
 }
 
 function answered(reply: Reply): Answered {
