@@ -7,7 +7,8 @@
 import { timingSafeEqual } from "node:crypto";
 import type { SocketAddress } from "../../ports/datagram-socket.ts";
 import { ContentType, HandshakeType, ProtocolVersion } from "../constants.ts";
-import { hashBytesOf, hmac, writeHmac } from "../crypto/hmac.ts";
+import { digests } from "../crypto/back-end.ts";
+import { hashBytesOf, hmac } from "../crypto/hmac.ts";
 import { encodeHelloVerifyRequest } from "../wire/handshake-codec.ts";
 import { handshakeHeaderBytes, writeHandshakeHeader } from "../wire/handshake-header.ts";
 import { RecordView, recordHeaderBytes, writeRecordHeader } from "../wire/record-header.ts";
@@ -95,7 +96,7 @@ class CookiePlace {
 
   /** Good until the next one. */
   by(key: Uint8Array, fields: readonly Uint8Array[]): Uint8Array {
-    writeHmac("sha256", key, fields, this.#mac);
+    digests().writeHmac("sha256", key, fields, this.#mac);
     return this.#cookie;
   }
 }

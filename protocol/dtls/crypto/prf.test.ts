@@ -2,33 +2,13 @@ import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { test } from "node:test";
 import { seededRandom } from "../../testing/seeded-random.ts";
+import { prfAnswers } from "../crypto-ffi/known-answers.ts";
 import { bytesOf } from "../testing/recorded-messages.ts";
 import { hashBytesOf, hmac } from "./hmac.ts";
 import { keyBlock, masterSecret, prf, pskPremaster, verifyData } from "./prf.ts";
-import { everySuite, type PrfHash, suiteOf } from "./suites.ts";
+import { everySuite, suiteOf } from "./suites.ts";
 
 const random = seededRandom(5_246);
-
-/** The vectors of the TLS working group's list, as OpenSSL's TLS1-PRF gives them too. */
-const listVectors: readonly { hash: PrfHash; secret: string; seed: string; output: string }[] = [
-  {
-    hash: "sha256",
-    secret: "9bbe436ba940f017b17652849a71db35",
-    seed: "a0ba9f936cda311827a6f796ffd5198c",
-    output:
-      "e3f229ba727be17b8d122620557cd453c2aab21d07c3d495329b52d4e61edb5a6b301791e90d35c9c9a46b4e14baf9af0fa022f7077def17abfd3797c0564bab" +
-      "4fbc91666e9def9b97fce34f796789baa48082d122ee42c5a72e5a5110fff70187347b66",
-  },
-  {
-    hash: "sha384",
-    secret: "b80b733d6ceefcdc71566ea48e5567df",
-    seed: "cd665cf6a8447dd6ff8b27555edb7465",
-    output:
-      "7b0c18e9ced410ed1804f2cfa34a336a1c14dffb4900bb5fd7942107e81c83cde9ca0faa60be9fe34f82b1233c9146a0e534cb400fed2700884f9dc236f80edd" +
-      "8bfa961144c9e8d792eca722a7b32fc3d416d473ebc2c5fd4abfdad05d9184259b5bf8cd4d90fa0d31e2dec479e4f1a26066f2eea9a69236a3e52655c9e9aee6" +
-      "91c8f3a26854308d5eaa3be85e0990703d73e56f",
-  },
-];
 
 /** NIST CAVP, SP 800-135 TLS 1.2, the first of each hash. */
 const nistVectors = [
@@ -59,7 +39,7 @@ const nistVectors = [
 ] as const;
 
 test("RFC 5246 §5: the PRF gives the published output for SHA-256 and SHA-384, at every length", () => {
-  for (const { hash, secret, seed, output } of listVectors) {
+  for (const { hash, secret, seed, output } of prfAnswers) {
     const expected = bytesOf(output);
     for (let length = 0; length <= expected.length; length++) {
       assert.deepEqual(prf(hash, bytesOf(secret), "test label", bytesOf(seed), length), expected.subarray(0, length));

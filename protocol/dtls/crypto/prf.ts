@@ -1,7 +1,7 @@
 /** From the premaster secret to the keys of a connection (RFC 5246 §5, §6.3, §7.4.9, §8.1; RFC 7627 §4; RFC 4279 §2; RFC 5489 §2). */
 import { timingSafeEqual } from "node:crypto";
 import type { ConnectionKeys } from "../handshake-contract.ts";
-import { hashBytesOf, hmacWith } from "./hmac.ts";
+import { digests } from "./back-end.ts";
 import type { PrfHash, Suite } from "./suites.ts";
 
 export const masterSecretBytes = 48;
@@ -18,8 +18,6 @@ const labels = {
   client: Buffer.from("client finished"),
   server: Buffer.from("server finished"),
 } as const;
-/** A(i) of P_hash. Without the secret nothing follows from it. */
-const chains = { sha256: Buffer.alloc(hashBytesOf("sha256")), sha384: Buffer.alloc(hashBytesOf("sha384")) } as const;
 /** Where native code finds them: memory of its own would first be made for arrays as small as those of verify data. */
 const compared = { one: Buffer.allocUnsafeSlow(verifyDataBytes), other: Buffer.allocUnsafeSlow(verifyDataBytes) } as const;
 
@@ -61,15 +59,9 @@ export function keyBlock(suite: Suite, master: Uint8Array, clientRandom: Uint8Ar
 
 /** `transcriptHash` is the hash of the PRF over all messages before this Finished (RFC 5246 §7.4.9). */
 export function verifyData(hash: PrfHash, master: Uint8Array, sender: "client" | "server", transcriptHash: Uint8Array): Uint8Array {
-  const seed = [labels[sender], transcriptHash] as const;
-  const keyed = hmacWith(hash, master);
-  const chain = chains[hash];
-  keyed.writeMac(seed, chain);
-  // The peer is sent it, and it opens nothing: it may be text on its way.
-  keyed.writeMac([chain, ...seed], chain);
-  keyed.wipe();
   const data = new Uint8Array(verifyDataBytes);
-  for (let i = 0; i < verifyDataBytes; i++) data[i] = chain[i] ?? 0;
+  // The peer is sent it, and it opens nothing.
+  digests().expandOpenly(hash, master, [labels[sender], transcriptHash], data);
   return data;
 }
 
@@ -94,17 +86,6 @@ export function pskPremaster(key: Uint8Array, otherSecret?: Uint8Array): Uint8Ar
 
 function expand(hash: PrfHash, secret: Uint8Array, seed: readonly Uint8Array[], length: number): Uint8Array {
   const out = new Uint8Array(length);
-  const keyed = hmacWith(hash, secret);
-  const chain = chains[hash];
-  const chained = [chain, ...seed];
-  keyed.writeMac(seed, chain);
-  for (let at = 0; at < length; at += chain.length) {
-    if (at > 0) keyed.writeMac([chain], chain);
-    const block = keyed.mac(chained);
-    const end = Math.min(block.length, length - at);
-    for (let i = 0; i < end; i++) out[at + i] = block[i] ?? 0;
-    block.fill(0);
-  }
-  keyed.wipe();
+  digests().expand(hash, secret, seed, out);
   return out;
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { createCipheriv, createHmac } from "node:crypto";
 import { test } from "node:test";
+import { otherBackEnds } from "../../testing/crypto-back-ends.ts";
 import { seededRandom } from "../../testing/seeded-random.ts";
 import { ContentType } from "../constants.ts";
 import { bytesOf } from "../testing/recorded-messages.ts";
@@ -17,8 +18,12 @@ import {
 import { everySuite, type Suite, suiteOf } from "./suites.ts";
 
 const random = seededRandom(9_146);
-const forms = ["bytes", "key-object"] as const;
-const backEnds: readonly RecordProtection[] = forms.map((keyForm) => nodeRecordProtection({ random, keyForm }));
+const byName: readonly (readonly [string, RecordProtection])[] = [
+  ["node:crypto", nodeRecordProtection({ random })],
+  ["node:crypto, key objects", nodeRecordProtection({ random, keyForm: "key-object" })],
+  ...otherBackEnds(random).map(({ name, recordProtection }) => [name, recordProtection({ random })] as const),
+];
+const backEnds = byName.map(([, protection]) => protection);
 const [protection = nodeRecordProtection({ random })] = backEnds;
 const ciphers = [...new Map(everySuite().map((suite) => [suite.cipher, suite])).values()];
 
@@ -69,7 +74,7 @@ function opened(protection: RecordProtection, keys: KeyPlace, facts: RecordFacts
   return length < 0 ? undefined : out.subarray(0, length);
 }
 
-test("RFC 5246 §6.2.3: every cipher and header form opens what it sealed, empty records included, across both key forms", () => {
+test("RFC 5246 §6.2.3: every cipher and header form opens what it sealed, empty records included, across all back ends", () => {
   for (const { name, keys, facts } of everyForm()) {
     for (const size of [0, 1, 15, 16, 17, 64, 1_024, 16_384]) {
       const content = random.bytes(size);
@@ -184,86 +189,96 @@ test("RFC 5246 §6.2.3.2: every CBC record has an IV of its own, from the random
   assert.equal(new Set(ivs.map((iv) => iv.toString("hex"))).size, 100);
 });
 
-test("RFC 6347 §4.1.2.7: a changed byte, a changed header, another key or a cut anywhere is refused, and nothing of the content gets out", () => {
-  for (const { name, keys, facts } of everyForm()) {
-    const content = random.bytes(40);
-    const record = sealed(protection, keys, facts(), content);
-    const refused = (keys: KeyPlace, facts: RecordFacts, fragment: Uint8Array, what: string): void => {
-      const out = new Uint8Array(record.length).fill(0xee);
-      assert.equal(protection.open(keys, facts, fragment, 0, fragment.length, out, 0), -1, `${name}: ${what}`);
-      assert.deepEqual(out, new Uint8Array(record.length).fill(0xee), `${name}: ${what} left something`);
-    };
-    for (let at = 0; at < record.length; at++) {
-      const changed = Uint8Array.from(record);
-      changed[at] = (changed[at] ?? 0) ^ (1 << random.integer(8));
-      refused(keys, facts(), changed, `byte ${at}`);
-      refused(keys, facts(), record.subarray(0, at), `cut at ${at}`);
+for (const [backEnd, protection] of byName) {
+  test(`RFC 6347 §4.1.2.7: a changed byte, a changed header, another key or a cut anywhere is refused, and nothing of the content gets out (${backEnd})`, () => {
+    for (const { name, keys, facts } of everyForm()) {
+      const content = random.bytes(40);
+      const record = sealed(protection, keys, facts(), content);
+      const refused = (keys: KeyPlace, facts: RecordFacts, fragment: Uint8Array, what: string): void => {
+        const out = new Uint8Array(record.length).fill(0xee);
+        assert.equal(protection.open(keys, facts, fragment, 0, fragment.length, out, 0), -1, `${name}: ${what}`);
+        assert.deepEqual(out, new Uint8Array(record.length).fill(0xee), `${name}: ${what} left something`);
+      };
+      for (let at = 0; at < record.length; at++) {
+        const changed = Uint8Array.from(record);
+        changed[at] = (changed[at] ?? 0) ^ (1 << random.integer(8));
+        refused(keys, facts(), changed, `byte ${at}`);
+        refused(keys, facts(), record.subarray(0, at), `cut at ${at}`);
+      }
+      refused(keys, facts(), Uint8Array.of(...record, 0), "a byte more");
+      refused({ ...keys, bytes: random.bytes(256) }, facts(), record, "another key");
+      const { connectionIdBytes, draftConnectionId, connectionId } = facts();
+      const changes: Partial<RecordFacts>[] = [{ version: 0xfeff }];
+      // The explicit nonce is the record's own, so that epoch and sequence count only through the additional data.
+      changes.push({ epoch: 2 }, { sequence: 7 }, { sequence: 2 ** 40 + 6 }, { sequence: 2 ** 41 + 7 });
+      if (connectionIdBytes === 0) changes.push({ contentType: 22 });
+      else changes.push({ draftConnectionId: !draftConnectionId }, { connectionIdBytes: connectionIdBytes - 1 }, { connectionIdAt: 4 });
+      if (connectionIdBytes > 0) changes.push({ connectionIdBytes: 0 }, { connectionId: connectionId.map((byte) => byte ^ 1) });
+      for (const change of changes) refused(keys, { ...facts(), ...change }, record, JSON.stringify(change));
     }
-    refused(keys, facts(), Uint8Array.of(...record, 0), "a byte more");
-    refused({ ...keys, bytes: random.bytes(256) }, facts(), record, "another key");
-    const { connectionIdBytes, draftConnectionId, connectionId } = facts();
-    const changes: Partial<RecordFacts>[] = [{ version: 0xfeff }];
-    // The explicit nonce is the record's own, so that epoch and sequence count only through the additional data.
-    changes.push({ epoch: 2 }, { sequence: 7 }, { sequence: 2 ** 40 + 6 }, { sequence: 2 ** 41 + 7 });
-    if (connectionIdBytes === 0) changes.push({ contentType: 22 });
-    else changes.push({ draftConnectionId: !draftConnectionId }, { connectionIdBytes: connectionIdBytes - 1 }, { connectionIdAt: 4 });
-    if (connectionIdBytes > 0) changes.push({ connectionIdBytes: 0 }, { connectionId: connectionId.map((byte) => byte ^ 1) });
-    for (const change of changes) refused(keys, { ...facts(), ...change }, record, JSON.stringify(change));
-  }
-});
+  });
+}
 
-test("RFC 9146 §4: padding is taken off behind the inner type; content without any type is refused", () => {
-  for (const { name, keys, facts } of everyForm().filter(({ facts }) => facts().connectionIdBytes > 0)) {
-    // A type of 0 is one more byte of padding.
-    const padded = Uint8Array.of(1, 0, 2, 0, 0, ContentType.alert, 0, 0, 0);
-    const heard = facts();
-    const record = sealed(protection, keys, { ...facts(), contentType: 0 }, padded);
-    assert.deepEqual(opened(protection, keys, heard, record), Uint8Array.of(1, 0, 2, 0, 0), name);
-    assert.equal(heard.contentType, ContentType.alert);
-    for (const size of [0, 1, 100]) {
-      const nothing = sealed(protection, keys, { ...facts(), contentType: 0 }, new Uint8Array(size));
-      assert.equal(opened(protection, keys, facts(), nothing), undefined, `${name}, ${size} zeros`);
+for (const [backEnd, protection] of byName) {
+  test(`RFC 9146 §4: padding is taken off behind the inner type; content without any type is refused (${backEnd})`, () => {
+    for (const { name, keys, facts } of everyForm().filter(({ facts }) => facts().connectionIdBytes > 0)) {
+      // A type of 0 is one more byte of padding.
+      const padded = Uint8Array.of(1, 0, 2, 0, 0, ContentType.alert, 0, 0, 0);
+      const heard = facts();
+      const record = sealed(protection, keys, { ...facts(), contentType: 0 }, padded);
+      assert.deepEqual(opened(protection, keys, heard, record), Uint8Array.of(1, 0, 2, 0, 0), name);
+      assert.equal(heard.contentType, ContentType.alert);
+      for (const size of [0, 1, 100]) {
+        const nothing = sealed(protection, keys, { ...facts(), contentType: 0 }, new Uint8Array(size));
+        assert.equal(opened(protection, keys, facts(), nothing), undefined, `${name}, ${size} zeros`);
+      }
     }
-  }
-});
+  });
+}
 
-test("sealing and opening in place, at offsets, touch nothing beside the record", () => {
-  for (const { name, keys, facts } of everyForm()) {
-    for (const size of [0, 1, 33, 500]) {
-      const content = random.bytes(size);
-      const room = sealedBytes(keys, facts(), size);
-      const buffer = new Uint8Array(room + 50).fill(0xdd);
-      const contentAt = 20 + keys.suite.explicitNonceBytes;
-      buffer.set(content, contentAt);
-      assert.equal(protection.seal(keys, facts(), buffer, contentAt, size, buffer, 20), room, name);
-      const around = (): number[] => [...buffer.subarray(0, 20), ...buffer.subarray(20 + room)];
-      assert.ok(around().every((byte) => byte === 0xdd));
-      assert.equal(protection.open(keys, facts(), buffer, 20, room, buffer, 20), size, name);
-      assert.deepEqual(buffer.subarray(20, 20 + size), content);
-      assert.ok(around().every((byte) => byte === 0xdd));
+for (const [backEnd, protection] of byName) {
+  test(`sealing and opening in place, at offsets, touch nothing beside the record (${backEnd})`, () => {
+    for (const { name, keys, facts } of everyForm()) {
+      for (const size of [0, 1, 33, 500]) {
+        const content = random.bytes(size);
+        const room = sealedBytes(keys, facts(), size);
+        const buffer = new Uint8Array(room + 50).fill(0xdd);
+        const contentAt = 20 + keys.suite.explicitNonceBytes;
+        buffer.set(content, contentAt);
+        assert.equal(protection.seal(keys, facts(), buffer, contentAt, size, buffer, 20), room, name);
+        const around = (): number[] => [...buffer.subarray(0, 20), ...buffer.subarray(20 + room)];
+        assert.ok(around().every((byte) => byte === 0xdd));
+        assert.equal(protection.open(keys, facts(), buffer, 20, room, buffer, 20), size, name);
+        assert.deepEqual(buffer.subarray(20, 20 + size), content);
+        assert.ok(around().every((byte) => byte === 0xdd));
+      }
     }
-  }
-});
+  });
+}
 
-test("RFC 6347 §4.1.2.7: random fragments of every length are refused, never thrown", () => {
-  for (const { name, keys, facts } of everyForm()) {
-    for (let length = 0; length < 300; length++) {
-      assert.equal(opened(protection, keys, facts(), random.bytes(length)), undefined, `${name}, ${length} bytes`);
+for (const [backEnd, protection] of byName) {
+  test(`RFC 6347 §4.1.2.7: random fragments of every length are refused, never thrown (${backEnd})`, () => {
+    for (const { name, keys, facts } of everyForm()) {
+      for (let length = 0; length < 300; length++) {
+        assert.equal(opened(protection, keys, facts(), random.bytes(length)), undefined, `${name}, ${length} bytes`);
+      }
     }
-  }
-});
+  });
+}
 
-test("what a second back end tests itself with: the fixed records open, and AEAD ones seal to the same bytes", () => {
-  assert.deepEqual(
-    protectionVectors.map(({ suite }) => suiteOf(suite)?.cipher),
-    ciphers.flatMap(({ cipher }) => (cipher === "aes-128-cbc" ? [cipher, cipher, cipher, cipher] : [cipher, cipher])),
-  );
-  for (const vector of protectionVectors) {
-    const { keys, facts } = placeOf(vector);
-    assert.deepEqual(opened(protection, keys, { ...facts }, bytesOf(vector.fragment)), vectorContent);
-    if (keys.suite.aead) assert.deepEqual(sealed(protection, keys, { ...facts }, vectorContent), bytesOf(vector.fragment));
-  }
-});
+for (const [backEnd, protection] of byName) {
+  test(`what another back end tests itself with: the fixed records open, and AEAD ones seal to the same bytes (${backEnd})`, () => {
+    assert.deepEqual(
+      protectionVectors.map(({ suite }) => suiteOf(suite)?.cipher),
+      ciphers.flatMap(({ cipher }) => (cipher === "aes-128-cbc" ? [cipher, cipher, cipher, cipher] : [cipher, cipher])),
+    );
+    for (const vector of protectionVectors) {
+      const { keys, facts } = placeOf(vector);
+      assert.deepEqual(opened(protection, keys, { ...facts }, bytesOf(vector.fragment)), vectorContent);
+      if (keys.suite.aead) assert.deepEqual(sealed(protection, keys, { ...facts }, vectorContent), bytesOf(vector.fragment));
+    }
+  });
+}
 
 test("NIST SP 800-38C example 3, RFC 3610 §8 packet 1, GCM specification case 4: the primitives under the records give the published text", () => {
   const published = [

@@ -8,7 +8,7 @@ import { RowFlag } from "../connections/connection-slab.ts";
 import { AlertDescription } from "../constants.ts";
 import { FrontDoor } from "../cookie/front-door.ts";
 import type { ServerCredentials } from "../credentials-contract.ts";
-import { nodeRecordProtection } from "../crypto/node-record-protection.ts";
+import { recordProtection } from "../crypto/back-end.ts";
 import type { DtlsNews } from "../endpoint-contract.ts";
 import { ServerHandshake } from "../handshake/server-handshake.ts";
 import { defaultHandshakeSettings, type HandshakeSettings } from "../handshake-contract.ts";
@@ -134,7 +134,7 @@ async function restore({ parts, table, limits, settings, counters, deadlines }: 
 
 function makeSite({ parts, deadlines, settings, limits, counters, table, bug }: Core, persistence: Persistence, tell: Site["tell"]): Site {
   const { random, socket } = parts;
-  const records = new RecordLayer(table, parts.protection ?? nodeRecordProtection({ random }));
+  const records = new RecordLayer(table, parts.protection ?? recordProtection({ random }));
   const elapsedMs = parts.elapsedMs ?? (() => parts.clock.now());
   const admission = new HandshakeAdmission(limits, random);
   const turns = new WorkTurns(deadlines, elapsedMs, { sliceMs: limits.workSliceMs, mostWaiting: limits.waitingWork });

@@ -39,7 +39,7 @@ export interface DtlsEndpointParts {
     /** It cannot be written; connections go on until the numbers they reserved run out. */
     readonly onFailure?: (error: unknown) => void;
   };
-  /** Default `nodeRecordProtection`. */
+  /** Default that of the back end chosen for the process. */
   readonly protection?: RecordProtection;
   /** Finer than a millisecond and only forward; default the clock. */
   readonly elapsedMs?: () => number;

@@ -2,7 +2,7 @@
  * The handshake messages both sides have seen, as Finished, CertificateVerify and the session hash cover them (RFC 5246 §7.4.9,
  * RFC 6347 §4.2.6: every message as if it had been sent in one fragment, with its message_seq; no HelloVerifyRequest and no first hello).
  */
-import { hash as digest } from "node:crypto";
+import { digests } from "../crypto/back-end.ts";
 import { handshakeHeaderBytes, writeHandshakeHeader } from "../wire/handshake-header.ts";
 
 /** Of a handshake by PSK; those with certificates grow. */
@@ -43,8 +43,8 @@ export class Transcript {
     const end = this.#end;
     // Without a CertificateVerify between them the session hash is the one of the client's Finished, too.
     if (this.#hashed?.end === end && this.#hashed.algorithm === algorithm) return this.#hash;
-    // One call over all of it costs a third of a hash object that is fed piece by piece; text, which anybody could make, half of a Buffer.
-    this.#hash = Buffer.from(digest(algorithm, this.toBytes(), "binary"), "latin1");
+    // One call over all of it costs a third of a hash object that is fed piece by piece.
+    this.#hash = digests().hash(algorithm, this.toBytes());
     this.#hashed = { end, algorithm };
     return this.#hash;
   }
