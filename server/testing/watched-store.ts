@@ -21,6 +21,7 @@ const quietTurns = 3;
 
 export function watchStore(store: Store): WatchedStore {
   let pending = 0;
+  let waiting: (() => void)[] = [];
   let failure: Error | undefined;
   let writes = 0;
   let death: { readonly nth: number; readonly moment: "before" | "after"; readonly onDeath: () => void } | undefined;
@@ -50,6 +51,9 @@ export function watchStore(store: Store): WatchedStore {
             })
             .finally(() => {
               pending -= 1;
+              if (pending > 0) return;
+              for (const goOn of waiting) goOn();
+              waiting = [];
             });
         };
       },
@@ -70,7 +74,16 @@ export function watchStore(store: Store): WatchedStore {
       death = { nth, moment, onDeath };
     },
     async settle() {
-      for (let quiet = 0; quiet < quietTurns; quiet = pending === 0 ? quiet + 1 : 0) await nextTurn();
+      for (let quiet = 0; quiet < quietTurns; quiet += 1) {
+        if (pending > 0) {
+          // Asleep meanwhile: the other thread needs the processor.
+          await new Promise<void>((resolve) => {
+            waiting.push(resolve);
+          });
+          quiet = 0;
+        }
+        await nextTurn();
+      }
     },
   };
 }
