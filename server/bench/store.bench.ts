@@ -157,7 +157,9 @@ async function measurePoints(store: Store, milliseconds: number): Promise<number
 function fillRaw(driver: SqlDriver): void {
   driver.exec("BEGIN");
   for (let n = 0; n < deviceCount; n++) {
-    driver.run(`INSERT INTO "c_devices" (id, doc) VALUES (?, ?)`, [`urn:imei:${n}`, JSON.stringify(aDevice(n))]);
+    driver.run(`INSERT INTO "c_devices" (id, doc, "k_wakeAt", "k_open") VALUES (?, ?, ?, 1)`, [
+      ...[`urn:imei:${n}`, JSON.stringify(aDevice(n)), n],
+    ]);
   }
   driver.exec("COMMIT");
 }
@@ -171,7 +173,7 @@ function rawUpdates(driver: SqlDriver, milliseconds: number): number {
       const id = `urn:imei:${updates % deviceCount}`;
       const device = JSON.parse(String(driver.get(`SELECT doc FROM "c_devices" WHERE id = ?`, [id])?.[0])) as Device;
       const text = JSON.stringify({ ...device, rev: device.rev + 1, wakeAt: updates });
-      driver.run(`UPDATE "c_devices" SET doc = ? WHERE id = ?`, [text, id]);
+      driver.run(`UPDATE "c_devices" SET doc = ?, "k_wakeAt" = ? WHERE id = ?`, [text, updates, id]);
     }
     driver.exec("COMMIT");
   }

@@ -2,9 +2,10 @@
 import type { CollectionDefinition, Filter, Update } from "./collection.ts";
 import { reach } from "./document-path.ts";
 import { type SqlDriver, SqlError, type SqlValue, sqlCodes } from "./drivers/driver.ts";
-import { checkIndexedFields, storeLimits } from "./guard.ts";
+import { checkIndexedFields, indexedFields, storeLimits } from "./guard.ts";
+import { type Keys, keyColumn, keysOf, operandOf } from "./key-columns.ts";
 import { compileFilter, type Test } from "./matcher.ts";
-import { fieldExpression, type Narrowing, narrow } from "./narrowing.ts";
+import { type Narrowing, narrow } from "./narrowing.ts";
 import type { RecentTexts } from "./recent-texts.ts";
 import type { FindRequest } from "./requests.ts";
 import { declaredIndex, tableOf } from "./schema.ts";
@@ -49,7 +50,8 @@ export class CollectionTable {
   readonly #definition: CollectionDefinition;
   readonly #table: string;
   readonly #recent: RecentTexts;
-  readonly #sql: { readonly insert: string; readonly update: string; readonly remove: string; readonly byId: string };
+  readonly #columns: readonly string[];
+  readonly #sql: { readonly remove: string; readonly byId: string };
 
   constructor(driver: SqlDriver, definition: CollectionDefinition, recent: RecentTexts) {
     this.#driver = driver;
@@ -57,9 +59,8 @@ export class CollectionTable {
     this.#recent = recent;
     const table = tableOf(definition);
     this.#table = table;
+    this.#columns = indexedFields(definition).map(keyColumn);
     this.#sql = {
-      insert: `INSERT INTO ${table} (id, doc) VALUES (?, ?)`,
-      update: `UPDATE ${table} SET doc = ? WHERE id = ?`,
       remove: `DELETE FROM ${table} WHERE id = ?`,
       byId: `SELECT doc FROM ${table} WHERE id = ?`,
     };
@@ -91,9 +92,14 @@ export class CollectionTable {
     return count;
   }
 
-  insert(id: string, text: string): void {
+  insert(id: string, text: string, keys: Keys): void {
+    const operands = keys.map(operandOf);
+    const places = ["?", "?", ...operands.map(({ sql }) => sql)].join(", ");
     try {
-      this.#driver.run(this.#sql.insert, [id, text]);
+      this.#driver.run(`INSERT INTO ${this.#table} (${["id", "doc", ...this.#columns].join(", ")}) VALUES (${places})`, [
+        ...[id, text],
+        ...operands.map(({ parameter }) => parameter),
+      ]);
       this.#recent.set(this.#table, id, text);
     } catch (error) {
       const collision = this.#collisionOf(error);
@@ -108,9 +114,10 @@ export class CollectionTable {
     const row = this.#first(filter);
     if (row === undefined) return upsert ? this.#upsert(filter, update) : { matched: false, upserted: false, text: undefined };
     const document = row.document ?? JSON.parse(row.text);
+    const before = keysOf(this.#definition, document);
     applyUpdate(document, update);
     const text = this.#textOf(document);
-    if (text !== row.text) this.#rewrite(row.id, text);
+    if (text !== row.text) this.#rewrite(row.id, text, before, keysOf(this.#definition, document));
     return { matched: true, upserted: false, text };
   }
 
@@ -135,7 +142,7 @@ export class CollectionTable {
     applyUpdate(document, update, true);
     const id = String(document["_id"]);
     const text = this.#textOf(document);
-    this.insert(id, text);
+    this.insert(id, text, keysOf(this.#definition, document));
     return { matched: false, upserted: true, text };
   }
 
@@ -221,9 +228,18 @@ export class CollectionTable {
     return matching;
   }
 
-  #rewrite(id: string, text: string): void {
+  /** An index is touched only where one of its columns is set. */
+  #rewrite(id: string, text: string, before: Keys, after: Keys): void {
+    const sets = ["doc = ?"];
+    const parameters: SqlValue[] = [text];
+    for (const [position, value] of after.entries()) {
+      if (value === before[position]) continue;
+      const { sql, parameter } = operandOf(value);
+      sets.push(`${this.#columns[position]} = ${sql}`);
+      parameters.push(parameter);
+    }
     try {
-      this.#driver.run(this.#sql.update, [text, id]);
+      this.#driver.run(`UPDATE ${this.#table} SET ${sets.join(", ")} WHERE id = ?`, [...parameters, id]);
       this.#recent.set(this.#table, id, text);
     } catch (error) {
       throw this.#collisionOf(error);
@@ -233,8 +249,7 @@ export class CollectionTable {
   /** The engine's refusal of a second equal key as the port's; any other error as it is. */
   #collisionOf(error: unknown): unknown {
     if (!(error instanceof SqlError) || error.code !== sqlCodes.constraint) return error;
-    const named = /index '([^']+)'/.exec(error.message)?.[1] ?? "";
-    return new DuplicateInTableError(declaredIndex(this.#definition, named) ?? "_id");
+    return new DuplicateInTableError(declaredIndex(this.#definition, error.message) ?? "_id");
   }
 }
 
@@ -245,7 +260,7 @@ function byId(limit: number): Pick<FindRequest, "sort" | "descending" | "limit">
 function segmentsOf(query: Pick<FindRequest, "sort" | "descending">, narrowing: Narrowing): readonly Segment[] {
   const direction = query.descending ? "DESC" : "ASC";
   if (query.sort === "_id") return [{ terms: [], order: `id ${direction}` }];
-  const expression = fieldExpression(query.sort);
+  const expression = keyColumn(query.sort);
   const valued: Segment = { terms: [`${expression} IS NOT NULL`], order: `${expression} ${direction}, id ${direction}` };
   // A range or an equality on the sort field already leaves out documents without it.
   if (narrowing.terms.some((term) => term.startsWith(`${expression} `) && !term.endsWith("IS NULL"))) return [valued];
@@ -267,8 +282,8 @@ function startAfter(
   if (inAbsent && wasAbsent) return behindId;
   // The place lies in the other segment: that one is either all behind us or all ahead.
   if (inAbsent !== wasAbsent) return inAbsent === query.descending ? { terms: [], parameters: [] } : "nothing-left";
-  // Through SQLite's own JSON reader, so that the value is bit for bit the one in the index.
-  return { terms: [`(${fieldExpression(query.sort)}, id) ${comparison} (json_extract(?,'$'), ?)`], parameters: [after.value, after.id] };
+  const { sql, parameter } = operandOf(JSON.parse(after.value));
+  return { terms: [`(${keyColumn(query.sort)}, id) ${comparison} (${sql}, ?)`], parameters: [parameter, after.id] };
 }
 
 function placeOf(sort: string, id: string, text: string): { readonly value: string; readonly id: string } {

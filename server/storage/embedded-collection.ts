@@ -13,6 +13,7 @@ import type {
 } from "./collection.ts";
 import { DuplicateKeyError } from "./collection.ts";
 import { checkDocument, checkFilter, checkFind, checkUpdate, checkUpsert, storeLimits } from "./guard.ts";
+import { keysOf } from "./key-columns.ts";
 import { isServed, isSortServed } from "./narrowing.ts";
 import type { StoreRequest, WriteRequest } from "./requests.ts";
 import type { OnUnserved } from "./unserved-queries.ts";
@@ -120,7 +121,7 @@ export class EmbeddedCollection<T extends StoredDocument> implements Collection<
     checkDocument(this.#definition, document);
     const text = JSON.stringify(document);
     if (text.length > storeLimits.documentCharacters) throw new Error(`document of ${this.name}: ${text.length} characters`);
-    return { op: "insert", collection: this.name, id: document._id, document: text };
+    return { op: "insert", collection: this.name, id: document._id, document: text, keys: keysOf(this.#definition, document) };
   }
 
   #updating(filter: Filter, update: Update, upsert: boolean, returning: boolean): WriteRequest {

@@ -11,7 +11,7 @@ import { configure, createSchema } from "./schema.ts";
 
 const notes: CollectionDefinition = { name: "notes", indexes: [{ name: "n", fields: ["n"], unique: true }] };
 const insert = (id: string, n: number, size = 10): StoreRequest => {
-  return { op: "insert", collection: "notes", id, document: JSON.stringify({ _id: id, n, text: "x".repeat(size) }) };
+  return { op: "insert", collection: "notes", id, document: JSON.stringify({ _id: id, n, text: "x".repeat(size) }), keys: [n] };
 };
 const kinds = (answers: readonly Answer[]): string => answers.map((answer) => (answer.ok ? "ok" : answer.kind)).join(" ");
 

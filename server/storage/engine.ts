@@ -2,6 +2,7 @@
 import type { CollectionDefinition } from "./collection.ts";
 import { CollectionTable, DuplicateInTableError } from "./collection-table.ts";
 import { type SqlDriver, SqlError, sqlCodes } from "./drivers/driver.ts";
+import { foreignKeys } from "./key-check.ts";
 import { RecentTexts } from "./recent-texts.ts";
 import { type Answer, aloneOperations, type StoreRequest, type WriteRequest } from "./requests.ts";
 import { TelemetryTable } from "./telemetry-table.ts";
@@ -26,6 +27,7 @@ const readingOperations: ReadonlySet<string> = new Set([
 
 export class Engine {
   readonly #driver: SqlDriver;
+  readonly #definitions: readonly CollectionDefinition[];
   readonly #tables: ReadonlyMap<string, CollectionTable>;
   readonly #telemetry: TelemetryTable;
   readonly #recent = new RecentTexts();
@@ -33,6 +35,7 @@ export class Engine {
 
   constructor(driver: SqlDriver, definitions: readonly CollectionDefinition[]) {
     this.#driver = driver;
+    this.#definitions = definitions;
     this.#tables = new Map(definitions.map((definition) => [definition.name, new CollectionTable(driver, definition, this.#recent)]));
     this.#telemetry = new TelemetryTable(driver);
   }
@@ -108,13 +111,13 @@ export class Engine {
       case "probe":
         this.#driver.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('probe', ?)", [String(++this.#probes)]);
         return String(this.#driver.get("SELECT value FROM meta WHERE name = 'probe'")?.[0]);
-      case "verify":
-        return JSON.stringify(
-          this.#driver
-            .all("PRAGMA integrity_check")
-            .flat()
-            .filter((line) => line !== "ok"),
-        );
+      case "verify": {
+        const faults = this.#driver
+          .all("PRAGMA integrity_check")
+          .flat()
+          .filter((line) => line !== "ok");
+        return JSON.stringify([...faults, ...this.#definitions.flatMap((definition) => foreignKeys(this.#driver, definition))]);
+      }
       case "rewrite":
         // A changed document leaves its former text in free space of its page and in the log: only a rewrite is sure to end it.
         this.#driver.exec("VACUUM");
@@ -140,7 +143,7 @@ export class Engine {
     const table = this.#table(request.collection);
     switch (request.op) {
       case "insert":
-        table.insert(request.id, request.document);
+        table.insert(request.id, request.document, request.keys);
         return "null";
       case "update": {
         const { matched, upserted, text } = table.update(request.filter, request.update, request.upsert);

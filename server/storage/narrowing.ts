@@ -6,6 +6,7 @@ import type { CollectionDefinition, Filter, IndexDefinition, Json } from "./coll
 import { isRecord, isScalar } from "./document-path.ts";
 import type { SqlValue } from "./drivers/driver.ts";
 import { indexedFields } from "./guard.ts";
+import { keyColumn, operandOf } from "./key-columns.ts";
 import { hasOperators } from "./matcher.ts";
 
 /** Terms to join with AND, and their parameters in order. */
@@ -14,34 +15,12 @@ export interface Narrowing {
   readonly parameters: readonly SqlValue[];
 }
 
-export interface SqlOperand {
-  readonly sql: string;
-  readonly parameter: SqlValue;
-}
-
-/** The expression the index is made of: written the same everywhere, or SQLite does not use the index. */
-export function fieldExpression(path: string): string {
-  if (path === "_id") return "id";
-  const steps = path.split(".").map((segment) => `."${segment}"`);
-  return `json_extract(doc,'$${steps.join("")}')`;
-}
-
 /** How `where` of a partial index reads; a query must contain it word by word to use the index. */
 export function partialTerm(where: { readonly field: string; readonly equals: Json }): string {
-  const expression = fieldExpression(where.field);
+  const expression = keyColumn(where.field);
   if (where.equals === null) return `${expression} IS NULL`;
   if (typeof where.equals === "string") return `${expression} = '${where.equals.replaceAll("'", "''")}'`;
   return `${expression} = ${Number(where.equals)}`;
-}
-
-/**
- * A value as SQLite would find it in the JSON text of a document. Long numbers, NUL and half surrogate pairs come out of
- * SQLite's JSON reader in its own way: those go through the same reader, so that equal stays equal.
- */
-export function operandOf(value: string | number | boolean): SqlOperand {
-  if (typeof value === "boolean") return { sql: "?", parameter: value ? 1 : 0 };
-  const plain = typeof value === "number" ? Number.isSafeInteger(value) : !/[\0\p{Cs}]/u.test(value);
-  return plain ? { sql: "?", parameter: value } : { sql: "json_extract(?,'$')", parameter: JSON.stringify(value) };
 }
 
 export function narrow(definition: CollectionDefinition, filter: Filter): Narrowing {
@@ -76,7 +55,7 @@ function narrowAlternatives(branches: readonly Narrowing[]): Narrowing {
 }
 
 function narrowOperator(definition: CollectionDefinition, path: string, operator: string, operand: unknown): Narrowing {
-  const expression = fieldExpression(path);
+  const expression = keyColumn(path);
   switch (operator) {
     case "$eq":
       return equality(definition, path, operand);
@@ -101,7 +80,7 @@ function equality(definition: CollectionDefinition, path: string, value: unknown
   if (!isScalar(value)) return nothing;
   const partial = definition.indexes.find((index) => index.where?.field === path && index.where.equals === value);
   if (partial?.where !== undefined) return { terms: [partialTerm(partial.where)], parameters: [] };
-  const expression = fieldExpression(path);
+  const expression = keyColumn(path);
   if (value === null) return { terms: [`${expression} IS NULL`], parameters: [] };
   const operand = operandOf(value);
   return { terms: [`${expression} = ${operand.sql}`], parameters: [operand.parameter] };
@@ -109,10 +88,19 @@ function equality(definition: CollectionDefinition, path: string, value: unknown
 
 function membership(expression: string, values: readonly unknown[]): Narrowing {
   if (!values.every(isScalar)) return nothing;
-  // The list is one parameter, so that its length does not make new statements; its values pass the same JSON reader.
-  const listed = `${expression} IN (SELECT value FROM json_each(?))`;
-  const parameters = [JSON.stringify(values.filter((value) => value !== null))];
-  return { terms: [values.includes(null) ? `(${listed} OR ${expression} IS NULL)` : listed], parameters };
+  const present = values.filter((value) => value !== null);
+  // The list is one parameter, so that its length does not make new statements. SQLite's JSON reader rounds long numbers in its own way.
+  const [long, usual] = [present.filter(isLong), present.filter((value) => !isLong(value))];
+  const rows = ["SELECT value FROM json_each(?)", ...long.map(() => "SELECT ?")].join(" UNION ALL ");
+  const listed = `${expression} IN (${rows})`;
+  return {
+    terms: [present.length < values.length ? `(${listed} OR ${expression} IS NULL)` : listed],
+    parameters: [JSON.stringify(usual), ...long],
+  };
+}
+
+function isLong(value: string | number | boolean): value is number {
+  return typeof value === "number" && !Number.isSafeInteger(value);
 }
 
 function bound(expression: string, comparison: string, operand: unknown): Narrowing {

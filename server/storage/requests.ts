@@ -2,6 +2,7 @@
 
 import type { CollectionDefinition, Filter, Update } from "./collection.ts";
 import type { DriverName } from "./drivers/driver.ts";
+import type { Keys } from "./key-columns.ts";
 import type { SchemaChange } from "./schema-steps.ts";
 import type { SeriesQuery } from "./store.ts";
 
@@ -23,7 +24,7 @@ export interface FindRequest {
 }
 
 export type WriteRequest =
-  | { readonly op: "insert"; readonly collection: string; readonly id: string; readonly document: string }
+  | { readonly op: "insert"; readonly collection: string; readonly id: string; readonly document: string; readonly keys: Keys }
   | {
       readonly op: "update";
       readonly collection: string;

@@ -40,6 +40,8 @@ for (const name of driversHere()) {
     const driver = await openDriver(name, join(directory, "store.db"));
     t.after(() => driver.close());
     configure(driver);
+    // As the steps below begin with.
+    driver.exec("PRAGMA user_version = 1");
     const open = (taken: readonly SchemaStep[], definition: CollectionDefinition) => ({
       change: createSchema(driver, [definition], taken),
       rows: driver.all("SELECT doc FROM c_notes ORDER BY id").map(([text]) => JSON.parse(String(text))),

@@ -20,8 +20,11 @@ export interface SchemaStep {
 /** The oldest version there is: what has no version on it was written by it. */
 export const firstVersion = 1;
 
-/** By version, each the one before plus one. None so far: version 1 is the newest. */
-export const schemaSteps: readonly SchemaStep[] = [];
+/** By version, each the one before plus one. */
+export const schemaSteps: readonly SchemaStep[] = [
+  // Documents stay. The embedded store keeps indexed fields in columns from here on, which servers before would not keep up.
+  { to: 2, collection: "registrations", change: () => undefined },
+];
 
 export function newestVersion(steps: readonly SchemaStep[]): number {
   return steps.at(-1)?.to ?? firstVersion;

@@ -1,10 +1,12 @@
 /** Tables and indexes of the embedded store: one table per collection, made at open from the definitions. */
 import type { CollectionDefinition, IndexDefinition } from "./collection.ts";
-import type { SqlDriver } from "./drivers/driver.ts";
-import { fieldExpression, partialTerm } from "./narrowing.ts";
+import type { SqlDriver, SqlRow } from "./drivers/driver.ts";
+import { indexedFields } from "./guard.ts";
+import { keyColumn, keysOf, operandOf } from "./key-columns.ts";
+import { partialTerm } from "./narrowing.ts";
 import { changed, firstVersion, newestVersion, type SchemaChange, type SchemaStep, schemaSteps, stepsFrom } from "./schema-steps.ts";
 
-/** Documents a step reads at a time. */
+/** Documents read at a time. */
 const documentsAtATime = 500;
 
 /** Write-ahead log, every commit flushed, one process only. Also takes the lock of the file. */
@@ -41,7 +43,8 @@ function bringForward(driver: SqlDriver, definitions: readonly CollectionDefinit
   const to = newestVersion(steps);
   // A new file has none.
   const from = Number(driver.get("PRAGMA user_version")?.[0] ?? 0) || (hasTables(driver) ? firstVersion : to);
-  for (const step of stepsFrom(from, steps)) takeStep(driver, step);
+  const taken = stepsFrom(from, steps);
+  for (const step of taken) takeStep(driver, step);
   driver.exec(`PRAGMA user_version = ${to}`);
   driver.exec("CREATE TABLE IF NOT EXISTS meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID");
   driver.exec(
@@ -54,9 +57,13 @@ function bringForward(driver: SqlDriver, definitions: readonly CollectionDefinit
   );
   for (const definition of definitions) {
     driver.exec(`CREATE TABLE IF NOT EXISTS ${tableOf(definition)} (id TEXT PRIMARY KEY NOT NULL, doc TEXT NOT NULL)`);
+    reconcileColumns(
+      driver,
+      definition,
+      taken.some(({ collection }) => collection === definition.name),
+    );
     reconcileIndexes(driver, definition);
   }
-  rebuildAfterEngineChange(driver);
   return { from, to };
 }
 
@@ -73,16 +80,21 @@ function hasTables(driver: SqlDriver): boolean {
   return driver.get("SELECT 1 FROM sqlite_master WHERE type = 'table' LIMIT 1") !== undefined;
 }
 
-/** Documents page by page; what the step writes is behind the page it was read in. */
 function takeStep(driver: SqlDriver, step: SchemaStep): void {
   const table = tableOf({ name: step.collection });
   if (driver.get("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?", [`c_${step.collection}`]) === undefined) return;
+  forEachRow(driver, table, [], ([id = null, text]) => {
+    const result = changed(step, JSON.parse(String(text)));
+    if (result !== undefined) driver.run(`UPDATE ${table} SET doc = ? WHERE id = ?`, [JSON.stringify(result), id]);
+  });
+}
+
+/** The id, the text and the columns of each document. Page by page: what `visit` writes is behind the page it was read in. */
+export function forEachRow(driver: SqlDriver, table: string, columns: readonly string[], visit: (row: SqlRow) => void): void {
+  const select = `SELECT ${["id", "doc", ...columns].join(", ")} FROM ${table} WHERE id > ? ORDER BY id LIMIT ?`;
   for (let after = ""; ; ) {
-    const rows = driver.all(`SELECT id, doc FROM ${table} WHERE id > ? ORDER BY id LIMIT ?`, [after, documentsAtATime]);
-    for (const [id = null, text] of rows) {
-      const result = changed(step, JSON.parse(String(text)));
-      if (result !== undefined) driver.run(`UPDATE ${table} SET doc = ? WHERE id = ?`, [JSON.stringify(result), id]);
-    }
+    const rows = driver.all(select, [after, documentsAtATime]);
+    for (const row of rows) visit(row);
     if (rows.length < documentsAtATime) return;
     after = String(rows.at(-1)?.[0]);
   }
@@ -92,26 +104,60 @@ export function tableOf(definition: Pick<CollectionDefinition, "name">): string 
   return `"c_${definition.name}"`;
 }
 
-/** The declared name of an index, from the name SQLite gives in an error; undefined for one that is not ours. */
-export function declaredIndex(definition: CollectionDefinition, sqlName: string): string | undefined {
-  return definition.indexes.find((index) => [indexName(definition, index), `${indexName(definition, index)}_null`].includes(sqlName))?.name;
+/** The declared name of a unique index, from what SQLite says of a second equal key; undefined for one that is not ours. */
+export function declaredIndex(definition: CollectionDefinition, refusal: string): string | undefined {
+  const [, name = ""] = /index '([^']+)'/.exec(refusal) ?? [];
+  // An index of plain columns is not named but by them.
+  const [, columns = ""] = /UNIQUE constraint failed: (.+)/.exec(refusal) ?? [];
+  return definition.indexes.find(
+    (index) =>
+      index.unique === true &&
+      (name === `${indexName(definition, index)}_null` ||
+        columns === index.fields.map((field) => `c_${definition.name}.k_${field}`).join(", ")),
+  )?.name;
+}
+
+/** The key columns of today's indexes, and no others: one that is not kept up would be taken for right when its index comes back. */
+function reconcileColumns(driver: SqlDriver, definition: CollectionDefinition, isRewritten: boolean): void {
+  const table = tableOf(definition);
+  const wanted = indexedFields(definition).map(keyColumn);
+  const present = driver
+    .all(`SELECT name FROM pragma_table_info('c_${definition.name}') WHERE name GLOB 'k_*'`)
+    .map(([name]) => `"${name}"`);
+  const missing = wanted.filter((column) => !present.includes(column));
+  const spare = present.filter((column) => !wanted.includes(column));
+  if (spare.length === 0 && missing.length === 0 && !isRewritten) return;
+  for (const name of indexesOf(driver, definition).keys()) driver.exec(`DROP INDEX "${name}"`);
+  for (const column of spare) driver.exec(`ALTER TABLE ${table} DROP COLUMN ${column}`);
+  for (const column of missing) driver.exec(`ALTER TABLE ${table} ADD COLUMN ${column}`);
+  if (wanted.length === 0) return;
+  forEachRow(driver, table, [], ([id = null, text]) => {
+    const operands = keysOf(definition, JSON.parse(String(text))).map(operandOf);
+    const sets = operands.map(({ sql }, position) => `${wanted[position]} = ${sql}`);
+    driver.run(`UPDATE ${table} SET ${sets.join(", ")} WHERE id = ?`, [...operands.map(({ parameter }) => parameter), id]);
+  });
 }
 
 function reconcileIndexes(driver: SqlDriver, definition: CollectionDefinition): void {
   const wanted = new Map(definition.indexes.flatMap((index) => indexStatements(definition, index)));
-  const rows = driver.all("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = ?", [
-    `c_${definition.name}`,
-  ]);
-  for (const [name, sql] of rows) {
-    if (wanted.get(String(name)) === sql) wanted.delete(String(name));
-    else driver.exec(`DROP INDEX "${String(name)}"`);
+  for (const [name, sql] of indexesOf(driver, definition)) {
+    if (wanted.get(name) === sql) wanted.delete(name);
+    else driver.exec(`DROP INDEX "${name}"`);
   }
   for (const sql of wanted.values()) driver.exec(sql);
 }
 
+/** Statements by name; SQLite's own index of the ids has none. */
+function indexesOf(driver: SqlDriver, definition: CollectionDefinition): ReadonlyMap<string, string> {
+  const rows = driver.all("SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL AND tbl_name = ?", [
+    `c_${definition.name}`,
+  ]);
+  return new Map(rows.map(([name, sql]) => [String(name), String(sql)]));
+}
+
 function indexStatements(definition: CollectionDefinition, index: IndexDefinition): readonly (readonly [string, string])[] {
   const name = indexName(definition, index);
-  const expressions = index.fields.map(fieldExpression);
+  const expressions = index.fields.map(keyColumn);
   const where = index.where === undefined ? "" : ` WHERE ${partialTerm(index.where)}`;
   if (index.unique !== true) {
     // The id at the end makes the order of the index the order of pages.
@@ -131,13 +177,4 @@ function indexStatements(definition: CollectionDefinition, index: IndexDefinitio
 
 function indexName(definition: CollectionDefinition, index: IndexDefinition): string {
   return `i_${definition.name}_${index.name}`;
-}
-
-/** Two versions of SQLite may read the same JSON number differently in the last bit: index entries follow the engine in use. */
-function rebuildAfterEngineChange(driver: SqlDriver): void {
-  const engine = `${String(driver.get("SELECT sqlite_version()")?.[0])}`;
-  const before = driver.get("SELECT value FROM meta WHERE name = 'engine'")?.[0];
-  if (before === engine) return;
-  if (before !== undefined) driver.exec("REINDEX");
-  driver.run("INSERT OR REPLACE INTO meta (name, value) VALUES ('engine', ?)", [engine]);
 }

@@ -69,7 +69,7 @@ ferretSuite(
       assert.match(await store(["import", file("first")], onFerret("there")), /^0 .*15 points, 1 blobs/s);
       assert.match(await store(["export", file("second")], onFerret("there")), /^0 .*15 points, 1 blobs/s);
       assert.match(await store(["verify"], onFerret("there")), /^0 .*everything was read and is whole/s);
-      assert.match(await store(["migrate"], onFerret("there")), /^0 .*the store has schema version 1, that of this server/s);
+      assert.match(await store(["migrate"], onFerret("there")), /^0 .*the store has schema version \d+, that of this server/s);
       assert.match(await store(["import", file("second")], at("third")), /^0 /);
       assert.match(await store(["export", file("third")], at("third")), /^0 /);
       const [first, second, third] = await Promise.all(["first", "second", "third"].map((name) => readFile(file(name), "utf8")));
