@@ -48,31 +48,36 @@ type ChangedFields = UpdatedFields & {
 export type GoneReason = "deregistered" | "expired";
 
 const pageSize = 250;
-/** Registrations whose next Update is not preceded by a read, about 1.5 kB each: of the devices that update most. */
+/** Registrations that need not be read, about 1.5 kB each: of the devices that were heard of last. */
 const rememberedRegistrations = 10_000;
 
 export class RegistrationStore {
   readonly #registrations: Collection<RegistrationDocument>;
   readonly #locate: SecuredPeers["find"];
   readonly #owner: ProcessOwner;
-  /** By location. One that was replaced stays: no change of it matches any more. */
+  /** By endpoint. */
   readonly #recent: RecentDocuments<RegistrationDocument>;
+  /** Whose a location is, and always was. */
+  readonly #endpoints: RecentDocuments<string>;
 
   constructor(store: Store, { find }: Pick<SecuredPeers, "find">, owner: ProcessOwner) {
     this.#registrations = store.collection<RegistrationDocument>(registrationCollection);
     this.#locate = find;
     this.#owner = owner;
-    this.#recent = new RecentDocuments(store.isShared === true ? 0 : rememberedRegistrations);
+    const remembered = store.isShared === true ? 0 : rememberedRegistrations;
+    this.#recent = new RecentDocuments(remembered);
+    this.#endpoints = new RecentDocuments(remembered);
   }
 
   /** Live or gone. */
   async findLast(endpoint: string): Promise<StoredRegistration | undefined> {
-    return this.#shown(await this.#registrations.findOne({ _id: endpoint }));
+    return this.#shown(await this.#recent.find(endpoint, () => this.#registrations.findOne({ _id: endpoint })));
   }
 
-  /** For changes by `update` and `markGone`: as it was after the last one here, if nobody else has changed it. */
   async findByLocation(locationId: string): Promise<StoredRegistration | undefined> {
-    return this.#shown(await this.#recent.find(locationId, () => this.#registrations.findOne({ locationId })));
+    const endpoint = await this.#endpoints.find(locationId, async () => (await this.#registrations.findOne({ locationId }))?._id);
+    const last = endpoint === undefined ? undefined : await this.findLast(endpoint);
+    return last?.locationId === locationId ? last : undefined;
   }
 
   /** Takes the place of whatever was registered before. */
@@ -83,12 +88,16 @@ export class RegistrationStore {
       ...(fields.smsNumber === undefined ? { $unset: { smsNumber: true } } : {}),
       $inc: { rev: 1 },
     };
-    await this.#registrations.updateOne({ _id }, withEvents(update, [event]), { upsert: true });
+    try {
+      await this.#registrations.updateOne({ _id }, withEvents(update, [event]), { upsert: true });
+    } finally {
+      this.#recent.drop(_id);
+    }
   }
 
   /** False when the registration changed in the meantime. */
   async update(
-    { _id, rev, locationId, alarmAt: before }: Pick<StoredRegistration, "_id" | "rev" | "locationId" | "alarmAt">,
+    { _id, rev, alarmAt: before }: Pick<StoredRegistration, "_id" | "rev" | "alarmAt">,
     { address, expiresAt, alarmAt, ...fields }: ChangedFields,
     events: readonly EventDraft[],
   ): Promise<boolean> {
@@ -98,33 +107,33 @@ export class RegistrationStore {
       ...(expiresAt === undefined ? {} : { endsAt: expiresAt }),
       ...(alarmAt === undefined || alarmAt === before ? {} : { expiresAt: alarmAt }),
     };
-    const known = this.#recent.peek(locationId);
+    const known = this.#recent.peek(_id);
     // Until it is known how it ended, nobody builds on it.
-    this.#recent.drop(locationId);
+    this.#recent.drop(_id);
     const outcome = await this.#registrations.updateOne({ _id, rev }, withEvents({ $set: set, $inc: { rev: 1 } }, events));
-    if (outcome.matched > 0 && known?.rev === rev) this.#recent.put(locationId, { ...known, ...set, rev: rev + 1 });
+    if (outcome.matched > 0 && known?.rev === rev) this.#recent.put(_id, { ...known, ...set, rev: rev + 1 });
     return outcome.matched > 0;
   }
 
   /** False when the registration changed in the meantime: then it is not gone. */
   async markGone(registration: StoredRegistration, reason: GoneReason, nowMs: number, event: EventDraft): Promise<boolean> {
-    const { _id, rev, locationId } = registration;
+    const { _id, rev } = registration;
     const update: Update = { $set: { gone: { reason, at: nowMs }, expiresAt: null, endsAt: null }, $inc: { rev: 1 } };
     try {
       const outcome = await this.#registrations.updateOne({ _id, rev }, withEvents(update, [event]));
       return outcome.matched > 0;
     } finally {
-      this.#recent.drop(locationId);
+      this.#recent.drop(_id);
     }
   }
 
   /** The alarm of one whose lifetime is not over; one that changed meanwhile has seen to that itself. */
-  async postpone({ _id, rev, locationId, expiresAt }: StoredRegistration): Promise<void> {
+  async postpone({ _id, rev, expiresAt }: StoredRegistration): Promise<void> {
     try {
       await this.#registrations.updateOne({ _id, rev }, { $set: { expiresAt } });
     } finally {
       // Its revision stays, so that no comparison would tell.
-      this.#recent.drop(locationId);
+      this.#recent.drop(_id);
     }
   }
 
@@ -170,7 +179,11 @@ export class RegistrationStore {
   }
 
   async remove(endpoint: string): Promise<void> {
-    await this.#registrations.deleteOne({ _id: endpoint });
+    try {
+      await this.#registrations.deleteOne({ _id: endpoint });
+    } finally {
+      this.#recent.drop(endpoint);
+    }
   }
 
   /** Whose device it is matters where there are several. */

@@ -1,7 +1,7 @@
 /**
- * What a feature has read or written last, by key, so that the next change of a document need not read it again: a device's Updates and
- * notifications come in rows. Only for changes that are compare-and-set (what is here may be older than what is stored, and then the change does not
- * match, is dropped here and tried again on what is stored), and only on a store that this process alone writes to.
+ * What a feature has read or written last, by key, so that it need not be read again: a device's Updates and notifications come in rows. Only
+ * on a store that this process alone writes to, and only where every write of the feature drops or puts what it changes here. Fields that
+ * others change (the outbox, which its relay empties) are as they were.
  */
 export class RecentDocuments<T> {
   readonly #most: number;
