@@ -16,10 +16,10 @@ import { observationCollection } from "./observations/observation-store.ts";
 import { pauseCollection } from "./observations/restart-watch.ts";
 import { standingCollection, standingDeviceCollection } from "./observations/standing-store.ts";
 import { operationCollection } from "./operations/operation-store.ts";
-import { bootstrapConfigs, clearTextCollection } from "./provisioning/bootstrap-config-store.ts";
+import { bootstrapConfigs } from "./provisioning/bootstrap-config-store.ts";
 import { objectProfileCollection } from "./registration/object-profiles.ts";
 import { registrationCollection } from "./registration/registration-store.ts";
-import { sealingKeyCollection } from "./security/sealed-documents.ts";
+import { clearTextCollection, sealingKeyCollection } from "./security/sealed-documents.ts";
 import { sendSettingCollection } from "./sending/send-setting-store.ts";
 import type { CollectionDefinition } from "./storage/collection.ts";
 import { processCollection } from "./storage/process-owner.ts";
@@ -68,6 +68,7 @@ export const sealedCollections: readonly CollectionDefinition[] = [
   trustAnchorCollection,
   serverIdentityCollection,
   desiredCollection,
+  operationCollection,
 ];
 
 /** Those whose documents carry events until the relay has moved them to the log. */

@@ -8,6 +8,7 @@ import { compositeText } from "@lwm2m/protocol/lwm2m/senml-etch";
 import type { PathValue } from "@lwm2m/protocol/lwm2m/value";
 import type { DeviceModel } from "../registration/device-model.ts";
 import type { Registration } from "../registration/registration.ts";
+import { isSecretPath } from "../registration/secret-paths.ts";
 import { type AnswerContext, valuesIn } from "./answer-values.ts";
 import { discoveredLinks } from "./discovered-links.ts";
 import { missingOf } from "./missing-paths.ts";
@@ -148,17 +149,21 @@ function valuesAnswered({ operation, plan, registration, response, context, coap
   };
 }
 
-/** The REST form of values, with their names. */
+/** The REST form of values, with their names; that of a secret one is named only. */
 export function resultValues(values: readonly PathValue[], model: DeviceModel): readonly ResultValue[] {
   return values.map(({ path, value, timeMs }) => {
     const name = model.nameOf(path);
     return {
       path: formatPath(path),
       ...(name === undefined ? {} : { name }),
-      ...(value === undefined ? {} : { type: value.type, value: toJsonValue(value) }),
+      ...(value === undefined ? {} : { type: value.type, ...shown(value, isSecretPath(path, model)) }),
       ...(timeMs === undefined ? {} : { timeMs }),
     };
   });
+}
+
+function shown(value: NonNullable<PathValue["value"]>, isSecret: boolean): Pick<ResultValue, "value" | "isSecret"> {
+  return isSecret ? { value: null, isSecret } : { value: toJsonValue(value) };
 }
 
 interface CreatedPath {

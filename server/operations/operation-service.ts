@@ -10,6 +10,7 @@ import { type DueLoop, openDueLoop } from "../due-loop.ts";
 import type { OutboxRelay } from "../events/outbox-relay.ts";
 import { deviceModel } from "../registration/device-model.ts";
 import type { Registrations } from "../registration/registration.ts";
+import type { SecretBox } from "../security/secret-box.ts";
 import type { ProcessOwner } from "../storage/process-owner.ts";
 import type { Store } from "../storage/store.ts";
 import type { Supervisor } from "../supervisor.ts";
@@ -23,7 +24,9 @@ import { OperationDispatcher } from "./operation-dispatcher.ts";
 import { type OperationServiceLimits, operationServiceLimits } from "./operation-limits.ts";
 import { isInFlight, type OperationEvent, step } from "./operation-machine.ts";
 import { unseenTarget } from "./operation-plan.ts";
+import { OperationSecrets } from "./operation-secrets.ts";
 import { type OperationListQuery, OperationStore, operationCollection, wakeUpHorizon } from "./operation-store.ts";
+import { sealPlainOperations } from "./plain-operations.ts";
 import { planOperation } from "./plan-operation.ts";
 import type { DeviceQueue } from "./queue-view.ts";
 import type { KnownValuesOf } from "./wake-up-planner.ts";
@@ -38,6 +41,8 @@ export interface OperationServiceDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly supervisor: Supervisor;
+  /** Seals values that nobody is to see. */
+  readonly secrets: SecretBox;
   readonly learn: Learn;
   readonly leniency: Leniency;
   readonly links: LinkFacts;
@@ -59,6 +64,7 @@ export function openOperationService(deps: OperationServiceDeps): OperationServi
 export class OperationService implements Operations {
   readonly #deps: OperationServiceDeps;
   readonly #limits: OperationServiceLimits;
+  readonly #secrets: OperationSecrets;
   readonly #store: OperationStore;
   readonly #dispatcher: OperationDispatcher;
   readonly #finishListeners: ((operation: Operation) => void)[] = [];
@@ -70,7 +76,8 @@ export class OperationService implements Operations {
   constructor(deps: OperationServiceDeps) {
     this.#deps = deps;
     this.#limits = { ...operationServiceLimits, ...deps.limits };
-    this.#store = new OperationStore(deps.store);
+    this.#secrets = new OperationSecrets(deps.secrets, deps.registry, operationCollection);
+    this.#store = new OperationStore(deps.store, this.#secrets);
     this.#dispatcher = new OperationDispatcher({
       ...deps,
       mostTogether: this.#limits.mostTogether,
@@ -95,6 +102,7 @@ export class OperationService implements Operations {
 
   /** Settles what an earlier process left in the air, then sends. */
   async start(): Promise<void> {
+    await sealPlainOperations(this.#deps.store, this.#secrets);
     const endpoints = await this.#takeOver();
     this.#sweeper = openDueLoop({
       clock: this.#deps.clock,

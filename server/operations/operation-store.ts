@@ -1,9 +1,11 @@
 import type { EventDraft } from "../events/event.ts";
 import { outboxIndex, outboxOf, withEvents } from "../events/outbox.ts";
+import { sealedByIndex } from "../security/sealed-documents.ts";
 import type { Collection, CollectionDefinition } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
 import type { Operation } from "./operation.ts";
 import type { OperationStep } from "./operation-machine.ts";
+import type { OperationSecrets, StoredOperation } from "./operation-secrets.ts";
 
 export const operationCollection: CollectionDefinition = {
   name: "operations",
@@ -13,6 +15,8 @@ export const operationCollection: CollectionDefinition = {
     { name: "openByExpiry", fields: ["expiresAt"], where: { field: "open", equals: true } },
     { name: "ofDevice", fields: ["endpoint"] },
     { name: "finished", fields: ["finishedAt"], where: { field: "open", equals: false } },
+    // Few have secrets.
+    { ...sealedByIndex, where: { field: "hasSecrets", equals: true } },
     outboxIndex,
   ],
 };
@@ -35,25 +39,34 @@ function afterStep(operation: Operation, change: OperationStep["change"], events
 }
 
 export class OperationStore {
-  readonly #operations: Collection<Operation>;
+  readonly #operations: Collection<StoredOperation>;
+  readonly #secrets: OperationSecrets;
 
-  constructor(store: Store) {
-    this.#operations = store.collection<Operation>(operationCollection);
+  constructor(store: Store, secrets: OperationSecrets) {
+    this.#operations = store.collection<StoredOperation>(operationCollection);
+    this.#secrets = secrets;
   }
 
-  find(id: string): Promise<Operation | undefined> {
-    return this.#operations.findOne({ _id: id });
+  async find(id: string): Promise<Operation | undefined> {
+    const found = await this.#operations.findOne({ _id: id });
+    return found && this.#secrets.opened(found);
+  }
+
+  async #find(...asked: Parameters<Collection<StoredOperation>["find"]>): Promise<readonly Operation[]> {
+    return (await this.#operations.find(...asked)).map((found) => this.#secrets.opened(found));
   }
 
   /** False: an operation with this id exists. */
   async insert(operation: Omit<Operation, "outbox" | "hasOutbox">, events: readonly EventDraft[]): Promise<boolean> {
-    const outcome = await this.#operations.insertOne({ ...operation, ...outboxOf(events) });
+    const outcome = await this.#operations.insertOne(this.#secrets.sealed({ ...operation, ...outboxOf(events) }));
     return outcome.ok;
   }
 
   /** The operation after the step; undefined when it changed in the meantime, were it that its claim is another's now. */
   async apply({ _id, rev }: Operation, { change, events }: OperationStep): Promise<Operation | undefined> {
-    return this.#operations.findOneAndUpdate({ _id, rev }, withEvents({ $set: { ...change }, $inc: { rev: 1 } }, events));
+    const update = withEvents({ $set: { ...change }, $inc: { rev: 1 } }, events);
+    const changed = await this.#operations.findOneAndUpdate({ _id, rev }, update);
+    return changed && this.#secrets.opened(changed);
   }
 
   /** Each by itself, in one write together; those whose step applied, as they are after it, in their order. */
@@ -91,7 +104,7 @@ export class OperationStore {
   /** What may be sent now, oldest first. */
   queuedOf(endpoint: string, nowMs: number): Promise<readonly Operation[]> {
     const due = { $or: [{ notBefore: { $exists: false } }, { notBefore: { $lte: nowMs } }] };
-    return this.#operations.find({ endpoint, open: true, status: "queued", ...due }, { sort: { _id: 1 }, limit: wakeUpHorizon });
+    return this.#find({ endpoint, open: true, status: "queued", ...due }, { sort: { _id: 1 }, limit: wakeUpHorizon });
   }
 
   /** When the next operation that may not be sent yet may be. */
@@ -102,16 +115,16 @@ export class OperationStore {
 
   /** What is not final of a device, oldest first. */
   openOf(endpoint: string, limit: number): Promise<readonly Operation[]> {
-    return this.#operations.find({ endpoint, open: true }, { sort: { _id: 1 }, limit });
+    return this.#find({ endpoint, open: true }, { sort: { _id: 1 }, limit });
   }
 
   /** Of a device, what is about to be sent or in the air. */
   inFlightOf(endpoint: string): Promise<readonly Operation[]> {
-    return this.#operations.find({ endpoint, open: true, status: { $in: ["leased", "sent"] } }, { sort: { _id: 1 } });
+    return this.#find({ endpoint, open: true, status: { $in: ["leased", "sent"] } }, { sort: { _id: 1 } });
   }
 
   superseded(endpoint: string, supersedeKey: string, exceptId: string): Promise<readonly Operation[]> {
-    return this.#operations.find({ endpoint, open: true, supersedeKey, status: "queued", _id: { $ne: exceptId } }, { limit: pageSize });
+    return this.#find({ endpoint, open: true, supersedeKey, status: "queued", _id: { $ne: exceptId } }, { limit: pageSize });
   }
 
   /** Newest first. */
@@ -121,14 +134,14 @@ export class OperationStore {
       ...(open === undefined ? {} : { open }),
       ...(after === undefined ? {} : { _id: { $lt: after } }),
     };
-    return this.#operations.find(filter, { sort: { _id: -1 }, limit });
+    return this.#find(filter, { sort: { _id: -1 }, limit });
   }
 
   /** Every operation that is not final, oldest first. */
   async *open(): AsyncGenerator<Operation> {
     let after = "";
     for (;;) {
-      const page = await this.#operations.find({ open: true, _id: { $gt: after } }, { sort: { _id: 1 }, limit: pageSize });
+      const page = await this.#find({ open: true, _id: { $gt: after } }, { sort: { _id: 1 }, limit: pageSize });
       yield* page;
       const last = page.at(-1);
       if (last === undefined || page.length < pageSize) return;
@@ -137,7 +150,7 @@ export class OperationStore {
   }
 
   findExpired(nowMs: number, limit: number): Promise<readonly Operation[]> {
-    return this.#operations.find({ open: true, status: "queued", expiresAt: { $lte: nowMs } }, { sort: { expiresAt: 1 }, limit });
+    return this.#find({ open: true, status: "queued", expiresAt: { $lte: nowMs } }, { sort: { expiresAt: 1 }, limit });
   }
 
   async nextExpiry(nowMs: number): Promise<number | undefined> {

@@ -143,6 +143,8 @@ export interface ResultValue {
   /** Absent for an empty instance or multi-instance resource. */
   readonly type?: string;
   readonly value?: Json;
+  /** The device said it, and nobody is to see it: the value is null. */
+  readonly isSecret?: true;
   /** Epoch milliseconds, when the device said it. */
   readonly timeMs?: number;
 }

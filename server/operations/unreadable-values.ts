@@ -1,10 +1,12 @@
-/** An operation as it may be shown: without the values of resources that nobody can read (LwM2M Core 1.1 appendix D.1: W). Pure. */
+/** An operation as it may be shown: without the values that nobody is to see. Pure. */
 import type { ObjectDefinition } from "@lwm2m/object-registry/definition";
 import { idIn, resourceNames } from "@lwm2m/object-registry/names";
+import { secretResourcesOf } from "@lwm2m/object-registry/secret-resource";
 import { findPath, levelOf } from "@lwm2m/protocol/lwm2m/path";
 import type { DeviceModel } from "../registration/device-model.ts";
+import { isSecretPath } from "../registration/secret-paths.ts";
 import type { Json } from "../storage/collection.ts";
-import type { OperationRequest } from "./operation.ts";
+import type { CreateRefusal, OperationRequest } from "./operation.ts";
 
 export interface Shown<T extends OperationRequest> {
   readonly operation: T;
@@ -12,10 +14,10 @@ export interface Shown<T extends OperationRequest> {
   readonly hides: boolean;
 }
 
-export function withoutUnreadable<T extends OperationRequest>(operation: T, { definitionOf }: DeviceModel): Shown<T> {
+export function withoutUnreadable<T extends OperationRequest>(operation: T, model: Pick<DeviceModel, "definitionOf">): Shown<T> {
   const isUnreadable = (text: string): boolean => {
     const path = findPath(text);
-    return path?.resourceId !== undefined && definitionOf(path.objectId)?.resources.get(path.resourceId)?.operations === "W";
+    return path !== undefined && isSecretPath(path, model);
   };
   if (operation.values !== undefined) {
     const values = Object.fromEntries(Object.entries(operation.values).filter(([text]) => !isUnreadable(text)));
@@ -27,7 +29,7 @@ export function withoutUnreadable<T extends OperationRequest>(operation: T, { de
   // The type is the same but for a member that is optional in it.
   if (isUnreadable(operation.path)) return { operation: rest as T, hides: true };
   const path = findPath(operation.path);
-  const definition = path === undefined ? undefined : definitionOf(path.objectId);
+  const definition = path === undefined ? undefined : model.definitionOf(path.objectId);
   if (path === undefined || definition === undefined || !(levelOf(path) === "instance" || operation.kind === "create")) {
     return { operation, hides: false };
   }
@@ -35,11 +37,17 @@ export function withoutUnreadable<T extends OperationRequest>(operation: T, { de
   return readable === undefined ? { operation, hides: false } : { operation: { ...operation, value: readable }, hides: true };
 }
 
+/** Why a request is refused, without the value that was given. */
+export function detailWithoutValue({ reason, detail }: CreateRefusal): string {
+  return reason === "value-type-mismatch" ? "the value does not fit the resource" : detail;
+}
+
 /** Of the value of an instance; undefined: all of it may be shown. */
 function readableMembers(value: Json, definition: ObjectDefinition): Json | undefined {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return undefined;
   const names = resourceNames(definition);
   const members = Object.entries(value);
-  const readable = members.filter(([key]) => definition.resources.get(idIn(key, names) ?? -1)?.operations !== "W");
+  const secrets = secretResourcesOf(definition);
+  const readable = members.filter(([key]) => !secrets.has(idIn(key, names) ?? -1));
   return readable.length === members.length ? undefined : Object.fromEntries(readable);
 }

@@ -4,12 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { seededRandom } from "@lwm2m/protocol/testing/seeded-random";
+import { clearTextCollection } from "../security/sealed-documents.ts";
 import { SecretBox, SecretBoxError } from "../security/secret-box.ts";
 import { secretKeyOf } from "../security/secret-key-file.ts";
 import type { Json, StoredDocument } from "../storage/collection.ts";
 import { openEmbeddedStore } from "../storage/embedded-store.ts";
 import { type WatchedStore, watchStore } from "../testing/watched-store.ts";
-import { bootstrapConfigs, clearTextCollection, openBootstrapConfigStore, type StoredBootstrapConfig } from "./bootstrap-config-store.ts";
+import { bootstrapConfigs, openBootstrapConfigStore, type StoredBootstrapConfig } from "./bootstrap-config-store.ts";
 import { apart, together } from "./config-secrets.ts";
 
 const box = new SecretBox([secretKeyOf(new Uint8Array(32).fill(1))], seededRandom(1));

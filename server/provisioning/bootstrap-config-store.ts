@@ -1,7 +1,7 @@
 /** Bootstrap configurations by endpoint name, in the JSON form they were given in; what the form keeps secret is sealed. */
 import type { BootstrapConfigs } from "@lwm2m/bootstrap/bootstrap-config";
 import { readBootstrapConfig } from "@lwm2m/bootstrap/config-reader";
-import { openFields, type Sealed, sealedByIndex, sealFields } from "../security/sealed-documents.ts";
+import { clearTextCollection, openFields, type Sealed, sealedByIndex, sealFields } from "../security/sealed-documents.ts";
 import type { SecretBox } from "../security/secret-box.ts";
 import type { Collection, CollectionDefinition, Json, StoredDocument } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
@@ -17,10 +17,8 @@ export interface StoredBootstrapConfig extends Sealed {
 
 export const bootstrapConfigs: CollectionDefinition = { name: "bootstrapConfigs", indexes: [sealedByIndex] };
 
-/** Holds one document from before the first secret is sealed that stood in the clear until nothing of it is left. */
-export const clearTextCollection: CollectionDefinition = { name: "clearText", indexes: [] };
-
 const pageSize = 500;
+/** There from before the first secret is sealed that stood in the clear until nothing of it is left. */
 const clearTextId = "bootstrapConfigs";
 
 /** Seals what an earlier version stored in the clear, and has what is left of it erased. A crash in between leaves the rest for the next start. */

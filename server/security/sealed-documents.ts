@@ -21,6 +21,9 @@ export const sealedByIndex: IndexDefinition = { name: "sealedBy", fields: ["seal
 /** One document per key that ever sealed something here and may still be needed. Written before the key is first used. */
 export const sealingKeyCollection: CollectionDefinition = { name: "sealingKeys", indexes: [] };
 
+/** How far those have come who seal what an earlier version stored in the clear; each has a document of its own. */
+export const clearTextCollection: CollectionDefinition = { name: "clearText", indexes: [] };
+
 interface SealingKey extends StoredDocument {
   readonly firstUsedAt: number;
 }
@@ -76,9 +79,12 @@ export async function sealAnew(store: Store, box: SecretBox, definitions: readon
 
 async function sealCollectionAnew(store: Store, box: SecretBox, definition: CollectionDefinition, keyId: string): Promise<number> {
   const collection = store.collection<StoredDocument & Sealed>(definition);
+  // Where few documents have sealed fields, only those are in the index.
+  const { where } = definition.indexes.find(({ name }) => name === sealedByIndex.name) ?? {};
+  const sealed = where === undefined ? {} : { [where.field]: where.equals };
   let changed = 0;
   for (;;) {
-    const documents = await collection.find({ sealedBy: keyId }, { limit: pageSize });
+    const documents = await collection.find({ ...sealed, sealedBy: keyId }, { limit: pageSize });
     if (documents.length === 0) return changed;
     await collection.bulkWrite(
       documents.map((document) => ({

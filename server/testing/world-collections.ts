@@ -15,6 +15,7 @@ import { standingCollection, standingDeviceCollection } from "../observations/st
 import { operationCollection } from "../operations/operation-store.ts";
 import { objectProfileCollection } from "../registration/object-profiles.ts";
 import { registrationCollection } from "../registration/registration-store.ts";
+import { clearTextCollection, sealingKeyCollection } from "../security/sealed-documents.ts";
 import { sendSettingCollection } from "../sending/send-setting-store.ts";
 import type { CollectionDefinition } from "../storage/collection.ts";
 import { processCollection } from "../storage/process-owner.ts";
@@ -52,4 +53,6 @@ export const worldCollections: readonly CollectionDefinition[] = [
   objectProfileCollection,
   tracedDeviceCollection,
   toleranceCollection,
+  clearTextCollection,
+  sealingKeyCollection,
 ];

@@ -177,7 +177,8 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
     ...{ store, relay, devices, registrations, registry, coap: outlooks.coap, clock, random, supervisor, learn, leniency, owner, links },
     knownValues: async (endpoint: string) => (await twins.find(endpoint))?.values,
   };
-  const operations = openOperationService({ ...shared, limits });
+  const secrets = new SecretBox([{ id: "world", key: new Uint8Array(32).fill(12) }], securedRandom);
+  const operations = openOperationService({ ...shared, secrets, limits });
   const observations = openObservationService({ ...shared, operations, remembered });
   const standings = openStandingService({ ...shared, events, groups, operations, observations, askedPerSecond: 50 });
   const packages = openPackageService({ store, clock, random, maxBytes: maxPackageBytes });
@@ -190,7 +191,6 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
   });
   const wakeUps = storeWakeUps({ clock, onError: (error, what) => supervisor.run(Promise.reject(error), what) });
   const updates = openUpdateService({ ...shared, events, operations, packageUri, wakeUps });
-  const secrets = new SecretBox([{ id: "world", key: new Uint8Array(32).fill(12) }], securedRandom);
   const desired = await openDesiredService({ ...shared, events, twins, operations, wakeUps, secrets, policy: "server" });
   const sending = await openSendSettingService({ ...shared, groups, desired });
   const servePackage = packageHandler({ updates, packages, now: () => clock.now() });

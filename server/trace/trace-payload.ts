@@ -14,6 +14,7 @@ import { decodePayload } from "@lwm2m/protocol/lwm2m/payload";
 import type { DecodeContext } from "@lwm2m/protocol/lwm2m/payload-contract";
 import type { PathValue } from "@lwm2m/protocol/lwm2m/value";
 import type { DeviceModel } from "../registration/device-model.ts";
+import { isSecretPath } from "../registration/secret-paths.ts";
 import type { Json } from "../storage/collection.ts";
 import type { TracedMessage } from "./trace-rings.ts";
 
@@ -30,9 +31,6 @@ export interface TracedExchange {
   readonly method: number;
   readonly path: readonly string[];
 }
-
-/** LwM2M Security and OSCORE: credentials, whatever their model says. */
-const secretObjects: ReadonlySet<number> = new Set([0, 21]);
 
 /** Null without a payload; `values`, `text` or `hex`, or `hidden` with the reason. */
 export function payloadView(
@@ -106,15 +104,8 @@ function valueView({ path, value }: PathValue, model: DeviceModel): Json {
   const name = model.nameOf(path);
   const head = { path: formatPath(path), ...(name === undefined ? {} : { name }) };
   if (value === undefined) return head;
-  if (isSecret(path, model)) return { ...head, type: value.type, hidden: "a value nobody reads back" };
+  if (isSecretPath(path, model)) return { ...head, type: value.type, hidden: "a value nobody reads back" };
   return { ...head, type: value.type, value: toJsonValue(value) };
-}
-
-/** Resources that a server may only write, or not even that (bootstrap), are read back by nobody. */
-function isSecret({ objectId, resourceId }: Lwm2mPath, model: DeviceModel): boolean {
-  if (secretObjects.has(objectId)) return true;
-  const operations = resourceId === undefined ? undefined : model.definitionOf(objectId)?.resources.get(resourceId)?.operations;
-  return operations === "W" || operations === "";
 }
 
 /** An answer to a device: firmware packages and bootstrap packs are such, whole or in blocks. */
@@ -136,7 +127,7 @@ function rawView(
   if (path === undefined) return { hidden: "it may hold credentials" };
   const resources = model.definitionOf(path.objectId)?.resources;
   const meant = path.resourceId === undefined ? [...(resources?.keys() ?? [])] : [path.resourceId];
-  const mayHoldSecret = secretObjects.has(path.objectId) || meant.some((resourceId) => isSecret({ ...path, resourceId }, model));
+  const mayHoldSecret = isSecretPath(path, model) || meant.some((resourceId) => isSecretPath({ ...path, resourceId }, model));
   return mayHoldSecret ? { hidden: "it may hold what nobody reads back" } : rawByFormat(payload, format);
 }
 

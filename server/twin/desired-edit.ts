@@ -8,6 +8,7 @@ import { type PlanTarget, unseenTarget } from "../operations/operation-plan.ts";
 import { escapePointer } from "../operations/operation-value.ts";
 import { planOperation } from "../operations/plan-operation.ts";
 import type { DeviceModel } from "../registration/device-model.ts";
+import { isSecretPath } from "../registration/secret-paths.ts";
 import type { Json } from "../storage/collection.ts";
 import { isJsonObject } from "../storage/json-object.ts";
 import { type ConflictPolicy, desiredLimits, isSameValue, type Wish } from "./desired.ts";
@@ -129,7 +130,7 @@ function readWish(
     return { refusal: { type: "value-type-mismatch", detail, pointer } };
   }
   const definition = resourceOf(path, model);
-  return { value: canonical(planned.plan.written, value), type: definition?.type ?? null, secret: definition?.operations === "W" };
+  return { value: canonical(planned.plan.written, value), type: definition?.type ?? null, secret: isSecretPath(path, model) };
 }
 
 /** Twice the same wish is one; one the device refused, or that was left as a conflict, begins anew when it is said again. */

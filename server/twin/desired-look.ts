@@ -6,6 +6,7 @@ import type { EventDraft } from "../events/event.ts";
 import { draftEvents } from "../events/outbox.ts";
 import type { CreateRefusal, Operation } from "../operations/operation.ts";
 import type { OperationService } from "../operations/operation-service.ts";
+import { detailWithoutValue } from "../operations/unreadable-values.ts";
 import { deviceModel } from "../registration/device-model.ts";
 import type { Registration, Registrations } from "../registration/registration.ts";
 import type { Json } from "../storage/collection.ts";
@@ -113,14 +114,14 @@ export class DesiredLook {
 
   async #create(
     endpoint: string,
-    { traceId }: Wish,
+    { traceId, secret }: Wish,
     { path, id, value }: { readonly path: string; readonly id: string; readonly value: Json },
   ): Promise<WriteAnswer> {
     const { operations, clock, desired, owner } = this.#deps;
     const expiresAt = clock.now() + writeExpiryMs;
     const request = { kind: "write", path, value, supersedeKey: `desired:${path}`, expiresAt } as const;
     const outcome = await operations.create(endpoint, request, { actor: "twin", traceId, id });
-    if (!outcome.ok) return refusedBefore(outcome.refusal, value);
+    if (!outcome.ok) return refusedBefore(outcome.refusal, value, secret);
     if (owner.isShared && (await desired.find(endpoint))?.writes[path] !== id) {
       // Another process has seen that there was no such write, and given it up meanwhile.
       await operations.cancel(id, withdrawn);
@@ -170,7 +171,9 @@ function answerOf({ open, status, reason, coapCode, detail, value = null }: Oper
   }
 }
 
-function refusedBefore({ reason, detail }: CreateRefusal, value: Json): WriteAnswer {
+function refusedBefore(refusal: CreateRefusal, value: Json, isSecret: boolean): WriteAnswer {
+  const { reason } = refusal;
+  const detail = isSecret ? detailWithoutValue(refusal) : refusal.detail;
   return { kind: "refused", value, reason, coapCode: null, detail, isFinal: finalReasons.has(reason) };
 }
 

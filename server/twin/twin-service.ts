@@ -1,6 +1,6 @@
 /** Keeps what devices report: history, last known values and events, all durable before the device hears that it was taken. */
 import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
-import { findPath, type Lwm2mPath } from "@lwm2m/protocol/lwm2m/path";
+import { findPath } from "@lwm2m/protocol/lwm2m/path";
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { EventDraft } from "../events/event.ts";
@@ -8,6 +8,7 @@ import { outboxOf } from "../events/outbox.ts";
 import type { OutboxRelay } from "../events/outbox-relay.ts";
 import type { News } from "../operations/news.ts";
 import { type DeviceModel, deviceModel } from "../registration/device-model.ts";
+import { isSecretPath, newestModels } from "../registration/secret-paths.ts";
 import type { DownsampleQuery, Store, TelemetryPoint, TelemetryStep } from "../storage/store.ts";
 import { ArrivalTimes } from "./arrival-times.ts";
 import { difference, type KnownValue, pointsOf, type Twin } from "./twin.ts";
@@ -50,16 +51,18 @@ export class TwinService {
   readonly #lanes = new Map<string, Waiting[]>();
   readonly #arrivals = new ArrivalTimes();
   readonly #listeners: LearnedListener[] = [];
+  readonly #models: Pick<DeviceModel, "definitionOf">;
 
   constructor(deps: TwinServiceDeps) {
     this.#deps = deps;
     this.#store = new TwinStore(deps.store);
+    this.#models = newestModels(deps.registry);
   }
 
   /** Durable when it resolves: history, last values and the event `resource.changed`. */
   learn(endpoint: string, news: News): Promise<void> {
     const arrived = { ...news, receivedAt: this.#arrivals.next(endpoint, news.receivedAt) };
-    const kept = arrived.source === "write" ? withoutUnreadable(arrived, deviceModel(this.#deps.registry, undefined)) : arrived;
+    const kept = withoutSecrets(arrived, this.#models);
     return new Promise((resolve, reject) => {
       const lane = this.#lanes.get(endpoint);
       if (lane !== undefined) {
@@ -171,9 +174,8 @@ export class TwinService {
   }
 }
 
-/** What a device only takes (firmware bytes, passwords) nobody reads back: not from it, and so not from its twin or from an event either. */
-function withoutUnreadable(news: News, { definitionOf }: DeviceModel): News {
-  const isReadable = ({ objectId, resourceId }: Lwm2mPath): boolean =>
-    resourceId === undefined || definitionOf(objectId)?.resources.get(resourceId)?.operations !== "W";
-  return { ...news, values: news.values.filter(({ path }) => isReadable(path)) };
+/** Keys, passwords, firmware bytes: what nobody is to see is in no twin, in no history and in no event, whoever said it. */
+function withoutSecrets(news: News, model: Pick<DeviceModel, "definitionOf">): News {
+  if (!news.values.some(({ path }) => isSecretPath(path, model))) return news;
+  return { ...news, values: news.values.filter(({ path }) => !isSecretPath(path, model)) };
 }
