@@ -1,113 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { Writable } from "node:stream";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
-import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
-import { openCoapEndpoint } from "@lwm2m/protocol/coap/endpoint";
-import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
-import type { IncomingRequest, OutgoingRequest } from "@lwm2m/protocol/coap/message";
 import { systemClock } from "@lwm2m/protocol/platform/system-clock";
-import { systemRandom } from "@lwm2m/protocol/platform/system-random";
-import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
-import { type App, openApp } from "./app.ts";
+import type { App } from "./app.ts";
 import { bodyOf, json, problemOf } from "./http/door-fixture.ts";
-import { openLog } from "./log.ts";
-import { parseSettings } from "./settings/config.ts";
-
-const key = "a-key-for-the-tests";
-
-async function aDirectory(t: TestContext): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), "server-app-"));
-  t.after(() => rm(directory, { recursive: true }));
-  return directory;
-}
-
-/** The whole server over loopback: every filter must have its index, every reply its schema, and nothing may be logged as a fault. */
-async function anApp(t: TestContext, directory: string, more: { readonly [name: string]: string } = {}) {
-  const lines: string[] = [];
-  const sink = new Writable({
-    write(chunk, _encoding, done) {
-      lines.push(String(chunk));
-      done();
-    },
-  });
-  // The secured doors follow: a free port of their own each.
-  const ports = { HTTP_PORT: "0", COAP_PORT: "0", BOOTSTRAP_COAP_PORT: "0" };
-  // A buffer that every system grants.
-  const env = { DATA_DIR: directory, API_KEY: key, COAP_HOST: "127.0.0.1", COAP_RECEIVE_BUFFER_BYTES: "65536", ...ports, ...more };
-  const parsed = parseSettings(env, []);
-  const settings = parsed.kind === "settings" ? parsed.settings : assert.fail();
-  const log = openLog({ level: "info", pretty: false, sink });
-  const app = await openApp({ settings, log, clock: systemClock, random: systemRandom, strict: true });
-  t.after(() => app.close());
-  const ask = (path: string, init: RequestInit & { headers?: Record<string, string> } = {}) =>
-    fetch(`${app.httpOrigin}/api/v1${path}`, { ...init, headers: { authorization: `Bearer ${key}`, ...init.headers } });
-  const assertNoFaults = () =>
-    assert.deepEqual(
-      lines.filter((line) => /"level":"(error|warn)"/.test(line)),
-      [],
-    );
-  return { app, ask, assertNoFaults, lines };
-}
-
-/** A device by hand: it says what it is told to, in bytes written here. */
-async function aDevice(
-  t: TestContext,
-  serverPort: number,
-  answer: (request: IncomingRequest) => { code: number; payload?: string },
-  address = "127.0.0.1",
-) {
-  const socket = await openUdpSocket({ address, port: 0 });
-  const endpoint: CoapEndpoint = openCoapEndpoint({ socket, clock: systemClock, random: systemRandom });
-  t.after(() => endpoint.close());
-  endpoint.handle((request) => {
-    const { code, payload } = answer(request);
-    return payload === undefined ? { code } : { code, contentFormat: ContentFormat.text, payload: new TextEncoder().encode(payload) };
-  });
-  const server = endpoint.peerAt({ address, port: serverPort });
-  return async (request: OutgoingRequest) => {
-    const outcome = await endpoint.request(server, request);
-    return outcome.ok ? outcome.response : assert.fail(outcome.reason);
-  };
-}
-
-/** Datagrams in hexadecimal, one answered at a time. */
-async function aRawPeer(t: TestContext, serverPort: number) {
-  const socket = await openUdpSocket({ address: "127.0.0.1", port: 0 });
-  t.after(() => socket.close());
-  const heard: string[] = [];
-  let tell: () => void = () => {};
-  socket.onDatagram((bytes) => {
-    heard.push(Buffer.from(bytes).toString("hex"));
-    tell();
-  });
-  const say = async (hex: string): Promise<readonly string[]> => {
-    const from = heard.length;
-    const told = new Promise<void>((resolve) => {
-      tell = resolve;
-    });
-    socket.send(Buffer.from(hex, "hex"), { address: "127.0.0.1", port: serverPort });
-    await told;
-    return heard.slice(from);
-  };
-  return { port: socket.local.port, heard, say };
-}
-
-function register(endpointName: string, lifetimeSeconds = 300): OutgoingRequest {
-  return {
-    method: Method.post,
-    path: ["rd"],
-    query: [`ep=${endpointName}`, `lt=${lifetimeSeconds}`, "lwm2m=1.0", "b=U"],
-    contentFormat: ContentFormat.linkFormat,
-    payload: new TextEncoder().encode("</1/0>,</3/0>"),
-  };
-}
+import { aDevice, anApp, aRawPeer, key, register } from "./testing/plain-app.ts";
+import { aDataDirectory } from "./testing/secured-app.ts";
 
 test("a device that registered is read over REST; every address of the document that needs no more answers", async (t) => {
-  const { app, ask, assertNoFaults } = await anApp(t, await aDirectory(t));
+  const { app, ask, assertNoFaults } = await anApp(t, await aDataDirectory(t));
   const asked: string[] = [];
   const send = await aDevice(t, app.coapPort, ({ path }) => {
     asked.push(path.join("/"));
@@ -143,7 +44,7 @@ test("a device that registered is read over REST; every address of the document 
 });
 
 test("what was acknowledged is there after a restart, and a waiting operation goes out at the next sign of life", async (t) => {
-  const directory = await aDirectory(t);
+  const directory = await aDataDirectory(t);
   const first = await anApp(t, directory);
   const send = await aDevice(t, first.app.coapPort, () => ({ code: ResponseCode.content, payload: "ACME" }));
   const { locationPath } = await send({ ...register("sleeper"), query: ["ep=sleeper", "lt=300", "lwm2m=1.0", "b=UQ"] });
@@ -165,7 +66,7 @@ test("what was acknowledged is there after a restart, and a waiting operation go
 });
 
 test("LwM2M Core 1.1 §6.1.7: a configuration set over REST reaches the device at the bootstrap door; its secret is not shown again", async (t) => {
-  const { app, ask, assertNoFaults } = await anApp(t, await aDirectory(t));
+  const { app, ask, assertNoFaults } = await anApp(t, await aDataDirectory(t));
   const account = { serverUri: "coaps://192.0.2.1", mode: "psk", identity: "me", secretKey: "AQIDBAUGBwg=", shortServerId: 101 };
   const config = { security: [{ ...account, instanceId: 1 }], servers: [{ shortServerId: 101, lifetimeSeconds: 300, instanceId: 1 }] };
   const bad = { ...config, security: [{ ...account, mode: "noSec" }] };
@@ -206,7 +107,7 @@ test("LwM2M Core 1.1 §6.1.7: a configuration set over REST reaches the device a
 });
 
 test("STYLE §1.12: a server that was closed holds nothing: the same directory and ports open again", async (t) => {
-  const directory = await aDirectory(t);
+  const directory = await aDataDirectory(t);
   const { app } = await anApp(t, directory);
   await app.close();
   const again: { app: App } = await anApp(t, directory);
@@ -214,7 +115,7 @@ test("STYLE §1.12: a server that was closed holds nothing: the same directory a
 });
 
 test("RFC 9175 §2.3: with COAP_ECHO=registration a Register from an address nobody knows repeats a value first; an Update does not", async (t) => {
-  const { app, ask, assertNoFaults } = await anApp(t, await aDirectory(t), { COAP_ECHO: "registration" });
+  const { app, ask, assertNoFaults } = await anApp(t, await aDataDirectory(t), { COAP_ECHO: "registration" });
   const { port, heard, say } = await aRawPeer(t, app.coapPort);
   assert.ok(port > 0);
   // CON POST /rd?ep=raw&lt=60&lwm2m=1.0&b=U with a payload, by hand.
@@ -232,7 +133,7 @@ test("RFC 9175 §2.3: with COAP_ECHO=registration a Register from an address nob
 });
 
 test("COAP_HOST=:: hears devices of both families; a device has one address, dotted for IPv4", async (t) => {
-  const { app, ask, assertNoFaults } = await anApp(t, await aDirectory(t), { COAP_HOST: "::" });
+  const { app, ask, assertNoFaults } = await anApp(t, await aDataDirectory(t), { COAP_HOST: "::" });
   for (const [address, name] of [
     ["127.0.0.1", "four"],
     ["::1", "six"],
@@ -249,7 +150,7 @@ test("COAP_HOST=:: hears devices of both families; a device has one address, dot
 });
 
 test("COAP_TRACE=all: a bootstrap session is shown without the keys it hands out", async (t) => {
-  const { app, ask, assertNoFaults } = await anApp(t, await aDirectory(t), { COAP_TRACE: "all" });
+  const { app, ask, assertNoFaults } = await anApp(t, await aDataDirectory(t), { COAP_TRACE: "all" });
   const secretKey = Buffer.from("a-key-of-the-device").toString("base64");
   const account = { serverUri: "coaps://192.0.2.7:5684", mode: "psk", identity: "id-of-dev-9", secretKey, shortServerId: 1, instanceId: 1 };
   const config = { security: [account], servers: [{ shortServerId: 1, lifetimeSeconds: 300, binding: "U", instanceId: 0 }] };
@@ -278,7 +179,7 @@ test("COAP_TRACE=all: a bootstrap session is shown without the keys it hands out
 });
 
 test("RFC 8516 §3: COAP_PEER_RATE and COAP_PEER_BURST bound what one address may ask: 4.29 with Max-Age", async (t) => {
-  const { app, assertNoFaults } = await anApp(t, await aDirectory(t), { COAP_PEER_RATE: "1", COAP_PEER_BURST: "2" });
+  const { app, assertNoFaults } = await anApp(t, await aDataDirectory(t), { COAP_PEER_RATE: "1", COAP_PEER_BURST: "2" });
   const { say } = await aRawPeer(t, app.coapPort);
   assert.deepEqual(await say("40010001b178"), ["60840001"]);
   assert.deepEqual(await say("40010002b178"), ["60840002"]);
@@ -287,27 +188,8 @@ test("RFC 8516 §3: COAP_PEER_RATE and COAP_PEER_BURST bound what one address ma
 });
 
 test("a receive buffer the system does not give is one warning per door, and the server runs", async (t) => {
-  const { lines } = await anApp(t, await aDirectory(t), { COAP_RECEIVE_BUFFER_BYTES: String(1_073_741_824) });
+  const { lines } = await anApp(t, await aDataDirectory(t), { COAP_RECEIVE_BUFFER_BYTES: String(1_073_741_824) });
   const warnings = lines.filter((line) => line.includes("net.core.rmem_max"));
   assert.equal(warnings.length, 4);
   assert.match(warnings[0] ?? "", /"door":"coap".*"level":"warn"/);
-});
-
-test("GET /metrics: behind the key, in the Prometheus text format, with what happened so far", async (t) => {
-  const { app, ask, assertNoFaults } = await anApp(t, await aDirectory(t));
-  assert.equal((await fetch(`${app.httpOrigin}/api/v1/metrics`)).status, 401);
-  const device = await aDevice(t, app.coapPort, () => ({ code: ResponseCode.notFound }));
-  const query = ["ep=dev-1", "lt=300", "lwm2m=1.1", "b=U"];
-  const payload = new TextEncoder().encode("</1/0>,</3/0>");
-  await device({ method: Method.post, path: ["rd"], query, contentFormat: ContentFormat.linkFormat, payload });
-  const text = async (): Promise<string> => {
-    const reply = await ask("/metrics");
-    assert.equal(reply.status, 200);
-    assert.match(reply.headers.get("content-type") ?? "", /^text\/plain; version=0\.0\.4/);
-    return reply.text();
-  };
-  // The event follows the acknowledgement.
-  while (!/^lwm2m_events_total\{type="device\.registered"\} 1$/m.test(await text()));
-  assert.match(await text(), /^lwm2m_secured_door_total\{door="coaps",what="\w+"\} 0$/m);
-  assertNoFaults();
 });
