@@ -1,130 +1,16 @@
 /** The secured doors of the server as it runs: real sockets, real files, and a process that is killed. */
 import assert from "node:assert/strict";
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import { once } from "node:events";
 import { readFile, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { type TestContext, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { formatCode, Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
+import { test } from "node:test";
+import { Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
 import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
 import { openCoapEndpoint } from "@lwm2m/protocol/coap/endpoint";
-import type { OutgoingRequest, OutgoingResponse, RequestOutcome } from "@lwm2m/protocol/coap/message";
 import { systemClock } from "@lwm2m/protocol/platform/system-clock";
 import { systemRandom } from "@lwm2m/protocol/platform/system-random";
 import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
 import { aDataDirectory, aDtlsClient, aSecuredApp } from "../testing/secured-app.ts";
-
-const apiKey = "a-key-for-the-tests";
-const psk = { identity: "me", key: "a key of sixteen bytes or more" };
-const ownKey = { psk: { identity: Buffer.from(psk.identity), key: Buffer.from(psk.key) } };
-const json = (value: unknown): Uint8Array => new TextEncoder().encode(JSON.stringify(value));
-
-const aRegister: OutgoingRequest = {
-  method: Method.post,
-  path: ["rd"],
-  query: ["ep=dev-1", "lt=3600", "lwm2m=1.1", "b=U"],
-  contentFormat: ContentFormat.linkFormat,
-  payload: new TextEncoder().encode('</>;rt="oma.lwm2m";ct=110,</1/0>,</3/0>'),
-};
-const aSend = (value: number): OutgoingRequest => ({
-  method: Method.post,
-  path: ["dp"],
-  contentFormat: ContentFormat.senmlJson,
-  payload: json([{ n: "/3/0/9", v: value }]),
-});
-
-function codeOf(outcome: RequestOutcome): string {
-  return outcome.ok ? formatCode(outcome.response.code) : outcome.reason;
-}
-
-/** A device of our own DTLS and CoAP; `answer` is what it says to every request. */
-async function aDevice(t: TestContext, answer: OutgoingResponse = { code: ResponseCode.changed }) {
-  const client = await aDtlsClient(t);
-  let handshakes = 0;
-  client.endpoint.onNews(({ kind }) => {
-    if (kind === "connected") handshakes += 1;
-  });
-  const coap = openCoapEndpoint({ socket: client.endpoint.plaintext, clock: systemClock, random: systemRandom });
-  t.after(() => coap.close());
-  const asked: string[] = [];
-  coap.handle(({ method, path }) => {
-    asked.push(`${method} /${path.join("/")}`);
-    return answer;
-  });
-  return {
-    asked,
-    get handshakes(): number {
-      return handshakes;
-    },
-    /** A wrong key is answered by silence: no connection within a second. */
-    async isLetIn(port: number): Promise<boolean> {
-      const giveUp = new AbortController();
-      const timer = systemClock.after(1_000, () => giveUp.abort());
-      const connecting = client.endpoint.connect({ address: "127.0.0.1", port }, ownKey, { signal: giveUp.signal });
-      const isIn = await connecting.then(
-        () => true,
-        () => false,
-      );
-      timer.cancel();
-      return isIn;
-    },
-    async connect(port: number) {
-      const peer = coap.peerAt(await client.connect(port, ownKey));
-      return (request: OutgoingRequest): Promise<RequestOutcome> => coap.request(peer, request, { timeoutMs: 20_000 });
-    },
-  };
-}
-
-type Ports = { readonly [door: string]: number };
-
-async function aProcess(t: TestContext, directory: string, ports: Ports) {
-  const portOf = (door: string): string => String(ports[door] ?? 0);
-  const env = {
-    ...{
-      PATH: process.env["PATH"] ?? "",
-      DATA_DIR: directory,
-      API_KEY: apiKey,
-      COAP_HOST: "127.0.0.1",
-      COAP_RECEIVE_BUFFER_BYTES: "65536",
-    },
-    ...{ HTTP_PORT: portOf("http"), COAP_PORT: portOf("coap"), COAPS_PORT: portOf("coaps") },
-    ...{ BOOTSTRAP_COAP_PORT: "0", BOOTSTRAP_COAPS_PORT: "0" },
-  };
-  const child = spawn(process.execPath, [fileURLToPath(new URL("../main.js", import.meta.url))], { env });
-  t.after(() => child.kill("SIGKILL"));
-  const bound = await boundPorts(child);
-  return {
-    ports: bound,
-    async end(signal: "SIGKILL" | "SIGTERM"): Promise<void> {
-      const exit = once(child, "exit");
-      child.kill(signal);
-      await exit;
-    },
-    async ask(method: string, path: string, body?: unknown): Promise<{ readonly status: number; readonly body: Record<string, unknown> }> {
-      const headers = { authorization: `Bearer ${apiKey}`, "content-type": "application/json", prefer: "wait=10" };
-      const request = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
-      const reply = await fetch(`http://127.0.0.1:${bound["http"]}/api/v1${path}`, request);
-      const answer: unknown = await reply.json();
-      assert.ok(typeof answer === "object" && answer !== null);
-      return { status: reply.status, body: { ...answer } };
-    },
-  };
-}
-
-async function boundPorts(child: ChildProcessWithoutNullStreams): Promise<Ports> {
-  const ports: { [door: string]: number } = {};
-  for await (const line of createInterface({ input: child.stdout })) {
-    const { message, door = "", port = 0 }: { message: string; door?: string; port?: number } = JSON.parse(line);
-    if (message === "listening") ports[door] = port;
-    if (message === "listening" && door === "http") {
-      child.stdout.resume();
-      return ports;
-    }
-  }
-  throw new Error("the server ended while it started");
-}
+import { aDevice, aProcess, aRegister, aSend, codeOf, json, ownKey, psk, until } from "./secured-doors-fixture.ts";
 
 test("kill -9 and restart: a connected device goes on with its next message, without a handshake, and is called at its connection", async (t) => {
   const directory = await aDataDirectory(t);
@@ -291,11 +177,3 @@ test("a key log is made only when it is asked for, loudly, and nobody else can r
   assert.equal((await stat(file)).mode & 0o777, 0o600);
   assert.equal(server.lines.filter((line) => line.includes('"level":"warn"') && line.includes("DTLS_KEY_LOG_FILE IS SET")).length, 1);
 });
-
-/** Polls, because the device asks nobody. */
-async function until(isSo: () => boolean): Promise<void> {
-  for (let turn = 0; !isSo(); turn += 1) {
-    if (turn === 500) assert.fail("it did not come about");
-    await new Promise<void>((resolve) => systemClock.after(10, resolve));
-  }
-}
