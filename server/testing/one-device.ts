@@ -1,6 +1,7 @@
 /** For a test file: each test has a world of its own with one scripted device in it. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach } from "node:test";
+import { type Rest, restOfRunning } from "./rest.ts";
 import { type DeviceScript, ScriptedDevice } from "./scripted-device.ts";
 import { ServerWorld } from "./server-world.ts";
 
@@ -8,6 +9,8 @@ export interface OneDevice {
   /** Of the test that runs, as what follows. */
   readonly world: ServerWorld;
   readonly device: ScriptedDevice;
+  /** Of the server that runs. */
+  readonly rest: Rest;
 }
 
 /** To be called where the tests are declared. Each must end without a failure in the background and without a timer. */
@@ -34,5 +37,6 @@ export function oneDevice(script: DeviceScript = {}): OneDevice {
     get device() {
       return device;
     },
+    rest: restOfRunning(() => world),
   };
 }

@@ -1,10 +1,9 @@
 /** For a test file: each test has a world of its own, its REST addresses, and the devices that register in it. */
 import assert from "node:assert/strict";
 import { afterEach, beforeEach } from "node:test";
-import { type Rest, restOf } from "./rest.ts";
+import { type Rest, restOfRunning } from "./rest.ts";
 import { ScriptedDevice } from "./scripted-device.ts";
 import { ServerWorld } from "./server-world.ts";
-import type { RunningServer } from "./world-server.ts";
 
 export interface RestFleet {
   /** Of the test that runs, as what follows. */
@@ -21,7 +20,6 @@ export interface RestFleet {
 export function restFleet(): RestFleet {
   let world: ServerWorld;
   let devices: ScriptedDevice[];
-  let opened: { readonly server: RunningServer; readonly rest: Rest } | undefined;
 
   beforeEach(async () => {
     world = await ServerWorld.open();
@@ -42,10 +40,7 @@ export function restFleet(): RestFleet {
     get devices() {
       return devices;
     },
-    rest(method, address, call) {
-      if (opened?.server !== world.server) opened = { server: world.server, rest: restOf(world) };
-      return opened.rest(method, address, call);
-    },
+    rest: restOfRunning(() => world),
     async register(endpoint, query, prepare) {
       const address = { address: `10.0.1.${devices.length + 2}`, port: 56_830 };
       const device = new ScriptedDevice(world, { endpoint, address, query });

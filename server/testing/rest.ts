@@ -28,6 +28,7 @@ import { openSupervisor } from "../supervisor.ts";
 import { traceFacet, traceRoutes } from "../trace/trace-http.ts";
 import { twinRoutes } from "../twin/twin-http.ts";
 import type { ServerWorld } from "./server-world.ts";
+import type { RunningServer } from "./world-server.ts";
 
 export interface Call {
   readonly body?: Json;
@@ -46,6 +47,16 @@ export interface Answered {
 }
 
 export type Rest = (method: string, address: string, call?: Call) => Promise<Answered>;
+
+/** Of whichever server of the world runs when it is called. */
+export function restOfRunning(worldNow: () => ServerWorld): Rest {
+  let opened: { readonly server: RunningServer; readonly rest: Rest } | undefined;
+  return (method, address, call) => {
+    const world = worldNow();
+    if (opened?.server !== world.server) opened = { server: world.server, rest: restOf(world) };
+    return opened.rest(method, address, call);
+  };
+}
 
 /** `packages`: in place of the world's own. */
 export function restOf(world: ServerWorld, packages: PackageService = world.server.packages): Rest {
