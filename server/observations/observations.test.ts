@@ -1,48 +1,39 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, test } from "node:test";
+import { beforeEach, test } from "node:test";
 import { ResponseCode } from "@lwm2m/protocol/coap/codes";
 import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
 import type { OutgoingResponse } from "@lwm2m/protocol/coap/message";
 import { StorageUnavailableError } from "../storage/collection.ts";
+import { oneDevice } from "../testing/one-device.ts";
 import { bytes, content, ScriptedDevice, senmlValue } from "../testing/scripted-device.ts";
-import { ServerWorld, serverAddress } from "../testing/server-world.ts";
+import { serverAddress } from "../testing/server-world.ts";
 import type { Observation } from "./observation.ts";
 
 const path = "/3303/0/5700";
 const observed = `GET ${path} observe 0`;
 const lifetime = ["lt=86400", "lwm2m=1.1", "b=U"];
 
-let world: ServerWorld;
-let device: ScriptedDevice;
+const one = oneDevice({ query: lifetime });
 
 beforeEach(async () => {
-  world = await ServerWorld.open();
-  device = new ScriptedDevice(world, { query: lifetime });
-  device.answers.set(`GET ${path}`, senmlValue(path, 20.5));
-  await device.register();
+  one.device.answers.set(`GET ${path}`, senmlValue(path, 20.5));
+  await one.device.register();
 });
 
-afterEach(async () => {
-  assert.deepEqual(world.server.failures, []);
-  await device.close();
-  await world.close();
-  assert.equal(world.clock.pendingTimers(), 0, "a timer is left");
-});
-
-const observe = () => world.carryOut("dev-1", { kind: "observe", path });
+const observe = () => one.world.carryOut("dev-1", { kind: "observe", path });
 const observation = async (): Promise<Observation> => {
-  const found = await world.until(world.server.observations.find("dev-1", path));
+  const found = await one.world.until(one.world.server.observations.find("dev-1", path));
   assert.ok(found);
   return found;
 };
-const known = async () => (await world.until(world.server.twins.find("dev-1")))?.values[path];
+const known = async () => (await one.world.until(one.world.server.twins.find("dev-1")))?.values[path];
 const history = async () => {
-  const toMs = world.clock.now() + 1;
-  const points = await world.until(world.server.twins.history({ endpoint: "dev-1", path, fromMs: 0, toMs, limit: 100 }));
+  const toMs = one.world.clock.now() + 1;
+  const points = await one.world.until(one.world.server.twins.history({ endpoint: "dev-1", path, fromMs: 0, toMs, limit: 100 }));
   return points.map(({ value }) => value);
 };
-const changes = async () => (await world.eventsOf("dev-1")).filter(({ type }) => type === "resource.changed");
-const notify = (response: OutgoingResponse) => world.until(device.notify(path, response));
+const changes = async () => (await one.world.eventsOf("dev-1")).filter(({ type }) => type === "resource.changed");
+const notify = (response: OutgoingResponse) => one.world.until(one.device.notify(path, response));
 
 test("RFC 7641 §3.1: granted: stored with its token; the first value is known, in the history and told", async () => {
   const operation = await observe();
@@ -56,21 +47,21 @@ test("RFC 7641 §3.1: granted: stored with its token; the first value is known, 
   assert.equal(held.relation?.token, operation.attempts[0]?.token);
   assert.equal((await known())?.source, "notify");
   assert.deepEqual(await history(), [20.5]);
-  const types = await world.eventTypes("dev-1");
+  const types = await one.world.eventTypes("dev-1");
   assert.ok(types.includes("observation.started") && types.includes("resource.changed"), String(types));
 });
 
 test("RFC 7641 §3.5, LwM2M Core 1.1 §6.4.2: a notification is acknowledged when twin, history and event are durable, not before", async () => {
   await observe();
-  world.store.fail(new StorageUnavailableError("gone"));
-  const notified = device.notify(path, senmlValue(path, 21.5));
-  await world.clock.advance(500);
-  world.store.fail(undefined);
+  one.world.store.fail(new StorageUnavailableError("gone"));
+  const notified = one.device.notify(path, senmlValue(path, 21.5));
+  await one.world.clock.advance(500);
+  one.world.store.fail(undefined);
   assert.equal((await known())?.value, 20.5, "nothing was kept, so nothing was acknowledged");
-  assert.deepEqual(await world.until(notified), { ok: true }, "the device repeats it");
+  assert.deepEqual(await one.world.until(notified), { ok: true }, "the device repeats it");
   assert.equal((await known())?.value, 21.5);
-  await world.kill();
-  await world.start();
+  await one.world.kill();
+  await one.world.start();
   assert.equal((await known())?.value, 21.5);
   assert.deepEqual(await history(), [20.5, 21.5]);
   const told = (await changes()).map(({ data }) => (data as { values: { value: number }[] }).values[0]?.value);
@@ -79,23 +70,23 @@ test("RFC 7641 §3.5, LwM2M Core 1.1 §6.4.2: a notification is acknowledged whe
 
 test("our restart: the old token is still held, its notification accepted and acknowledged, nothing asked again", async () => {
   await observe();
-  await world.kill();
-  await world.start();
-  await world.clock.advance(1_000);
+  await one.world.kill();
+  await one.world.start();
+  await one.world.clock.advance(1_000);
   assert.deepEqual(await notify(senmlValue(path, 22)), { ok: true });
   assert.equal((await known())?.value, 22);
-  assert.deepEqual(device.asked, [observed]);
+  assert.deepEqual(one.device.asked, [observed]);
 });
 
 test("LwM2M Core 1.1 §6.4.1: a device that registers anew is observed anew, attributes and all", async () => {
-  device.answers.set(`PUT ${path}?pmin=5`, { code: ResponseCode.changed });
-  await world.carryOut("dev-1", { kind: "observe", path, attributes: { pmin: 5 } });
-  assert.deepEqual(device.asked, [`PUT ${path}?pmin=5`, observed]);
+  one.device.answers.set(`PUT ${path}?pmin=5`, { code: ResponseCode.changed });
+  await one.world.carryOut("dev-1", { kind: "observe", path, attributes: { pmin: 5 } });
+  assert.deepEqual(one.device.asked, [`PUT ${path}?pmin=5`, observed]);
   const before = await observation();
-  await device.restart();
-  await device.register();
-  await world.clock.advance(1_000);
-  assert.deepEqual(device.asked.slice(2), [`PUT ${path}?pmin=5`, observed]);
+  await one.device.restart();
+  await one.device.register();
+  await one.world.clock.advance(1_000);
+  assert.deepEqual(one.device.asked.slice(2), [`PUT ${path}?pmin=5`, observed]);
   const after = await observation();
   assert.equal(after.state, "active");
   assert.notEqual(after.relation?.token, before.relation?.token);
@@ -104,48 +95,48 @@ test("LwM2M Core 1.1 §6.4.1: a device that registers anew is observed anew, att
 
 test("a kill between the registration and the new observation: asked again at the start", async () => {
   await observe();
-  await device.restart();
+  await one.device.restart();
   // The last thing the process does is to send the 2.01.
-  world.network.filter = ({ from }) => {
-    if (from.port === serverAddress.port) world.store.fail(new Error("the process was killed"));
+  one.world.network.filter = ({ from }) => {
+    if (from.port === serverAddress.port) one.world.store.fail(new Error("the process was killed"));
     return true;
   };
-  await device.register();
-  world.network.filter = () => true;
-  await world.kill();
-  assert.equal(device.asked.filter((line) => line === observed).length, 1);
-  await world.start();
-  await world.clock.advance(2_000);
-  assert.equal(device.asked.filter((line) => line === observed).length, 2);
+  await one.device.register();
+  one.world.network.filter = () => true;
+  await one.world.kill();
+  assert.equal(one.device.asked.filter((line) => line === observed).length, 1);
+  await one.world.start();
+  await one.world.clock.advance(2_000);
+  assert.equal(one.device.asked.filter((line) => line === observed).length, 2);
   assert.equal((await observation()).state, "active");
 });
 
 test("gone and back: the wish waits while the device is not registered", async () => {
   await observe();
-  await device.deregister();
-  await world.clock.advance(100);
+  await one.device.deregister();
+  await one.world.clock.advance(100);
   assert.equal((await observation()).state, "waiting");
-  await device.register();
-  await world.clock.advance(1_000);
+  await one.device.register();
+  await one.world.clock.advance(1_000);
   assert.equal((await observation()).state, "active");
 });
 
 test("RFC 7641 §3.6: cancelled actively with the same token; the device's later notifications are refused", async () => {
   await observe();
-  const operation = await world.carryOut("dev-1", { kind: "cancelObserve", path });
+  const operation = await one.world.carryOut("dev-1", { kind: "cancelObserve", path });
   assert.equal(operation.status, "succeeded");
-  assert.equal(device.asked.at(-1), `GET ${path} observe 1`);
+  assert.equal(one.device.asked.at(-1), `GET ${path} observe 1`);
   const ended = await observation();
   assert.deepEqual([ended.state, ended.endReason], ["ended", "cancelled"]);
-  assert.ok((await world.eventTypes("dev-1")).includes("observation.ended"));
-  const again = await world.carryOut("dev-1", { kind: "cancelObserve", path });
+  assert.ok((await one.world.eventTypes("dev-1")).includes("observation.ended"));
+  const again = await one.world.carryOut("dev-1", { kind: "cancelObserve", path });
   assert.deepEqual([again.status, again.reason], ["failed", "not-observing"]);
 });
 
 test("RFC 7641 §4.2: an error notification ends it, with the reason kept", async () => {
   await observe();
   await notify({ code: ResponseCode.notFound });
-  await world.clock.advance(100);
+  await one.world.clock.advance(100);
   const ended = await observation();
   assert.deepEqual([ended.state, ended.endReason, ended.coapCode], ["ended", "device-ended", "4.04"]);
 });
@@ -154,7 +145,7 @@ test("as Eclipse Leshan tests it: a notification that cannot be read is acknowle
   await observe();
   const strange = { code: ResponseCode.content, contentFormat: ContentFormat.senmlJson, payload: bytes("[not json") };
   assert.deepEqual(await notify(strange), { ok: true });
-  await world.clock.advance(100);
+  await one.world.clock.advance(100);
   assert.equal((await observation()).state, "active");
   assert.ok((await observation()).fault?.detail);
   assert.deepEqual(await notify(senmlValue(path, 24)), { ok: true });
@@ -162,17 +153,17 @@ test("as Eclipse Leshan tests it: a notification that cannot be read is acknowle
 });
 
 test("a device that answers without granting: the operation fails as not-observing, the value is known all the same", async () => {
-  device.answers.set("GET /3/0/9", { ...senmlValue("/3/0/9", 80), code: ResponseCode.content });
-  device.grants = false;
-  const operation = await world.carryOut("dev-1", { kind: "observe", path });
+  one.device.answers.set("GET /3/0/9", { ...senmlValue("/3/0/9", 80), code: ResponseCode.content });
+  one.device.grants = false;
+  const operation = await one.world.carryOut("dev-1", { kind: "observe", path });
   assert.deepEqual([operation.status, operation.reason], ["failed", "not-observing"]);
   assert.equal((await known())?.value, 20.5);
-  assert.equal(await world.until(world.server.observations.find("dev-1", path)), undefined);
+  assert.equal(await one.world.until(one.world.server.observations.find("dev-1", path)), undefined);
 });
 
 test("as Eclipse Leshan tests it: historical values go to the history; a late one never replaces a newer", async () => {
   await observe();
-  const nowSeconds = Math.floor(world.clock.now() / 1_000);
+  const nowSeconds = Math.floor(one.world.clock.now() / 1_000);
   const late = `[{"bn":"${path}","bt":${nowSeconds - 600},"v":18},{"t":60,"v":19}]`;
   assert.deepEqual(await notify(content(late)), { ok: true });
   assert.equal((await known())?.value, 20.5);
@@ -190,48 +181,48 @@ test("as Eclipse Leshan tests it: a second observe of the path replaces the firs
 test("eclipse-leshan/leshan#1636: behind a new NAT binding a notification is not refused, and taken once an Update came from there", async () => {
   await observe();
   const moved = { address: "198.51.100.7", port: 7 };
-  world.network.rebind(device.address, moved);
-  const early = device.notify(path, senmlValue(path, 21));
-  await world.clock.advance(1_000);
+  one.world.network.rebind(one.device.address, moved);
+  const early = one.device.notify(path, senmlValue(path, 21));
+  await one.world.clock.advance(1_000);
   assert.deepEqual(await history(), [20.5], "not before the device has shown who it is");
-  assert.equal((await device.update()).code, ResponseCode.changed);
-  assert.deepEqual(await world.until(early), { ok: true }, "repeated by the device, acknowledged at last");
+  assert.equal((await one.device.update()).code, ResponseCode.changed);
+  assert.deepEqual(await one.world.until(early), { ok: true }, "repeated by the device, acknowledged at last");
   assert.deepEqual(await notify(senmlValue(path, 22)), { ok: true });
   assert.deepEqual(await history(), [20.5, 21, 22]);
-  await world.kill();
-  await world.start();
+  await one.world.kill();
+  await one.world.start();
   assert.deepEqual(await notify(senmlValue(path, 23)), { ok: true }, "kept over a restart at the new address");
   assert.deepEqual(await history(), [20.5, 21, 22, 23]);
 });
 
 test("a notification is a sign of life: what waits for a sleeping device is sent", async () => {
-  const sleepy = new ScriptedDevice(world, { endpoint: "dev-2", address: { address: "10.0.0.3", port: 1 }, query: [...lifetime, "Q"] });
+  const sleepy = new ScriptedDevice(one.world, { endpoint: "dev-2", address: { address: "10.0.0.3", port: 1 }, query: [...lifetime, "Q"] });
   sleepy.answers.set(`GET ${path}`, senmlValue(path, 1));
   sleepy.answers.set("GET /3/0/9", senmlValue("/3/0/9", 50));
   await sleepy.register();
-  await world.carryOut("dev-2", { kind: "observe", path });
-  await world.clock.advance(94_000);
-  const outcome = await world.create("dev-2", { kind: "read", path: "/3/0/9" });
+  await one.world.carryOut("dev-2", { kind: "observe", path });
+  await one.world.clock.advance(94_000);
+  const outcome = await one.world.create("dev-2", { kind: "read", path: "/3/0/9" });
   assert.ok(outcome.ok);
-  await world.until(sleepy.notify(path, senmlValue(path, 2)));
-  await world.clock.advance(1_000);
-  assert.equal((await world.until(world.server.operations.find(outcome.operation._id)))?.status, "succeeded");
+  await one.world.until(sleepy.notify(path, senmlValue(path, 2)));
+  await one.world.clock.advance(1_000);
+  assert.equal((await one.world.until(one.world.server.operations.find(outcome.operation._id)))?.status, "succeeded");
   await sleepy.close();
 });
 
 test("LwM2M Core 1.1 §6.4.6 Send: durable, then 2.04; unknown senders, unregistered objects and bad payloads are refused", async () => {
   const send = (payload: string, contentFormat: number = ContentFormat.senmlJson) =>
-    device.send({ method: 2, path: ["dp"], contentFormat, payload: bytes(payload) });
+    one.device.send({ method: 2, path: ["dp"], contentFormat, payload: bytes(payload) });
   const accepted = await send(`[{"n":"${path}","v":30},{"n":"/3/0/9","v":55}]`);
   assert.equal(accepted.code, ResponseCode.changed);
   assert.equal((await known())?.source, "send");
-  await world.kill();
-  await world.start();
+  await one.world.kill();
+  await one.world.start();
   assert.equal((await known())?.value, 30);
   assert.equal((await send('[{"n":"/5/0/3","v":1}]')).code, ResponseCode.notFound);
   assert.equal((await send("[")).code, ResponseCode.badRequest);
   assert.equal((await send("x", 0)).code >> 5, 4);
-  const stranger = new ScriptedDevice(world, { endpoint: "x", address: { address: "10.0.0.9", port: 9 } });
+  const stranger = new ScriptedDevice(one.world, { endpoint: "x", address: { address: "10.0.0.9", port: 9 } });
   const refused = await stranger.send({ method: 2, path: ["dp"], contentFormat: 110, payload: bytes(`[{"n":"${path}","v":99}]`) });
   assert.equal(refused.code, ResponseCode.notFound);
   await stranger.close();

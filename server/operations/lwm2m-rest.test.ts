@@ -1,34 +1,21 @@
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, test } from "node:test";
+import { beforeEach, test } from "node:test";
 import { ResponseCode } from "@lwm2m/protocol/coap/codes";
 import type { Json } from "../storage/collection.ts";
-import { at, type Rest, restOf } from "../testing/rest.ts";
-import { bytes, content, ScriptedDevice } from "../testing/scripted-device.ts";
-import { ServerWorld } from "../testing/server-world.ts";
+import { oneDevice } from "../testing/one-device.ts";
+import { at } from "../testing/rest.ts";
+import { bytes, content } from "../testing/scripted-device.ts";
 
-let world: ServerWorld;
-let device: ScriptedDevice;
-let rest: Rest;
+const one = oneDevice();
 
-beforeEach(async () => {
-  world = await ServerWorld.open();
-  device = new ScriptedDevice(world);
-  rest = restOf(world);
-  await device.register();
-});
-
-afterEach(async () => {
-  assert.deepEqual(world.server.failures, []);
-  await device.close();
-  await world.close();
-});
+beforeEach(() => one.device.register());
 
 const changed = { code: ResponseCode.changed };
 const operate = (body: { readonly [field: string]: Json }, key?: string) =>
-  rest("POST", "/devices/dev-1/operations", { body, ...(key === undefined ? {} : { key }) });
+  one.rest("POST", "/devices/dev-1/operations", { body, ...(key === undefined ? {} : { key }) });
 
 test("readComposite: names and ids as paths; the answer names values and what is missing", async () => {
-  device.answers.set("FETCH /", content('[{"n":"/3/0/9","v":55}]'));
+  one.device.answers.set("FETCH /", content('[{"n":"/3/0/9","v":55}]'));
   const { status, body } = await operate({ kind: "readComposite", paths: ["device/0/batteryLevel", "3/0/9", "/3303/0/5700"] });
   assert.deepEqual([status, at(body, "status"), at(body, "path")], [200, "succeeded", "/"]);
   assert.deepEqual(at(body, "paths"), ["/3/0/9", "/3303/0/5700"]);
@@ -40,19 +27,19 @@ test("readComposite: names and ids as paths; the answer names values and what is
 });
 
 test("writeComposite by name; observeComposite, its observation, its end", async () => {
-  device.answers.set("IPATCH /", changed);
-  device.answers.set("FETCH /", content('[{"n":"/3/0/9","v":55},{"n":"/3303/0/5700","v":20}]'));
+  one.device.answers.set("IPATCH /", changed);
+  one.device.answers.set("FETCH /", content('[{"n":"/3/0/9","v":55},{"n":"/3303/0/5700","v":20}]'));
   const written = await operate({ kind: "writeComposite", values: { "device/0/utcOffset": "+02:00", "/1/0/1": 600 } });
   assert.deepEqual([at(written.body, "status"), at(written.body, "values")], ["succeeded", { "/3/0/14": "+02:00", "/1/0/1": 600 }]);
   const paths = ["/3303/0/5700", "/3/0/9"];
   assert.equal(at((await operate({ kind: "observeComposite", paths })).body, "status"), "succeeded");
-  const listed = await rest("GET", "/observations?endpoint=dev-1");
+  const listed = await one.rest("GET", "/observations?endpoint=dev-1");
   const id = "/3/0/9,/3303/0/5700@dev-1";
   assert.deepEqual([at(listed.body, "items", 0, "id"), at(listed.body, "items", 0, "paths")], [id, paths]);
   const address = `/observations/${encodeURIComponent("/3303/0/5700,/3/0/9@dev-1")}`;
-  assert.equal(at((await rest("GET", address)).body, "state"), "active", "the paths in any order");
-  assert.equal(at((await rest("DELETE", address)).body, "status"), "succeeded");
-  assert.equal(at((await rest("GET", address)).body, "state"), "ended");
+  assert.equal(at((await one.rest("GET", address)).body, "state"), "active", "the paths in any order");
+  assert.equal(at((await one.rest("DELETE", address)).body, "status"), "succeeded");
+  assert.equal(at((await one.rest("GET", address)).body, "state"), "ended");
   assert.equal(at((await operate({ kind: "cancelObserve", paths })).body, "reason"), "not-observing");
 });
 
@@ -94,14 +81,14 @@ test("RFC 9457: what the version has not got is 422 not-in-device-version, named
 });
 
 test("execute: arguments as list and text, by both addresses; an Idempotency-Key keeps them apart", async () => {
-  device.answers.set("POST /3/0/4", changed);
+  one.device.answers.set("POST /3/0/4", changed);
   const list = [{ digit: 0, value: "U" }, { digit: 1 }];
   assert.equal(at((await operate({ kind: "execute", path: "/3/0/4", arguments: list }, "k")).body, "status"), "succeeded");
   assert.equal((await operate({ kind: "execute", path: "/3/0/4", arguments: "0='U'" }, "k")).status, "idempotency-mismatch");
-  await rest("POST", "/devices/dev-1/resources/3/0/4:execute", { body: { arguments: list } });
-  await rest("POST", "/devices/dev-1/resources/3/0/4:execute", { body: { arguments: "2" } });
+  await one.rest("POST", "/devices/dev-1/resources/3/0/4:execute", { body: { arguments: list } });
+  await one.rest("POST", "/devices/dev-1/resources/3/0/4:execute", { body: { arguments: "2" } });
   assert.deepEqual(
-    device.requests.map(({ payload }) => Buffer.from(payload).toString()),
+    one.device.requests.map(({ payload }) => Buffer.from(payload).toString()),
     ["0='U',1", "0='U',1", "2"],
   );
   for (const wrong of [[{ digit: 10 }], [{ value: "U" }], [{ digit: 0, text: "U" }], 5]) {
@@ -113,8 +100,8 @@ test("execute: arguments as list and text, by both addresses; an Idempotency-Key
 
 test("discover with depth by its path; attributes typed, as written and in effect", async () => {
   const payload = bytes("</3>;ver=1.1,</3/0>;pmin=10,</3/0/9>;gt=50.5");
-  device.answers.set("GET /3", { code: ResponseCode.content, contentFormat: 40, payload });
-  const { status, body } = await rest("GET", "/devices/dev-1/resources/3:discover?depth=2");
+  one.device.answers.set("GET /3", { code: ResponseCode.content, contentFormat: 40, payload });
+  const { status, body } = await one.rest("GET", "/devices/dev-1/resources/3:discover?depth=2");
   assert.equal(status, 200);
   assert.deepEqual(at(body, "result", "links", 2), {
     path: "/3/0/9",
@@ -123,14 +110,14 @@ test("discover with depth by its path; attributes typed, as written and in effec
     attached: { notification: { gt: 50.5 } },
     effective: { pmin: 10, gt: 50.5 },
   });
-  assert.equal((await rest("GET", "/devices/dev-1/resources/3:discover?depth=3")).status, "not-in-device-version");
+  assert.equal((await one.rest("GET", "/devices/dev-1/resources/3:discover?depth=3")).status, "not-in-device-version");
 });
 
 test("a failed composite operation is tried again as it was", async () => {
-  device.answers.set("FETCH /", { code: ResponseCode.badRequest });
+  one.device.answers.set("FETCH /", { code: ResponseCode.badRequest });
   const failed = await operate({ kind: "readComposite", paths: ["/3/0/9", "/3303/0/5700"] });
   assert.deepEqual([at(failed.body, "status"), at(failed.body, "coapCode")], ["failed", "4.00"]);
-  device.answers.set("FETCH /", content('[{"n":"/3/0/9","v":55}]'));
-  const again = await rest("POST", `/operations/${at(failed.body, "id")}:retry`);
+  one.device.answers.set("FETCH /", content('[{"n":"/3/0/9","v":55}]'));
+  const again = await one.rest("POST", `/operations/${at(failed.body, "id")}:retry`);
   assert.deepEqual([at(again.body, "status"), at(again.body, "paths")], ["succeeded", ["/3/0/9", "/3303/0/5700"]]);
 });
