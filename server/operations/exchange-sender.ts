@@ -47,12 +47,19 @@ export class ExchangeSender {
     this.#merged = new MergedExchange(deps, formats);
   }
 
-  async send(exchange: PlannedExchange, { members }: PreparedWakeUp, registration: Registration, signal: AbortSignal): Promise<Sent> {
+  /** `begun`: the one operation of the exchange, which was stored as claimed. */
+  async send(
+    exchange: PlannedExchange,
+    { members }: PreparedWakeUp,
+    registration: Registration,
+    signal: AbortSignal,
+    begun?: Operation,
+  ): Promise<Sent> {
     const carried = exchange.members.map(({ id }) => members.get(id)).filter((member) => member !== undefined);
     const request = this.#requestOf(exchange, carried, registration);
     if (request === "unfit") return { again: true };
     const operations = carried.map(({ operation }) => operation);
-    const claimed = await this.apply(operations, { kind: "claim", owner: this.#deps.owner.name });
+    const claimed = begun === undefined ? await this.apply(operations, { kind: "claim", owner: this.#deps.owner.name }) : [begun];
     // One of them was cancelled meanwhile: what is left is planned anew.
     if (claimed.length < operations.length || !this.#mayLeave(registration._id, signal)) {
       await this.apply(claimed, { kind: "putBack" });

@@ -12,6 +12,7 @@ import { serverStops } from "./exchange-failure.ts";
 import { ExchangeSender, pauseMs, type SenderDeps } from "./exchange-sender.ts";
 import { FormatFallback } from "./format-fallback.ts";
 import type { Operation } from "./operation.ts";
+import { step } from "./operation-machine.ts";
 import { detailWithoutValue, withoutUnreadable } from "./unreadable-values.ts";
 import { type PlannerDeps, type PreparedWakeUp, WakeUpPlanner } from "./wake-up-planner.ts";
 
@@ -36,6 +37,13 @@ interface Runner {
 interface Course {
   readonly wakeUp: PreparedWakeUp;
   readonly left: readonly PlannedExchange[];
+}
+
+/** An operation that is stored as under way by who creates it. */
+export interface Beginning {
+  readonly claimed: Operation;
+  /** Whether it is in the store. It is carried out then. */
+  readonly settle: (isStored: boolean) => void;
 }
 
 /** How long the device is left alone, milliseconds; undefined: until something is expected, or it comes by itself. */
@@ -80,6 +88,41 @@ export class OperationDispatcher {
     this.wake(endpoint);
   }
 
+  /** Nothing waits for the device, as far as this process can know: then there is nothing of it in the store. */
+  isIdle(endpoint: string): boolean {
+    if (this.#state !== "open" || this.#deps.owner.isShared) return false;
+    return ![this.#expected, this.#runners, this.#timers, this.#unsettled].some((each) => each.has(endpoint));
+  }
+
+  /**
+   * Spares the two writes of queueing and claiming one of them, and the looks into the queue: for a new operation of a device that is awake and
+   * has nothing else to do. Undefined: it has to be queued.
+   */
+  async begin(operation: Operation): Promise<Beginning | undefined> {
+    const { endpoint } = operation;
+    const { registrations, clock, owner } = this.#deps;
+    const mayBegin = (): boolean => this.isIdle(endpoint) && registrations.isAwake(endpoint) && owner.isHeld();
+    const nowMs = clock.now();
+    if (!mayBegin() || (operation.notBefore ?? nowMs) > nowMs) return undefined;
+    const registration = await registrations.find(endpoint);
+    if (registration === undefined) return undefined;
+    const wakeUp = await this.#planner.prepare([operation], registration);
+    const [exchange] = this.#planner.asOfNow(wakeUp.exchanges, registration);
+    const claim = step(operation, { kind: "claim", owner: owner.name }, nowMs);
+    if (exchange === undefined || exchange.postponed !== null || claim === undefined || !mayBegin()) return undefined;
+    const outbox = [...operation.outbox, ...claim.events];
+    const claimed = { ...operation, ...claim.change, outbox, hasOutbox: outbox.length > 0 };
+    let settle: Beginning["settle"] = () => {};
+    const isStored = new Promise<boolean>((resolve) => {
+      settle = resolve;
+    });
+    this.#expected.add(endpoint);
+    this.#start(endpoint, async ({ abort }) => {
+      if (await isStored) await this.#sender.send(exchange, wakeUp, registration, abort.signal, claimed);
+    });
+    return { claimed, settle };
+  }
+
   /** What the next wake-up of the device will do with these operations, queued and due. */
   preview(operations: readonly Operation[], registration: Registration): Promise<PreparedWakeUp> {
     return this.#planner.prepare(operations, registration);
@@ -120,7 +163,7 @@ export class OperationDispatcher {
     while (this.#runners.size > 0) await Promise.all([...this.#runners.values()].map(({ done }) => done));
   }
 
-  #start(endpoint: string): void {
+  #start(endpoint: string, first?: (runner: Runner) => Promise<void>): void {
     this.#timers.get(endpoint)?.cancel();
     this.#timers.delete(endpoint);
     const abort = new AbortController();
@@ -136,7 +179,7 @@ export class OperationDispatcher {
       this.#wakeLater(endpoint, pauseMs);
       throw error;
     };
-    const work = this.#run(endpoint, runner)
+    const work = this.#run(endpoint, runner, first)
       .catch(failed)
       .finally(() => {
         this.#runners.delete(endpoint);
@@ -146,8 +189,9 @@ export class OperationDispatcher {
     this.#deps.supervisor.run(work, `send what waits for ${endpoint}`);
   }
 
-  async #run(endpoint: string, runner: Runner): Promise<void> {
+  async #run(endpoint: string, runner: Runner, first?: (runner: Runner) => Promise<void>): Promise<void> {
     const { registrations } = this.#deps;
+    await first?.(runner);
     if (this.#unsettled.has(endpoint)) await this.#settle(endpoint);
     let course: Course | undefined;
     while (this.#state === "open" && !runner.abort.signal.aborted && registrations.isAwake(endpoint)) {

@@ -140,10 +140,19 @@ export class OperationDoor {
     });
   }
 
-  async #create({ actor, traceId }: RouteRequest, endpoint: string, wanted: OperationRequest, id: string): Promise<Submitted> {
+  async #create(
+    { actor, traceId, idempotencyKey }: RouteRequest,
+    endpoint: string,
+    wanted: OperationRequest,
+    id: string,
+  ): Promise<Submitted> {
     const late = findTimeFault(wanted, this.#deps.clock.now());
     if (late !== undefined) return { problem: late };
-    const outcome = await this.#deps.operations.create(endpoint, wanted, { actor, traceId, id });
+    const outcome = await this.#deps.operations.create(endpoint, wanted, {
+      ...{ actor, traceId },
+      // Only what may be a repetition is looked for.
+      ...(idempotencyKey === undefined ? {} : { id }),
+    });
     return outcome.ok ? { operation: outcome.operation } : { problem: refusalProblem(outcome.refusal) };
   }
 

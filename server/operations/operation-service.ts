@@ -8,7 +8,6 @@ import type { Leniency } from "../devices/leniency.ts";
 import type { LinkFacts } from "../devices/link-profile.ts";
 import { type DueLoop, openDueLoop } from "../due-loop.ts";
 import type { OutboxRelay } from "../events/outbox-relay.ts";
-import { deviceModel } from "../registration/device-model.ts";
 import type { Registrations } from "../registration/registration.ts";
 import type { SecretBox } from "../security/secret-box.ts";
 import type { ProcessOwner } from "../storage/process-owner.ts";
@@ -19,15 +18,14 @@ import { deviceDisconnected } from "./exchange-failure.ts";
 import { newOperation } from "./new-operation.ts";
 import type { Learn } from "./news.ts";
 import type { ObservationExchange } from "./observation-exchange.ts";
-import type { CreateOutcome, CreateRefusal, Operation, OperationRequest, Operations } from "./operation.ts";
+import type { CreateOutcome, Operation, OperationRequest, Operations } from "./operation.ts";
 import { OperationDispatcher } from "./operation-dispatcher.ts";
 import { type OperationServiceLimits, operationServiceLimits } from "./operation-limits.ts";
 import { isInFlight, type OperationEvent, step } from "./operation-machine.ts";
-import { unseenTarget } from "./operation-plan.ts";
+import { findRefusal } from "./operation-refusal.ts";
 import { OperationSecrets } from "./operation-secrets.ts";
 import { type OperationListQuery, OperationStore, operationCollection, wakeUpHorizon } from "./operation-store.ts";
 import { sealPlainOperations } from "./plain-operations.ts";
-import { planOperation } from "./plan-operation.ts";
 import type { DeviceQueue } from "./queue-view.ts";
 import type { KnownValuesOf } from "./wake-up-planner.ts";
 
@@ -53,8 +51,6 @@ export interface OperationServiceDeps {
 
 /** Operations that one step of the sweeper ends. */
 const expiryBatch = 200;
-/** How soon a full queue may have room again, for Retry-After. */
-const fullQueueRetrySeconds = 60;
 
 /** Nothing is sent before `start`: what an earlier process left in the air must be settled first. */
 export function openOperationService(deps: OperationServiceDeps): OperationService {
@@ -141,22 +137,34 @@ export class OperationService implements Operations {
   ): Promise<CreateOutcome> {
     const existing = by.id === undefined ? undefined : await this.#store.find(by.id);
     if (existing !== undefined) return { ok: true, operation: existing };
-    const refusal = await this.#refusalOf(endpoint, request);
+    const refusal = await findRefusal(this.#deps, endpoint, request, async () => {
+      // Nothing waits for most devices most of the time, and then there is nothing to count.
+      const open = this.#dispatcher.isIdle(endpoint) ? 0 : await this.countOpen(endpoint);
+      return { open, most: this.#limits.maxQueuedPerDevice };
+    });
     if (refusal !== undefined) return { ok: false, refusal };
     const operation = newOperation(
       { endpoint, request, actor: by.actor, traceId: by.traceId, id: by.id ?? this.newId() },
       this.#limits,
       this.#deps.clock.now(),
     );
-    const { outbox, hasOutbox, ...stored } = operation;
-    if (!(await this.#store.insert(stored, outbox))) {
+    const beginning = await this.#dispatcher.begin(operation);
+    const { outbox, hasOutbox, ...stored } = beginning?.claimed ?? operation;
+    let isStored = false;
+    try {
+      isStored = await this.#store.insert(stored, outbox);
+    } finally {
+      beginning?.settle(isStored);
+    }
+    if (!isStored) {
       const present = await this.#store.find(operation._id);
       if (present === undefined) throw new Error(`operation ${operation._id} exists and does not`);
       return { ok: true, operation: present };
     }
     if (hasOutbox) this.#deps.relay.nudge(operationCollection.name, operation._id);
-    await this.#supersede(operation);
     this.#sweeper?.hasten(operation.expiresAt);
+    if (beginning !== undefined) return { ok: true, operation: beginning.claimed };
+    await this.#supersede(operation);
     this.#dispatcher.expect(endpoint);
     return { ok: true, operation };
   }
@@ -241,26 +249,6 @@ export class OperationService implements Operations {
     await this.#sweeper?.close();
     await this.#dispatcher.close();
     for (const waiting of this.#waiting.values()) for (const finish of waiting) finish(undefined);
-  }
-
-  async #refusalOf(endpoint: string, request: OperationRequest): Promise<CreateRefusal | undefined> {
-    const { devices, registrations, registry } = this.#deps;
-    if (!(await devices.isKnown(endpoint))) {
-      return { reason: "device-unknown", detail: `no device named ${JSON.stringify(endpoint)} has registered here` };
-    }
-    const last = await registrations.findLast(endpoint);
-    const planned = planOperation(request, last ?? unseenTarget, deviceModel(registry, last));
-    if (!planned.ok) return planned.refusal;
-    if (request.onOffline === "fail" && !registrations.isAwake(endpoint)) {
-      return {
-        reason: "device-unreachable",
-        detail: "the device is asleep or not registered, and the operation may not wait (onOffline: fail)",
-      };
-    }
-    const { maxQueuedPerDevice } = this.#limits;
-    if ((await this.#store.countOpen(endpoint, maxQueuedPerDevice)) < maxQueuedPerDevice) return undefined;
-    const detail = `${maxQueuedPerDevice} operations wait for the device, the most allowed`;
-    return { reason: "queue-full", detail, retryAfterSeconds: fullQueueRetrySeconds };
   }
 
   async #supersede(operation: Operation): Promise<void> {

@@ -64,7 +64,7 @@ export class RegistrationStore {
     this.#registrations = store.collection<RegistrationDocument>(registrationCollection);
     this.#locate = find;
     this.#owner = owner;
-    const remembered = store.isShared === true ? 0 : rememberedRegistrations;
+    const remembered = store.isShared === true || owner.isShared ? 0 : rememberedRegistrations;
     this.#recent = new RecentDocuments(remembered);
     this.#endpoints = new RecentDocuments(remembered);
   }
