@@ -24,6 +24,7 @@ import { packageRoutes } from "./firmware/package-http.ts";
 import { openPackageService } from "./firmware/package-service.ts";
 import { updateRoutes } from "./firmware/update-http.ts";
 import { openUpdateService } from "./firmware/update-service.ts";
+import { deviceSearch } from "./groups/device-search.ts";
 import { groupRoutes } from "./groups/group-http.ts";
 import { openGroupService } from "./groups/group-service.ts";
 import { lastTextOf } from "./groups/last-text.ts";
@@ -209,7 +210,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const isKnownDevice = (endpoint: string): Promise<boolean> => devices.isKnown(endpoint);
   return {
     routes: [
-      ...deviceRoutes({ devices, facets, describeAll }),
+      ...deviceRoutes({ devices, facets, describeAll, search: deviceSearch(groups) }),
       ...quarantineRoutes(devices, keys),
       ...registrationRoutes({ registrations, devices, registry }),
       ...objectProfileRoutes(registering.profiles),

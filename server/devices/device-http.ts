@@ -1,5 +1,8 @@
 /** The registry over REST. */
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
+import type { Condition, Fields } from "../filter/filter.ts";
+import { parseFilter } from "../filter/filter-parser.ts";
+import { filterProblem, filterSchema, filterWords } from "../filter/filter-query.ts";
 import { idOf, pageIn, pageOf, pageParameters, pageSchemaOf } from "../http/page.ts";
 import type { JsonSchema, Reply, Route, RouteRequest } from "../http/route.ts";
 import { outlookProperties } from "../outlook/outlook-view.ts";
@@ -11,7 +14,17 @@ export interface DeviceRoutesDeps {
   /** In the order in which a deleted device is let go of: operations before registration. */
   readonly facets: readonly DeviceFacet[];
   /** What each of them waits for, by endpoint name: for a page, a question for all. */
+  /** Those that fit a filter; a page may be shorter than asked for though more follow. */
+  readonly search?: DeviceSearch;
   readonly describeAll?: (devices: readonly Device[]) => Promise<ReadonlyMap<string, { readonly [field: string]: Json }>>;
+}
+
+export interface DeviceSearch {
+  readonly fields: Fields;
+  find(
+    condition: Condition,
+    page: { readonly limit: number; readonly after?: string },
+  ): Promise<{ readonly devices: readonly Device[]; readonly next: string | null }>;
 }
 
 const instant: JsonSchema = { type: "string", format: "date-time" };
@@ -48,8 +61,13 @@ export function deviceRoutes(deps: DeviceRoutesDeps): Route[] {
       method: "GET",
       path: "/devices",
       name: "listDevices",
-      summary: "The devices by endpoint name; `next` is the value of `after` for the next page, null on the last.",
-      query: { ...pageParameters, state: { enum: ["quarantined"] } },
+      summary:
+        "The devices by endpoint name; `next` is the value of `after` for the next page, null on the last. With `q` a page may be shorter than `limit`, or empty, though more follow.",
+      query: {
+        ...pageParameters,
+        state: { enum: ["quarantined"] },
+        ...(deps.search === undefined ? {} : { q: { ...filterSchema, description: filterWords(deps.search.fields) } }),
+      },
       replies: {
         200: { description: "A page of devices", schema: pageSchemaOf(deviceSchema) },
       },
@@ -76,12 +94,25 @@ export function deviceRoutes(deps: DeviceRoutesDeps): Route[] {
   ];
 }
 
-async function list({ devices, describeAll }: DeviceRoutesDeps, { query }: RouteRequest): Promise<Reply> {
+async function list(deps: DeviceRoutesDeps, { query }: RouteRequest): Promise<Reply> {
+  const { devices, describeAll, search } = deps;
   const page = pageIn(query);
+  if (search !== undefined && typeof query["q"] === "string") return searched(deps, search, query["q"], query);
   const state = query["state"] === "quarantined" ? { state: "quarantined" as const } : {};
   const found = await devices.list({ ...page, ...state });
   const outlooks = await describeAll?.(found);
   return pageOf(found, page.limit, (device) => ({ ...viewOf(device), ...outlooks?.get(device._id) }), idOf);
+}
+
+async function searched({ describeAll }: DeviceRoutesDeps, search: DeviceSearch, q: string, query: RouteRequest["query"]): Promise<Reply> {
+  const reading = parseFilter(q, search.fields);
+  if (!reading.ok) return { problem: filterProblem(reading.fault, "q") };
+  const inState: Condition = { kind: "equals", field: "state", values: ["quarantined"], not: false };
+  const condition: Condition =
+    query["state"] === "quarantined" ? { kind: "and", conditions: [inState, reading.condition] } : reading.condition;
+  const { devices, next } = await search.find(condition, pageIn(query));
+  const outlooks = await describeAll?.(devices);
+  return { status: 200, body: { items: devices.map((device) => ({ ...viewOf(device), ...outlooks?.get(device._id) })), next } };
 }
 
 async function get({ devices, facets, describeAll }: DeviceRoutesDeps, { params }: RouteRequest): Promise<Reply> {

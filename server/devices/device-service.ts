@@ -100,6 +100,10 @@ export class DeviceService implements Devices {
     return device === undefined ? undefined : this.#withSighting(device);
   }
 
+  async findAll(endpoints: readonly string[]): Promise<readonly Device[]> {
+    return (await this.#store.findAll(endpoints)).map((device) => this.#withSighting(device));
+  }
+
   async isKnown(endpoint: string): Promise<boolean> {
     return this.#sightings.has(endpoint) || (await this.#store.find(endpoint)) !== undefined;
   }

@@ -28,6 +28,10 @@ export class DeviceStore {
     return this.#devices.findOne({ _id: endpoint });
   }
 
+  async findAll(endpoints: readonly string[]): Promise<readonly Device[]> {
+    return endpoints.length === 0 ? [] : this.#devices.find({ _id: { $in: [...endpoints] } }, { limit: endpoints.length });
+  }
+
   list(limit: number, after?: string, state?: Device["state"]): Promise<readonly Device[]> {
     const filter = { ...(after === undefined ? {} : { _id: { $gt: after } }), ...(state === undefined ? {} : { state }) };
     return this.#devices.find(filter, { sort: { _id: 1 }, limit });

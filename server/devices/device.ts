@@ -19,6 +19,8 @@ export interface Devices {
   /** Durable when it resolves; the first call for an endpoint name makes the entry and its `device.created` event. */
   ensure(endpoint: string): Promise<void>;
   find(endpoint: string): Promise<Device | undefined>;
+  /** Those that there are, of a page of names. */
+  findAll(endpoints: readonly string[]): Promise<readonly Device[]>;
   isKnown(endpoint: string): Promise<boolean>;
   /** Asked at each message of a device. */
   isQuarantined(endpoint: string): boolean;

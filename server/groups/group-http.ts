@@ -1,11 +1,13 @@
 /** Groups over REST, and the tags of devices that their queries ask for. */
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import { unknownDevice } from "../devices/device-http.ts";
+import { filterSchema, filterWords, findFilterProblem } from "../filter/filter-query.ts";
 import type { IdempotencyKeys, MadeReply, Refused } from "../http/idempotency.ts";
 import { idOf, pageIn, pageOf, pageParameters, pageSchemaOf } from "../http/page.ts";
+import type { Problem } from "../http/problem.ts";
 import type { JsonSchema, Reply, Route } from "../http/route.ts";
 import type { Json } from "../storage/collection.ts";
-import { type Group, maxTags } from "./group.ts";
+import { type Group, type GroupQuery, maxTags, traitFields } from "./group.ts";
 import { groupChangeIn, newGroupIn, tagsIn } from "./group-request.ts";
 import type { GroupOutcome, GroupService } from "./group-service.ts";
 
@@ -33,6 +35,7 @@ const query: JsonSchema = {
     binding: { ...text, maxLength: 16 },
     queueMode: { type: "boolean" },
     tags: { ...tags, description: "the device has them all" },
+    q: { ...filterSchema, description: `${filterWords(traitFields)}, beside the other members` },
   },
 };
 
@@ -90,7 +93,10 @@ function collectionRoutes(groups: GroupService, keys: IdempotencyKeys): Route[] 
             return group === undefined ? undefined : madeReply(group);
           },
           async make(id) {
-            const outcome = await groups.create(newGroupIn(request.body), id);
+            const wanted = newGroupIn(request.body);
+            const problem = queryProblem(wanted.query);
+            if (problem !== undefined) return { problem };
+            const outcome = await groups.create(wanted, id);
             return outcome.ok ? madeReply(outcome.group) : problemOf(outcome);
           },
         }),
@@ -125,7 +131,11 @@ function singleRoutes(groups: GroupService): Route[] {
       },
       bodyRequired: true,
       replies: { 200: { description: "The group as it is now", schema: groupSchema } },
-      handle: async ({ params, body }) => one(await groups.change(params["id"] ?? "", groupChangeIn(body))),
+      async handle({ params, body }) {
+        const change = groupChangeIn(body);
+        const problem = queryProblem(change.query);
+        return problem === undefined ? one(await groups.change(params["id"] ?? "", change)) : { problem };
+      },
     },
     {
       method: "DELETE",
@@ -191,6 +201,10 @@ function viewOf({ _id, name: named, query: asked, createdAt, updatedAt }: Group)
 
 function madeReply(group: Group): MadeReply {
   return { status: 201, body: viewOf(group), headers: { Location: `/api/v1/groups/${group._id}` } };
+}
+
+function queryProblem(asked: GroupQuery | undefined): Problem | undefined {
+  return asked?.q === undefined ? undefined : findFilterProblem(asked.q, traitFields, "/query/q");
 }
 
 function unknownGroup(id = ""): Reply {

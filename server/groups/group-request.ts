@@ -28,13 +28,14 @@ export function tagsIn(body: Json | undefined): readonly string[] {
 }
 
 function queryIn(asked: Json): GroupQuery {
-  const { endpointPrefix, queueMode, tags, ...others } = fieldsOf(asked);
+  const { endpointPrefix, queueMode, tags, q, ...others } = fieldsOf(asked);
   const texts = plainTraits.flatMap((trait) => (others[trait] === undefined ? [] : [[trait, textIn(others[trait])]]));
   return {
     ...Object.fromEntries(texts),
     ...(endpointPrefix === undefined ? {} : { endpointPrefix: textIn(endpointPrefix) }),
     ...(queueMode === undefined ? {} : { queueMode: queueMode === true }),
     ...(tags === undefined ? {} : { tags: textsIn(tags) }),
+    ...(q === undefined ? {} : { q: textIn(q) }),
   };
 }
 

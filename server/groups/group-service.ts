@@ -1,8 +1,10 @@
 /** Groups and who is in them; whoever works on the members of a group hears of those that come and go. */
 import type { Random } from "@lwm2m/protocol/ports/random";
 import type { DeviceFacet } from "../devices/device.ts";
+import type { Condition } from "../filter/filter.ts";
 import type { Store } from "../storage/store.ts";
 import { ulid } from "../ulid.ts";
+import { type FoundDevices, type SearchPage, searchDevices } from "./device-search.ts";
 import { fits, type Group, type GroupQuery } from "./group.ts";
 import { GroupStore } from "./group-store.ts";
 import { TraitKeeper, type TraitKeeperDeps } from "./trait-keeper.ts";
@@ -82,7 +84,7 @@ export class GroupService implements Groups {
   }
 
   async load(): Promise<void> {
-    if ((await this.#traits.cursor()) !== undefined) this.#deps.supervisor.run(this.#keeper.begin(), "learn the traits of devices");
+    if (await this.#traits.isKept()) this.#deps.supervisor.run(this.#keeper.begin(), "learn the traits of devices");
   }
 
   find(id: string): Promise<Group | undefined> {
@@ -161,6 +163,12 @@ export class GroupService implements Groups {
       from = last._id;
     }
     return found.slice(0, limit);
+  }
+
+  /** From the first search on traits are kept: then every device is looked at once. */
+  async search(condition: Condition, page: SearchPage): Promise<FoundDevices> {
+    await this.#keeper.begin();
+    return searchDevices({ traits: this.#traits, devices: this.#deps.devices }, condition, page);
   }
 
   async *members(group: Group): AsyncGenerator<readonly string[]> {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import type { Json } from "../storage/collection.ts";
 import { at } from "../testing/rest.ts";
 import { restFleet } from "../testing/rest-fleet.ts";
@@ -126,4 +127,67 @@ test("kept over kills: what happened after the last place in the event log is lo
   await fleet.world.start();
   await register("later");
   assert.deepEqual(await members(id), ["after", "before", "later"]);
+});
+
+test("RSQL: a query group by a filter; whoever comes to fit is a member, a filter that is none is refused with its place", async () => {
+  for (const [endpoint, query] of Object.entries({
+    "a-1": ["lt=60", "lwm2m=1.1", "b=U", "Q"],
+    "a-2": ["lt=600", "lwm2m=1.1", "b=U"],
+    "b-1": ["lt=6000", "lwm2m=1.0", "b=U"],
+  })) {
+    await register(endpoint, query);
+  }
+  await rest("PATCH", "/devices/a-2", { body: { tags: ["north", "old"] } });
+  const membersOf = async (q: string, more: { readonly [name: string]: Json } = {}) =>
+    members(await create({ name: q, query: { q, ...more } }), 2);
+  assert.deepEqual(await membersOf("endpoint==a-*"), ["a-1", "a-2"]);
+  assert.deepEqual(await membersOf("lifetimeSeconds>=600"), ["a-2", "b-1"]);
+  assert.deepEqual(await membersOf("lifetimeSeconds<600,lwm2mVersion==1.0"), ["a-1", "b-1"]);
+  assert.deepEqual(await membersOf("(queueMode==true,tags==old);endpoint=out=(a-1)"), ["a-2"]);
+  assert.deepEqual(await membersOf("tags!=north"), ["a-1", "b-1"]);
+  assert.deepEqual(await membersOf("manufacturer==*"), []);
+  assert.deepEqual(await membersOf("queueMode==false", { lwm2mVersion: "1.1" }), ["a-2"], "with the other members of the query");
+  const id = await create({ name: "long", query: { q: "lifetimeSeconds>100" } });
+  await fleet.devices[0]?.update(["lt=700"]);
+  await fleet.world.clock.advance(100);
+  assert.deepEqual(await members(id), ["a-1", "a-2", "b-1"]);
+  const refused = await rest("POST", "/groups", { body: { name: "x", query: { q: "lifetimeSeconds>100;colour==red" } } });
+  assert.deepEqual([refused.status, at(refused.body, "errors", 0, "pointer")], ["bad-request", "/query/q"]);
+  assert.match(String(at(refused.body, "detail")), /^\/query\/q: position 21, colour: there is no field "colour"/);
+  assert.equal((await rest("PATCH", `/groups/${id}`, { body: { query: { q: "lastSeenAt>2026-01-01T00:00:00Z" } } })).status, "bad-request");
+  assert.equal((await rest("PATCH", `/groups/${id}`, { body: { query: { q: "endpoint==b-1" } } })).status, 200);
+  assert.deepEqual(await members(id), ["b-1"]);
+});
+
+test("RSQL: GET /devices?q=, by what is registered, tagged, and by the entry; in pages", async () => {
+  for (const endpoint of ["a", "b", "c"]) await register(endpoint, ["lt=60", "lwm2m=1.1", "b=U", ...(endpoint === "b" ? ["Q"] : [])]);
+  await rest("POST", "/devices", { body: { endpoint: "expected" } });
+  await fleet.world.clock.advance(60_000);
+  await register("late");
+  const found = async (q: string, limit = 100): Promise<readonly (string | undefined)[]> => {
+    const names: string[] = [];
+    for (let after = ""; ; ) {
+      const page = await rest("GET", `/devices?q=${encodeURIComponent(q)}&limit=${limit}&after=${after}`);
+      assert.equal(page.status, 200, JSON.stringify(page.body));
+      const items = at(page.body, "items");
+      assert.ok(Array.isArray(items));
+      names.push(...items.map((item: Json) => String(at(item, "endpoint"))));
+      const next = at(page.body, "next");
+      if (typeof next !== "string") return names;
+      after = next;
+    }
+  };
+  assert.deepEqual(await found("queueMode==true"), ["b"]);
+  assert.deepEqual(await found("lwm2mVersion==1.1", 2), ["a", "b", "c", "late"]);
+  assert.deepEqual(await found("lwm2mVersion!=1.1"), ["expected"], "of one that never registered it is not known");
+  const instant = formatInstant(fleet.world.clock.now() - 30_000);
+  assert.deepEqual(await found(`createdAt>${instant}`), ["late"]);
+  assert.deepEqual(await found(`lastSeenAt<${instant};queueMode==false`, 1), ["a", "c"]);
+  assert.deepEqual(await found(`lastSeenAt<${instant},lastSeenAt>=${instant}`), ["a", "b", "c", "late"], "never seen is neither");
+  assert.deepEqual(await found("state==quarantined"), []);
+  const [first] = (at((await rest("GET", "/devices?q=endpoint==late")).body, "items") ?? []) as readonly Json[];
+  assert.equal(at(first ?? null, "waitingFor", "code"), "nothing", "as the list shows them");
+  const refused = await rest("GET", "/devices?q=lwm2mVersion%3E1.0");
+  assert.deepEqual([refused.status, at(refused.body, "errors", 0, "pointer")], ["bad-request", "q"]);
+  assert.match(String(at(refused.body, "detail")), /^q: position 13, lwm2mVersion: lwm2mVersion is no number/);
 });

@@ -26,7 +26,7 @@ export interface TraitKeeperDeps {
 /** Of several resources of one device, in their order. */
 export type LastText = (endpoint: string, paths: readonly string[]) => Promise<readonly (string | undefined)[]>;
 
-const followed: readonly EventType[] = ["device.created", "device.registered", "device.updated", "resource.changed"];
+const followed: readonly EventType[] = ["device.created", "device.quarantined", "device.registered", "device.updated", "resource.changed"];
 const watchedPaths: ReadonlySet<string> = new Set(Object.values(traitPaths));
 const devicePage = 500;
 /** Written so often at most; what was seen since then is looked at again after a crash. */
@@ -120,7 +120,7 @@ export class TraitKeeper {
         await this.#lookAtAll();
         continue;
       }
-      for (const event of batch) if (event.type === "device.created") this.#forgotten.delete(event.subject);
+      for (const event of batch) if (isNewcomer(event)) this.#forgotten.delete(event.subject);
       for (const endpoint of new Set(batch.filter(isOfTraits).map(({ subject }) => subject))) await this.#look(endpoint);
       const last = batch.at(-1);
       if (last === undefined || clock.now() - this.#cursorAt < cursorEveryMs) continue;
@@ -141,6 +141,7 @@ export class TraitKeeper {
       lwm2mVersion: registration?.lwm2mVersion ?? null,
       binding: registration?.binding ?? null,
       queueMode: registration?.queueMode ?? null,
+      lifetimeSeconds: registration?.lifetimeSeconds ?? null,
       ...{ manufacturer, modelNumber, firmwareVersion },
     };
     const names = Object.keys(learned) as (keyof LearnedTraits)[];
@@ -149,6 +150,10 @@ export class TraitKeeper {
     await this.#store.learn(endpoint, learned);
     this.#onChanged(endpoint);
   }
+}
+
+function isNewcomer({ type }: LoggedEvent): boolean {
+  return type === "device.created" || type === "device.quarantined";
 }
 
 function isOfTraits({ type, data }: LoggedEvent): boolean {

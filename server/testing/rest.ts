@@ -6,6 +6,7 @@ import { quarantineRoutes } from "../devices/quarantine-http.ts";
 import { packageRoutes } from "../firmware/package-http.ts";
 import type { PackageService } from "../firmware/package-service.ts";
 import { updateRoutes } from "../firmware/update-http.ts";
+import { deviceSearch } from "../groups/device-search.ts";
 import { groupRoutes } from "../groups/group-http.ts";
 import { allHistoryRoutes } from "../history/all-history-routes.ts";
 import { IdempotencyKeys } from "../http/idempotency.ts";
@@ -96,7 +97,7 @@ export function restOf(world: ServerWorld, packages: PackageService = world.serv
     registrationFacet(registrations),
   ];
   const routes: readonly Route[] = [
-    ...deviceRoutes({ devices, facets, describeAll: outlooks.describeAll }),
+    ...deviceRoutes({ devices, facets, describeAll: outlooks.describeAll, search: deviceSearch(groups) }),
     ...quarantineRoutes(devices, keys),
     ...registrationRoutes({ registrations, devices, registry }),
     ...objectProfileRoutes(server.profiles),
