@@ -82,7 +82,7 @@ async function open(deps: AppDeps, closers: Closers): Promise<App> {
   const { settings, log, clock } = deps;
   const storage = await openStorage(deps, closers);
   const onOpened = (what: string, close: () => Promise<void>): void => closers.add(what, close);
-  const { coap, bootstrap } = await bindDoors({ ...deps, ...storage, credentials: storage.security, onOpened });
+  const { coap, bootstrap, openAll } = await bindDoors({ ...deps, ...storage, credentials: storage.security, onOpened });
   const features = await openFeatures(
     { ...deps, ...storage },
     { coap: coap.endpoint, secured: coap.secured, bootstrap: bootstrap.endpoint, securedBootstrap: bootstrap.secured },
@@ -117,8 +117,7 @@ async function open(deps: AppDeps, closers: Closers): Promise<App> {
   authenticate = bearerCheck(key.key);
   // Nothing was sent so far: a start that failed has disturbed no device.
   await features.start();
-  coap.open();
-  bootstrap.open();
+  openAll();
   isOpen = true;
   log.info("listening", { door: "http", address: http.address, port: http.port });
   return {

@@ -4,9 +4,10 @@
  */
 import { createSocket, type Socket } from "node:dgram";
 import type { ClientCredentials } from "../dtls/credentials-contract.ts";
-import { nodeRecordProtection } from "../dtls/crypto/node-record-protection.ts";
+import { recordProtection } from "../dtls/crypto/back-end.ts";
 import { openDtlsEndpoint } from "../dtls/endpoint/dtls-endpoint.ts";
 import type { DtlsEndpoint } from "../dtls/endpoint-contract.ts";
+import { chooseDtlsCrypto } from "../platform/dtls-crypto.ts";
 import { recordKeyForm } from "../platform/record-key-form.ts";
 import { systemClock } from "../platform/system-clock.ts";
 import { systemRandom } from "../platform/system-random.ts";
@@ -14,6 +15,9 @@ import type { DatagramSocket, SocketAddress } from "../ports/datagram-socket.ts"
 import type { DtlsTarget } from "./dtls-load-contract.ts";
 import { credentialsOf } from "./dtls-parties.ts";
 import { loopback } from "./server-under-load.ts";
+
+// What the load costs takes from what it loads.
+chooseDtlsCrypto("auto");
 
 const receiveBufferBytes = 1_048_576;
 /** Records are the last to be sent: application data, or with a connection id. */
@@ -48,7 +52,7 @@ export class LoadDevice {
       random: systemRandom,
       settings: { cipherSuites: [suites[target.proof]], connectionIdBytes: target.idBytes },
       limits: { handshakesPerSecond: 100_000, handshakeBurst: 100_000, workSliceMs: 1_000 },
-      protection: nodeRecordProtection({ random: systemRandom, keyForm: recordKeyForm }),
+      protection: recordProtection({ random: systemRandom, keyForm: recordKeyForm }),
     });
     const device = new LoadDevice(endpoint, socket, wire, target, index);
     wire.intercept = (bytes) => device.intercept !== undefined && recordTypes.has(bytes[0] ?? 0) && !device.intercept();

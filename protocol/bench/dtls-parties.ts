@@ -9,6 +9,7 @@ import { serverVerifier } from "../dtls/credentials/server-verifier.ts";
 import type { ClientCredentials, OwnKey, ServerRealm } from "../dtls/credentials-contract.ts";
 import { issue, makeTestAuthority } from "../dtls/testing/test-authority.ts";
 import { parseCertificate } from "../dtls/x509/certificate.ts";
+import type { DtlsCrypto } from "../platform/dtls-crypto.ts";
 import { systemClock } from "../platform/system-clock.ts";
 import { systemRandom } from "../platform/system-random.ts";
 
@@ -22,6 +23,8 @@ export interface DtlsServing {
   readonly clients: number;
   /** Of the connection ids it gives out; absent, it negotiates none. */
   readonly idBytes?: number;
+  /** Default "auto". */
+  readonly crypto?: DtlsCrypto;
 }
 
 const pskBytes = 16;

@@ -2,6 +2,9 @@
 import { nodeRecordProtection } from "../dtls/crypto/node-record-protection.ts";
 import { type KeyPlace, newRecordFacts, type RecordFacts, type RecordProtection, sealedBytes } from "../dtls/crypto/record-protection.ts";
 import { suiteOf } from "../dtls/crypto/suites.ts";
+import { ffiBackEnd } from "../dtls/crypto-ffi/ffi-back-end.ts";
+import { memoryBytes } from "../dtls/crypto-ffi/native-calls.ts";
+import { findOpenSslLibrary } from "../platform/openssl-library.ts";
 import { systemRandom } from "../platform/system-random.ts";
 import { type Figure, nanosecondsOf, rounded } from "./figure.ts";
 
@@ -10,9 +13,12 @@ interface BackEnd {
   readonly protection: RecordProtection;
 }
 
+const ffi = findOpenSslLibrary(memoryBytes);
+const made = ffi.ok ? ffiBackEnd(ffi.library, systemRandom) : ffi;
 const backEnds: readonly BackEnd[] = [
   { name: "node:crypto, key as bytes", protection: nodeRecordProtection({ random: systemRandom, keyForm: "bytes" }) },
   { name: "node:crypto, key as object", protection: nodeRecordProtection({ random: systemRandom, keyForm: "key-object" }) },
+  ...(made.ok ? [{ name: "calls into OpenSSL", protection: made.backEnd.recordProtection({ random: systemRandom }) }] : []),
 ];
 /** PSK with CCM_8, GCM and CBC (encrypt-then-MAC). */
 const suites = [0xc0a8, 0x00a8, 0x00ae] as const;

@@ -1,10 +1,11 @@
 /** Our server under load of the DTLS benches, a process of its own so that its CPU time is its own: arguments a `DtlsServing`, port. */
 import { ResponseCode } from "../coap/codes.ts";
 import { openCoapEndpoint } from "../coap/endpoint.ts";
-import { nodeRecordProtection } from "../dtls/crypto/node-record-protection.ts";
+import { recordProtection } from "../dtls/crypto/back-end.ts";
 import { openDtlsEndpoint } from "../dtls/endpoint/dtls-endpoint.ts";
 import type { DtlsLimits } from "../dtls/endpoint/limits.ts";
 import { decodePayload } from "../lwm2m/payload.ts";
+import { chooseDtlsCrypto } from "../platform/dtls-crypto.ts";
 import { recordKeyForm } from "../platform/record-key-form.ts";
 import { systemClock } from "../platform/system-clock.ts";
 import { systemRandom } from "../platform/system-random.ts";
@@ -35,6 +36,7 @@ process.send?.({ ready: true });
 
 async function serve(serving: DtlsServing): Promise<void> {
   const realm = realmOf(serving);
+  chooseDtlsCrypto(serving.crypto ?? "auto");
   const endpoint = await openDtlsEndpoint({
     socket,
     clock: systemClock,
@@ -42,7 +44,7 @@ async function serve(serving: DtlsServing): Promise<void> {
     server: { credentials: { realmOf: () => realm } },
     settings: { cipherSuites: [suites[serving.proof]], connectionIdBytes: serving.idBytes ?? 0 },
     limits: unlimited,
-    protection: nodeRecordProtection({ random: systemRandom, keyForm: recordKeyForm }),
+    protection: recordProtection({ random: systemRandom, keyForm: recordKeyForm }),
     elapsedMs: () => performance.now(),
     onBug: (error) => console.error(error),
   });

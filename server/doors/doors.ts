@@ -1,5 +1,6 @@
 /** The doors devices come in by: LwM2M and bootstrap, each plain and secured. */
 import { join } from "node:path";
+import { type ChosenCrypto, chooseDtlsCrypto } from "@lwm2m/protocol/platform/dtls-crypto";
 import { openDtlsJournalFile } from "@lwm2m/protocol/platform/dtls-journal-file";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Random } from "@lwm2m/protocol/ports/random";
@@ -29,11 +30,13 @@ export interface DoorsDeps {
 export interface Doors {
   readonly coap: CoapDoor;
   readonly bootstrap: CoapDoor;
+  openAll(): void;
 }
 
 /** Rejects with `StartError`. */
 export async function bindDoors(deps: DoorsDeps): Promise<Doors> {
-  const { settings, secrets, onOpened, credentials } = deps;
+  const { settings, secrets, onOpened, credentials, log } = deps;
+  const crypto = chooseCrypto(settings);
   const keyLog = await openKeyLog(deps);
   if (keyLog !== undefined) onOpened("key log", () => keyLog.close());
   const logKey = keyLog === undefined ? {} : { logKey: (line: string) => keyLog.write(line) };
@@ -59,7 +62,23 @@ export async function bindDoors(deps: DoorsDeps): Promise<Doors> {
     },
   });
   onOpened("bootstrap CoAP endpoint", () => bootstrap.close());
-  return { coap, bootstrap };
+  return {
+    coap,
+    bootstrap,
+    openAll() {
+      log.info("the back end of DTLS cryptography", { backEnd: crypto.name, reason: crypto.reason });
+      coap.open();
+      bootstrap.open();
+    },
+  };
+}
+
+function chooseCrypto({ dtlsCrypto }: Settings): ChosenCrypto {
+  try {
+    return chooseDtlsCrypto(dtlsCrypto);
+  } catch (error) {
+    throw new StartError(`DTLS_CRYPTO: ${error instanceof Error ? error.message : String(error)}`);
+  }
 }
 
 async function openKeyLog({ settings: { dtlsKeyLogFile }, log }: DoorsDeps): Promise<KeyLogFile | undefined> {

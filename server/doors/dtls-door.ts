@@ -1,7 +1,7 @@
 /** The secured side of a door: DTLS over its own UDP port, with what the settings say of it. */
 
 import { SessionMemory } from "@lwm2m/protocol/dtls/credentials/session-memory";
-import { nodeRecordProtection } from "@lwm2m/protocol/dtls/crypto/node-record-protection";
+import { recordProtection } from "@lwm2m/protocol/dtls/crypto/back-end";
 import { openDtlsEndpoint } from "@lwm2m/protocol/dtls/endpoint/dtls-endpoint";
 import type { DtlsEndpoint } from "@lwm2m/protocol/dtls/endpoint-contract";
 import type { DtlsJournal } from "@lwm2m/protocol/dtls/journal/journal-contract";
@@ -67,7 +67,7 @@ export async function openDtlsDoor(parts: DtlsDoorSettings): Promise<DtlsDoor> {
     settings: handshakeSettings(settings),
     ownerId: connectionIdOwner(settings),
     limits: dtlsLimits(settings),
-    protection: nodeRecordProtection({ random, keyForm: recordKeyForm }),
+    protection: recordProtection({ random, keyForm: recordKeyForm }),
     elapsedMs,
     mostPerIdentity: connectionsPerDevice,
     ...(journal === undefined ? {} : { journal: { ...journal, onFailure } }),

@@ -11,6 +11,7 @@ import { ffiBackEnd } from "./ffi-back-end.ts";
 import { ffiDigests } from "./ffi-digests.ts";
 import { area, memoryBytes, NativeCalls } from "./native-calls.ts";
 import type { LibraryFunction, OpenSslLibrary } from "./openssl-library.ts";
+import { mostHashedBytes, mostTextBytes } from "./sha256.ts";
 
 const random = seededRandom(3_610);
 const found = findOpenSslLibrary(memoryBytes);
@@ -62,10 +63,10 @@ test("by FFI what no area has room for is node:crypto's, byte for byte", elsewhe
   }
   for (const hash of hashes) {
     for (const [keyBytes, textBytes] of [
-      [0, 9],
-      [area.macKey.bytes, area.macText.bytes],
-      [area.macKey.bytes + 1, 9],
-      [9, area.macText.bytes + 1],
+      [0, 0],
+      [mostTextBytes, mostTextBytes],
+      [mostTextBytes + 1, 9],
+      [9, mostTextBytes + 1],
     ] as const) {
       const [key, text] = [random.bytes(keyBytes), random.bytes(textBytes)];
       const mac = Buffer.alloc(64);
@@ -73,7 +74,7 @@ test("by FFI what no area has room for is node:crypto's, byte for byte", elsewhe
       const expected = createHmac(hash, key).update(text).digest();
       assert.deepEqual(mac.subarray(0, expected.length), expected);
     }
-    for (const size of [0, area.record.bytes, area.record.bytes + 1]) {
+    for (const size of [0, 55, 56, 64, mostHashedBytes, mostHashedBytes + 1]) {
       const text = random.bytes(size);
       assert.equal(Buffer.from(digests.hash(hash, text)).toString("hex"), createHash(hash).update(text).digest("hex"));
     }
@@ -128,19 +129,14 @@ test("no length reaches C that its area has no room for", () => {
     assert.throws(() => calls.open("aes-128-gcm", bytes, 13), /bytes/);
     assert.throws(() => calls.seal("aes-256-ccm", 9, bytes), /bytes/);
     assert.throws(() => calls.open("aes-256-gcm", 9, bytes), /bytes/);
-    assert.throws(() => calls.digest("sha256", bytes), /bytes/);
-    assert.throws(() => calls.beginMacs("sha256", bytes), /bytes/);
-    assert.throws(() => calls.endMacs("sha256", bytes, 32), /bytes/);
-    assert.throws(() => calls.endMacs("sha256", 32, bytes), /bytes/);
-    assert.throws(() => calls.mac("sha384", true, { at: area.macText.at, bytes }, area.macs.at), /bytes/);
-    assert.throws(() => calls.mac("sha384", true, { at: bytes, bytes: 9 }, area.macs.at), /bytes/);
-    assert.throws(() => calls.mac("sha384", true, { at: area.macText.at, bytes: 9 }, bytes), /bytes/);
+    assert.throws(() => calls.hash(area.record.at, bytes), /bytes/);
+    assert.throws(() => calls.hash(bytes + memoryBytes, 64), /bytes/);
   }
   assert.throws(() => calls.seal("aes-128-ccm-8", 0, 13), /content/);
   assert.throws(() => calls.seal("aes-128-ccm", area.record.bytes - 15, 13), /bytes/);
-  assert.throws(() => calls.mac("sha384", true, { at: area.macText.at + 1, bytes: area.macText.bytes }, area.macs.at), /bytes/);
-  assert.throws(() => calls.mac("sha384", true, { at: area.macText.at, bytes: 9 }, area.macs.at + area.macs.bytes - 47), /bytes/);
-  assert.throws(() => calls.mac("sha256", true, { at: area.macText.at - 1, bytes: 9 }, area.macs.at), /bytes/);
+  assert.throws(() => calls.hash(area.hashBlocks.at - 8, 64), /bytes/);
+  assert.throws(() => calls.hash(memoryBytes - 63, 64), /bytes/);
+  assert.throws(() => calls.hash(area.record.at, 63), /whole blocks/);
   assert.deepEqual(called, []);
   assert.throws(() => new NativeCalls({ ...fake, memory: new Uint8Array(memoryBytes - 1) }), /are needed/);
 });
@@ -163,8 +159,9 @@ test("every call's addresses and lengths lie within the memory, whatever is hash
     const { keys, facts } = aRecord();
     assert.ok(opened(by, keys, facts, sealed(by, keys, facts, random.bytes(size))) !== undefined);
     opened(by, keys, facts, random.bytes(size));
-    made.backEnd.digests.hash("sha384", random.bytes(size));
-    made.backEnd.digests.expand("sha256", random.bytes(size % 350), [random.bytes(size)], new Uint8Array(size % 1_200));
+    made.backEnd.digests.hash("sha256", random.bytes(size));
+    made.backEnd.digests.writeHmac("sha256", random.bytes(size), [random.bytes(size)], Buffer.alloc(32));
+    made.backEnd.digests.expand("sha256", random.bytes(size % 350), [random.bytes(size % 2_200)], new Uint8Array(size % 1_200));
   }
 });
 
@@ -181,8 +178,9 @@ test("a library that lacks something, fails or answers wrongly is refused, with 
   const real = library();
   const broken = (change: Partial<OpenSslLibrary["functions"]>) =>
     ffiBackEnd({ ...real, memory: real.memory, functions: { ...real.functions, ...change } }, random);
-  assert.deepEqual(broken({ EVP_MAC_final: () => 0 }), { ok: false, reason: "OpenSSL makes no MAC" });
-  assert.deepEqual(broken({ EVP_MAC_final: () => 1 }), { ok: false, reason: "the test of itself failed: HMAC with sha256 is wrong" });
+  assert.deepEqual(broken({ SHA256_Init: () => 0 }), { ok: false, reason: "OpenSSL begins no hash" });
+  assert.deepEqual(broken({ SHA256_Update: () => 0 }), { ok: false, reason: "OpenSSL hashes nothing" });
+  assert.deepEqual(broken({ SHA256_Update: () => 1 }), { ok: false, reason: "the test of itself failed: sha256 is wrong" });
   assert.deepEqual(broken({ EVP_CipherUpdate: () => -1 }), { ok: false, reason: "OpenSSL seals no record" });
   // One that opens whatever it is given: GCM judges at the end.
   const trusting = broken({
@@ -246,19 +244,12 @@ function requireInside(name: LibraryFunction, values: readonly (number | string)
     assert.ok(at >= memoryAddress && bytes >= 0 && at + bytes <= memoryAddress + memoryBytes, `${name} ${values.join(" ")}`);
   };
   switch (name) {
-    case "EVP_MAC_init":
+    case "SHA256_Init":
+      inside(number(0), 112);
+      break;
+    case "SHA256_Update":
+      inside(number(0), 112);
       inside(number(1), number(2));
-      break;
-    case "EVP_MAC_update":
-      inside(number(1), number(2));
-      break;
-    case "EVP_MAC_final":
-      inside(number(1), number(3));
-      inside(number(2), 8);
-      break;
-    case "EVP_Digest":
-      inside(number(0), number(1));
-      inside(number(2), 48);
       break;
     case "EVP_CipherUpdate":
       inside(number(2), 4);

@@ -2,10 +2,10 @@
  * The calls into OpenSSL. C believes every address and length it is told, so this module alone calls it: all bytes go through areas of one
  * block of memory that never moves, and every length is held against its area before the call.
  *
- * Nothing lives per connection: a cipher context per cipher and direction and a MAC context per hash, made once, are given the key with
- * every record and every secret. Nobody else runs between writing an area and reading the outcome; nothing here waits.
+ * Nothing lives per connection: a cipher context per cipher and direction, made once, is given the key with every record, and keeps what
+ * follows from the last. Nobody else runs between writing an area and reading the outcome; nothing here waits.
  */
-import type { Cipher, PrfHash } from "../crypto/suites.ts";
+import type { Cipher } from "../crypto/suites.ts";
 import type { OpenSslLibrary } from "./openssl-library.ts";
 
 export interface Area {
@@ -13,30 +13,31 @@ export interface Area {
   readonly bytes: number;
 }
 
-/** Where things lie in the memory. */
+/** Where things lie in the memory, at multiples of 8. */
 export const area = {
   /** Where OpenSSL writes how much it wrote. */
   lengths: { at: 0, bytes: 16 },
-  parameters: { at: 64, bytes: 192 },
-  key: { at: 256, bytes: 64 },
-  nonce: { at: 320, bytes: 64 },
+  key: { at: 64, bytes: 64 },
+  nonce: { at: 128, bytes: 64 },
   /** RFC 9146 §5: 23 bytes and an id of 255 at most. */
-  additional: { at: 384, bytes: 320 },
-  /** The premaster secret of a key and an agreed secret of 64 bytes each is 132. */
-  macKey: { at: 704, bytes: 320 },
-  /** A(i), then the seed; or a text. */
-  macText: { at: 1_024, bytes: 2_048 },
-  macs: { at: 3_072, bytes: 1_024 },
-  /** Content that becomes ciphertext where it stands and back, with its tag; or what is hashed. */
+  additional: { at: 192, bytes: 320 },
+  /** SHA256_CTX of openssl/sha.h: the state as eight words first. */
+  hashContext: { at: 512, bytes: 128 },
+  /** Where `sha256.ts` keeps states, and blocks to be hashed. */
+  hashStates: { at: 640, bytes: 128 },
+  hashBlocks: { at: 768, bytes: 256 },
+  /** A(i) of the PRF and the seed, or a text, with its end. */
+  hashText: { at: 1_024, bytes: 2_176 },
+  /** Content that becomes ciphertext where it stands and back, with its tag; or a long text that is hashed. */
   record: { at: 4_096, bytes: 20_480 },
 } as const satisfies { readonly [name: string]: Area };
 export const memoryBytes = area.record.at + area.record.bytes;
+const hashed: Area = { at: area.hashBlocks.at, bytes: memoryBytes - area.hashBlocks.at };
 
-/** OSSL_PARAM of openssl/core.h on 64-bit: name, type, place, size of what is handed over, size of what was handed back. */
-const parameter = { bytes: 40, typeAt: 8, placeAt: 16, sizeAt: 24, textType: 4 } as const;
 /** openssl/evp.h. */
 const control = { setNonceBytes: 0x9, getTag: 0x10, setTag: 0x11 } as const;
 const nonceBytes = 12;
+const hashBlockBytes = 64;
 /** NULL, or a choice left to OpenSSL. */
 const none = 0;
 const success = 1;
@@ -51,18 +52,11 @@ interface Aead {
   readonly opening: number;
 }
 
-interface Hash {
-  readonly bytes: number;
-  readonly digest: number;
-  readonly mac: number;
-}
-
 export class NativeCalls {
   readonly memory: Uint8Array;
   readonly #address: number;
   readonly #functions: OpenSslLibrary["functions"];
   readonly #aeads: { readonly [name in AeadName]: Aead };
-  readonly #hashes: { readonly [name in PrfHash]: Hash };
 
   /** Throws when OpenSSL lacks something. */
   constructor({ functions, memory, memoryAddress }: OpenSslLibrary) {
@@ -78,7 +72,7 @@ export class NativeCalls {
       "aes-128-gcm": this.#aead("AES-128-GCM", 16, 16),
       "aes-256-gcm": this.#aead("AES-256-GCM", 32, 16),
     };
-    this.#hashes = { sha256: this.#hash("SHA256", 32), sha384: this.#hash("SHA384", 48) };
+    if (functions.SHA256_Init(memoryAddress + area.hashContext.at) !== success) throw this.#refusal("begins no hash");
   }
 
   /**
@@ -117,44 +111,12 @@ export class NativeCalls {
     return false;
   }
 
-  hashBytes(hash: PrfHash): number {
-    return this.#hashes[hash].bytes;
-  }
-
-  /** The hash of so many bytes of `record`, to the beginning of `macs`. */
-  digest(hash: PrfHash, bytes: number): void {
-    requireWithin(area.record, 0, bytes);
-    const { digest } = this.#hashes[hash];
-    const [from, to] = [this.#address + area.record.at, this.#address + area.macs.at];
-    if (this.#functions.EVP_Digest(from, bytes, to, none, digest, none) !== success) throw this.#refusal("hashes nothing");
-  }
-
-  /** Takes the key of so many bytes for the MACs that follow; `endMacs` forgets it. */
-  beginMacs(hash: PrfHash, keyBytes: number): void {
-    requireWithin(area.macKey, 0, keyBytes);
-    this.#takeMacKey(hash, this.#address + area.macKey.at, keyBytes);
-  }
-
-  /** The MAC of so many bytes of `macText`, to somewhere in it or in `macs`. Every one but the first after `beginMacs` is told so. */
-  mac(hash: PrfHash, isFirst: boolean, text: Area, to: number): void {
-    const { bytes, mac } = this.#hashes[hash];
-    requireWithin(area.macText, text.at - area.macText.at, text.bytes);
-    requireWithin({ at: area.macText.at, bytes: area.macText.bytes + area.macs.bytes }, to - area.macText.at, bytes);
-    const { EVP_MAC_init: init, EVP_MAC_update: update, EVP_MAC_final: finish } = this.#functions;
-    const made =
-      (isFirst || init(mac, none, 0, none) === success) &&
-      update(mac, this.#address + text.at, text.bytes) === success &&
-      finish(mac, this.#address + to, this.#address + area.lengths.at, bytes) === success;
-    if (!made) throw this.#refusal("makes no MAC");
-  }
-
-  /** Overwrites the key in its area and in the context, and so many bytes of `macs`. */
-  endMacs(hash: PrfHash, keyBytes: number, macsBytes: number): void {
-    requireWithin(area.macKey, 0, keyBytes);
-    requireWithin(area.macs, 0, macsBytes);
-    this.memory.fill(0, area.macKey.at, area.macKey.at + keyBytes);
-    this.memory.fill(0, area.macs.at, area.macs.at + macsBytes);
-    this.#takeMacKey(hash, this.#address + area.macKey.at, 1);
+  /** Takes whole blocks from there into the state in `hashContext`; they lie between `hashBlocks` and the end of the memory. */
+  hash(at: number, bytes: number): void {
+    requireWithin(hashed, at - hashed.at, bytes);
+    if (bytes % hashBlockBytes !== 0) throw new Error(`${bytes} bytes are no whole blocks`);
+    const { SHA256_Update: update } = this.#functions;
+    if (update(this.#address + area.hashContext.at, this.#address + at, bytes) !== success) throw this.#refusal("hashes nothing");
   }
 
   #begin(context: number, sealing: 0 | 1, isCcm: boolean, contentBytes: number, additionalBytes: number): boolean {
@@ -173,10 +135,6 @@ export class NativeCalls {
     return this.#functions.EVP_CipherUpdate(context, record, this.#address + area.lengths.at, record, bytes) === success;
   }
 
-  #takeMacKey(hash: PrfHash, address: number, bytes: number): void {
-    if (this.#functions.EVP_MAC_init(this.#hashes[hash].mac, address, bytes, none) !== success) throw this.#refusal("takes no key");
-  }
-
   #aead(name: string, keyBytes: number, tagBytes: number): Aead {
     const isCcm = name.endsWith("CCM");
     const cipher = this.#made(this.#functions.EVP_CIPHER_fetch(none, name, none));
@@ -192,30 +150,6 @@ export class NativeCalls {
       return made;
     };
     return { isCcm, keyBytes, tagBytes, sealing: context(1), opening: context(0) };
-  }
-
-  #hash(name: string, bytes: number): Hash {
-    const { EVP_MD_fetch: fetchDigest, EVP_MAC_fetch: fetchMac, EVP_MAC_CTX_new: makeMac, EVP_MAC_init: init } = this.#functions;
-    const digest = this.#made(fetchDigest(none, name, none));
-    const mac = this.#made(makeMac(this.#made(fetchMac(none, "HMAC", none))));
-    this.#writeDigestParameter(name);
-    const keyed = init(mac, this.#address + area.macKey.at, 1, this.#address + area.parameters.at);
-    if (keyed !== success) throw this.#refusal(`makes no HMAC with ${name}`);
-    return { bytes, digest, mac };
-  }
-
-  /** `{ "digest": name }` and the end of the list, each text behind them. */
-  #writeDigestParameter(name: string): void {
-    const { at, bytes } = area.parameters;
-    const view = new DataView(this.memory.buffer, this.memory.byteOffset + at, bytes);
-    const [keyAt, nameAt] = [2 * parameter.bytes, 2 * parameter.bytes + 16];
-    this.memory.fill(0, at, at + bytes);
-    this.memory.set(Buffer.from("digest"), at + keyAt);
-    this.memory.set(Buffer.from(name), at + nameAt);
-    view.setBigUint64(0, BigInt(this.#address + at + keyAt), true);
-    view.setUint32(parameter.typeAt, parameter.textType, true);
-    view.setBigUint64(parameter.placeAt, BigInt(this.#address + at + nameAt), true);
-    view.setBigUint64(parameter.sizeAt, BigInt(name.length), true);
   }
 
   #made(handle: number): number {

@@ -9,13 +9,8 @@ export interface NativeSignature {
 }
 
 export const librarySignatures = {
-  EVP_MAC_fetch: { returns: "address", takes: ["address", "text", "address"] },
-  EVP_MAC_CTX_new: { returns: "address", takes: ["address"] },
-  EVP_MAC_init: { returns: "int", takes: ["address", "address", "size", "address"] },
-  EVP_MAC_update: { returns: "int", takes: ["address", "address", "size"] },
-  EVP_MAC_final: { returns: "int", takes: ["address", "address", "address", "size"] },
-  EVP_MD_fetch: { returns: "address", takes: ["address", "text", "address"] },
-  EVP_Digest: { returns: "int", takes: ["address", "size", "address", "address", "address", "address"] },
+  SHA256_Init: { returns: "int", takes: ["address"] },
+  SHA256_Update: { returns: "int", takes: ["address", "address", "size"] },
   EVP_CIPHER_fetch: { returns: "address", takes: ["address", "text", "address"] },
   EVP_CIPHER_CTX_new: { returns: "address", takes: [] },
   EVP_CIPHER_CTX_ctrl: { returns: "int", takes: ["address", "int", "int", "address"] },

@@ -1,7 +1,7 @@
 /** Our DTLS endpoint on a real socket, every record of its datagrams noted, in the two roles of the matrix. */
 
 import { SessionMemory } from "@lwm2m/protocol/dtls/credentials/session-memory";
-import { nodeRecordProtection } from "@lwm2m/protocol/dtls/crypto/node-record-protection";
+import { recordProtection } from "@lwm2m/protocol/dtls/crypto/back-end";
 import { openDtlsEndpoint } from "@lwm2m/protocol/dtls/endpoint/dtls-endpoint";
 import type { DtlsEndpointParts } from "@lwm2m/protocol/dtls/endpoint/site";
 import type { DtlsEndpoint, DtlsNews } from "@lwm2m/protocol/dtls/endpoint-contract";
@@ -64,7 +64,7 @@ export class OurDtls {
     const endpoint = await openDtlsEndpoint({
       clock: systemClock,
       random: systemRandom,
-      protection: nodeRecordProtection({ random: systemRandom, keyForm: recordKeyForm }),
+      protection: recordProtection({ random: systemRandom, keyForm: recordKeyForm }),
       ...parts,
       socket: tapped(socket, wish.ourId ?? 0, wish.peerId ?? 0, records),
       settings: { ...settingsFor(wish, parts.server !== undefined), ...parts.settings },
