@@ -131,6 +131,34 @@ test("outbox: a document made anew after the relay read it keeps its own events"
   assert.equal(await counters.count({ hasOutbox: true }), 0);
 });
 
+test("outbox: told of the drafts, the relay reads no document; those it was not told of stay for their own nudge", async () => {
+  let reads = 0;
+  const find: typeof counters.find = (...query) => {
+    reads++;
+    return counters.find(...query);
+  };
+  const relay = await openRelay({ collections: [{ name: counters.name, find, bulkWrite: counters.bulkWrite.bind(counters) }] });
+  reads = 0;
+  await create("a");
+  await step("a", 1);
+  relay.nudge("counters", "a", draftsOf("a", 1));
+  relay.nudge("counters", "a", draftsOf("a", 2));
+  await relay.settled();
+  assert.deepEqual([reads, await keys()], [0, ["counters/a/1/0", "counters/a/2/0"]]);
+  assert.deepEqual(await counters.findOne({ _id: "a" }), { _id: "a", rev: 2, outbox: [], hasOutbox: false });
+  await step("a", 2);
+  await step("a", 3);
+  relay.nudge("counters", "a", draftsOf("a", 3));
+  await relay.settled();
+  assert.deepEqual((await counters.findOne({ _id: "a" }))?.outbox, draftsOf("a", 4));
+  relay.nudge("counters", "a", draftsOf("a", 4));
+  // Not told: then it looks.
+  relay.nudge("counters", "a");
+  await relay.close();
+  assert.deepEqual([reads, (await keys()).slice(2)], [1, ["counters/a/3/0", "counters/a/4/0"]]);
+  assert.equal((await counters.findOne({ _id: "a" }))?.hasOutbox, false);
+});
+
 test("outbox: 50 documents changed 20 times each beside the relay: 1,000 events, each once, in order per document", async () => {
   const relay = await openRelay();
   const ids = Array.from({ length: 50 }, (_, i) => `d${i}`);

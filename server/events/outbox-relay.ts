@@ -22,8 +22,11 @@ export interface OutboxRelaySettings {
 }
 
 export interface OutboxRelay {
-  /** A document of this collection has something in its outbox. Returns at once. */
-  nudge(collection: string, id: string): void;
+  /**
+   * A document of this collection has something in its outbox. Returns at once. With the drafts that were put there since the last nudge the
+   * document need not be read; never with drafts that an earlier nudge told of.
+   */
+  nudge(collection: string, id: string, drafts?: readonly EventDraft[]): void;
   /** Resolves when everything nudged so far is in the log. */
   settled(): Promise<void>;
   /** Relays what was nudged, then stops; what fails now is swept up at the next start. */
@@ -49,11 +52,19 @@ export async function openOutboxRelay(settings: OutboxRelaySettings): Promise<Ou
 
 type Outboxes = OutboxRelaySettings["collections"][number];
 
+/** The drafts of a document; undefined where the document has to be read for them. */
+type Nudged = Map<string, readonly EventDraft[] | undefined>;
+
+interface RelayWork {
+  readonly collection: Outboxes;
+  readonly nudged: Nudged;
+}
+
 class StoredOutboxRelay implements OutboxRelay {
   readonly #settings: OutboxRelaySettings;
   readonly #collections: ReadonlyMap<string, Outboxes>;
-  /** Ids by collection, in the order of their first nudge. */
-  readonly #nudged = new Map<string, Set<string>>();
+  /** By collection and id, in the order of their first nudge. */
+  readonly #nudged = new Map<string, Nudged>();
   #running: Promise<void> | undefined;
   #retry: Timer | undefined;
   #sweepTimer: Timer | undefined;
@@ -65,10 +76,10 @@ class StoredOutboxRelay implements OutboxRelay {
     this.#collections = new Map(settings.collections.map((collection) => [collection.name, collection]));
   }
 
-  nudge(collection: string, id: string): void {
+  nudge(collection: string, id: string, drafts?: readonly EventDraft[]): void {
     if (!this.#collections.has(collection)) throw new Error(`the relay was opened without the collection ${collection}`);
-    const ids = this.#nudged.get(collection) ?? new Set();
-    this.#nudged.set(collection, ids.add(id));
+    const nudged = this.#nudged.get(collection) ?? new Map();
+    this.#nudged.set(collection, nudged.set(id, joined(nudged.has(id) ? nudged.get(id) : [], drafts)));
     this.#start();
   }
 
@@ -123,8 +134,7 @@ class StoredOutboxRelay implements OutboxRelay {
   async #run(): Promise<void> {
     for (let work = this.#take(); work !== undefined; work = this.#take()) {
       try {
-        const documents = await work.collection.find({ _id: { $in: work.ids } }, { limit: relayLimits.documentsAtOnce });
-        await this.#relay(work.collection, inOrderOf(work.ids, documents));
+        await this.#relay(work.collection, await this.#outboxesOf(work));
       } catch (error) {
         this.#putBack(work);
         this.#settings.onError?.(error);
@@ -143,20 +153,33 @@ class StoredOutboxRelay implements OutboxRelay {
     });
   }
 
-  #take(): { readonly collection: Outboxes; readonly ids: readonly string[] } | undefined {
+  #take(): RelayWork | undefined {
     for (const [name, nudged] of this.#nudged) {
       const collection = this.#collections.get(name);
-      const ids = [...nudged].slice(0, relayLimits.documentsAtOnce);
-      if (ids.length === nudged.size) this.#nudged.delete(name);
-      else for (const id of ids) nudged.delete(id);
-      if (collection !== undefined) return { collection, ids };
+      const taken: Nudged = new Map();
+      for (const [id, drafts] of nudged) {
+        if (taken.size === relayLimits.documentsAtOnce) break;
+        taken.set(id, drafts);
+        nudged.delete(id);
+      }
+      if (nudged.size === 0) this.#nudged.delete(name);
+      if (collection !== undefined) return { collection, nudged: taken };
     }
     return undefined;
   }
 
-  #putBack(work: { readonly collection: Outboxes; readonly ids: readonly string[] }): void {
-    const later = this.#nudged.get(work.collection.name) ?? [];
-    this.#nudged.set(work.collection.name, new Set([...work.ids, ...later]));
+  /** How far the work came nobody knows: the documents do. */
+  #putBack({ collection, nudged }: RelayWork): void {
+    const unknown = [...nudged.keys(), ...(this.#nudged.get(collection.name)?.keys() ?? [])].map((id) => [id, undefined] as const);
+    this.#nudged.set(collection.name, new Map(unknown));
+  }
+
+  /** In the order of the nudges; read only where the drafts are not known. */
+  async #outboxesOf({ collection, nudged }: RelayWork): Promise<readonly DocumentWithOutbox[]> {
+    const unknown = [...nudged].flatMap(([id, drafts]) => (drafts === undefined ? [id] : []));
+    const found = unknown.length === 0 ? [] : await collection.find({ _id: { $in: unknown } }, { limit: relayLimits.documentsAtOnce });
+    const read = new Map(found.map((document) => [document._id, document]));
+    return [...nudged].flatMap(([_id, outbox]) => (outbox === undefined ? (read.get(_id) ?? []) : { _id, outbox, hasOutbox: true }));
   }
 
   async #relay(collection: Outboxes, documents: readonly DocumentWithOutbox[]): Promise<void> {
@@ -191,7 +214,7 @@ function pulling(id: string, outbox: readonly EventDraft[]): BulkWrite<DocumentW
   return { updateOne: { filter: { _id: id }, update: { $pull: { outbox: { key: { $in: keys } } } } } };
 }
 
-function inOrderOf(ids: readonly string[], documents: readonly DocumentWithOutbox[]): readonly DocumentWithOutbox[] {
-  const byId = new Map(documents.map((document) => [document._id, document]));
-  return ids.flatMap((id) => byId.get(id) ?? []);
+/** What two nudges tell together. */
+function joined(before: readonly EventDraft[] | undefined, drafts: readonly EventDraft[] | undefined): readonly EventDraft[] | undefined {
+  return before === undefined || drafts === undefined ? undefined : [...before, ...drafts];
 }

@@ -83,8 +83,9 @@ export class RegistrationService implements Registrations {
     const locationId = Buffer.from(this.#deps.random.bytes(locationBytes)).toString("base64url");
     const registration = newRegistration(facts, locationId, nowMs);
     const about = { ...summaryOf(registration), replaced: this.#addresses.has(facts.endpoint) };
-    await this.#store.replace(registration, this.#draft("device.registered", registration, "registered", about));
-    this.#deps.relay.nudge(registrationCollection.name, facts.endpoint);
+    const event = this.#draft("device.registered", registration, "registered", about);
+    await this.#store.replace(registration, event);
+    this.#deps.relay.nudge(registrationCollection.name, facts.endpoint, [event]);
     this.#remember(registration);
     if (registration.expiresAt !== null) this.#sweeper?.hasten(registration.expiresAt);
     return { ...registration, rev: 1, outbox: [], hasOutbox: false };
@@ -104,7 +105,7 @@ export class RegistrationService implements Registrations {
       const contactIntervalMs = nowMs - registration.updatedAt;
       const alarmAt = alarmOf(registration.alarmAt, fields.expiresAt, nowMs);
       if (!(await this.#store.update(registration, { ...fields, alarmAt, contactIntervalMs }, events))) continue;
-      if (events.length > 0) this.#deps.relay.nudge(registrationCollection.name, registration._id);
+      if (events.length > 0) this.#deps.relay.nudge(registrationCollection.name, registration._id, events);
       const updated = { ...registration, ...fields, alarmAt, contactIntervalMs, rev: registration.rev + 1 };
       this.#remember(updated);
       if (alarmAt !== null) this.#sweeper?.hasten(alarmAt);

@@ -159,7 +159,7 @@ export class TwinService {
         ? await this.#store.insert({ _id: endpoint, since, values, rev, ...outboxOf(events) })
         : await this.#store.change(present, { set, unset, values }, events);
     if (!written) return undefined;
-    if (events.length > 0) this.#deps.relay.nudge(twinCollection.name, endpoint);
+    if (events.length > 0) this.#deps.relay.nudge(twinCollection.name, endpoint, events);
     return { set, unset };
   }
 
