@@ -1,5 +1,5 @@
 /** What this server proves to be: a key of its own per realm and server name, shown raw (RFC 7250) or in a certificate. Pure but for the key made. */
-import { generateKeyPairSync, type KeyObject } from "node:crypto";
+import { createPrivateKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { makeOwnKey, readCertificates, readPrivateKey } from "@lwm2m/protocol/dtls/credentials/own-key";
 import type { OwnKey } from "@lwm2m/protocol/dtls/credentials-contract";
 import { makeSelfSignedCertificate } from "@lwm2m/protocol/dtls/x509/self-signed-certificate";
@@ -74,7 +74,9 @@ const usualName = "lwm2m-server";
 const mostNameCharacters = 64;
 
 export function newPrivateKey(): KeyObject {
-  return generateKeyPairSync("ec", { namedCurve: "prime256v1" }).privateKey;
+  const { privateKey } = generateKeyPairSync("ec", { namedCurve: "prime256v1" });
+  // Imported again: on Node 20 a key just made waits for ever when its details are asked for while the job that made it is collected.
+  return createPrivateKey(privateKey.export({ type: "pkcs8", format: "pem" }));
 }
 
 /** Throws `X509Error` when the chain is for another key. A key that is not of P-256 needs a chain, else it is offered raw only. */

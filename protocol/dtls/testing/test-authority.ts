@@ -1,5 +1,5 @@
 /** Certificates made at test time, with any extension and any defect on demand; nothing of them is ever stored. */
-import { createHash, createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import {
   bitString,
   boolean,
@@ -70,12 +70,14 @@ const signatureOids = {
 } as const;
 
 export function makeTestKey(type: TestKeyType = "p256"): TestKey {
-  const { privateKey } =
+  const made =
     type === "rsa"
       ? generateKeyPairSync("rsa", { modulusLength: 2048 })
       : type === "ed25519"
         ? generateKeyPairSync("ed25519")
         : generateKeyPairSync("ec", { namedCurve: curves[type] });
+  // Imported again: on Node 20 a key just made waits for ever when its details are asked for while the job that made it is collected.
+  const privateKey = createPrivateKey(made.privateKey.export({ type: "pkcs8", format: "pem" }));
   return { privateKey, publicKey: new Uint8Array(createPublicKey(privateKey).export({ type: "spki", format: "der" })) };
 }
 
