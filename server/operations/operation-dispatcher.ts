@@ -5,7 +5,6 @@
 import type { Timer } from "@lwm2m/protocol/ports/clock";
 import type { PlannedExchange } from "../planning/wake-up-plan.ts";
 import type { Registration } from "../registration/registration.ts";
-import { newestModels } from "../registration/secret-paths.ts";
 import type { Supervisor } from "../supervisor.ts";
 import { DevicePaces } from "./device-pace.ts";
 import { serverStops } from "./exchange-failure.ts";
@@ -13,7 +12,6 @@ import { ExchangeSender, pauseMs, type SenderDeps } from "./exchange-sender.ts";
 import { FormatFallback } from "./format-fallback.ts";
 import type { Operation } from "./operation.ts";
 import { step } from "./operation-machine.ts";
-import { detailWithoutValue, withoutUnreadable } from "./unreadable-values.ts";
 import { type PlannerDeps, type PreparedWakeUp, WakeUpPlanner } from "./wake-up-planner.ts";
 
 export interface DispatcherDeps extends SenderDeps, PlannerDeps {
@@ -250,8 +248,7 @@ export class OperationDispatcher {
     for (const { operation, refusal } of wakeUp.unfit) {
       // It fitted when it was created: the device has registered another model since.
       const reason = refusal.reason === "not-in-device-version" ? refusal.reason : "path-not-in-model";
-      const { hides } = withoutUnreadable(operation, newestModels(this.#deps.registry));
-      await this.#sender.apply([operation], { kind: "refuse", reason, detail: hides ? detailWithoutValue(refusal) : refusal.detail });
+      await this.#sender.apply([operation], { kind: "refuse", reason, detail: refusal.detail });
     }
     return { wakeUp, left: wakeUp.exchanges };
   }

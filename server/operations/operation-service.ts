@@ -208,10 +208,13 @@ export class OperationService implements Operations {
   /** What waits for a device, as far as one wake-up looks, and what its next one does with it. */
   async wakeUp(endpoint: string): Promise<DeviceQueue> {
     const { registrations, clock } = this.#deps;
-    const operations = await this.#store.openOf(endpoint, wakeUpHorizon);
+    const oldest = await this.#store.openOf(endpoint, wakeUpHorizon.oldest);
+    const due = await this.#store.queuedOf(endpoint, clock.now());
+    const operations = [...new Map([...oldest, ...due].map((operation) => [operation._id, operation])).values()];
     const registration = await registrations.findLast(endpoint);
-    const due = operations.filter(({ status, notBefore = 0 }) => status === "queued" && notBefore <= clock.now());
-    return { operations, wakeUp: registration === undefined ? undefined : await this.#dispatcher.preview(due, registration) };
+    const wakeUp = registration === undefined ? undefined : await this.#dispatcher.preview(due, registration);
+    const isAll = oldest.length < wakeUpHorizon.oldest;
+    return { operations, behind: isAll ? 0 : Math.max(0, (await this.countOpen(endpoint)) - operations.length), wakeUp };
   }
 
   countOpen(endpoint: string): Promise<number> {

@@ -3,6 +3,7 @@ import { outboxIndex, outboxOf, withEvents } from "../events/outbox.ts";
 import { sealedByIndex } from "../security/sealed-documents.ts";
 import type { Collection, CollectionDefinition } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
+import { withinHorizon } from "./horizon.ts";
 import type { Operation } from "./operation.ts";
 import type { OperationStep } from "./operation-machine.ts";
 import type { OperationSecrets, StoredOperation } from "./operation-secrets.ts";
@@ -29,8 +30,10 @@ export interface OperationListQuery {
 }
 
 const pageSize = 1_000;
-/** How many of the oldest operations of a device one plan looks at. */
-export const wakeUpHorizon = pageSize;
+/** What one plan of a wake-up looks at: a device with more waits for several wake-ups. */
+export const wakeUpHorizon = { oldest: pageSize, urgent: 250 } as const;
+/** Urgent operations are looked for among so many of the oldest. */
+export const wakeUpReach = 5_000;
 
 /** As it stands after an update that was not read back; what lies in its outbox may have been relayed since. */
 function afterStep(operation: Operation, change: OperationStep["change"], events: readonly EventDraft[]): Operation {
@@ -101,10 +104,19 @@ export class OperationStore {
     return this.#operations.count({ endpoint, open: true }, cap);
   }
 
-  /** What may be sent now, oldest first. */
-  queuedOf(endpoint: string, nowMs: number): Promise<readonly Operation[]> {
+  /** What may be sent now, oldest first, as far as one plan looks. */
+  async queuedOf(endpoint: string, nowMs: number): Promise<readonly Operation[]> {
     const due = { $or: [{ notBefore: { $exists: false } }, { notBefore: { $lte: nowMs } }] };
-    return this.#find({ endpoint, open: true, status: "queued", ...due }, { sort: { _id: 1 }, limit: wakeUpHorizon });
+    const found: Operation[] = [];
+    for (let after = ""; found.length < wakeUpReach; ) {
+      const filter = { endpoint, open: true, status: "queued", _id: { $gt: after }, ...due };
+      const page = await this.#find(filter, { sort: { _id: 1 }, limit: pageSize });
+      found.push(...page);
+      const last = page.at(-1);
+      if (last === undefined || page.length < pageSize) break;
+      after = last._id;
+    }
+    return withinHorizon(found, wakeUpHorizon);
   }
 
   /** When the next operation that may not be sent yet may be. */

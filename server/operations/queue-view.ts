@@ -14,6 +14,8 @@ import type { PreparedWakeUp } from "./wake-up-planner.ts";
 /** What waits for a device, and what its next wake-up does with it. */
 export interface DeviceQueue {
   readonly operations: readonly Operation[];
+  /** How many more are open, which this plan does not look at. */
+  readonly behind: number;
   /** Undefined of a device that never registered: nobody knows what it can. */
   readonly wakeUp: PreparedWakeUp | undefined;
 }
@@ -74,6 +76,11 @@ export const wakeUpSchemas: { readonly [name: string]: JsonSchema } = {
     description: "operations that will be cancelled, and for which",
     items: { type: "object", properties: { operation: { type: "string" }, by: { type: "string" } } },
   },
+  behind: {
+    ...integer,
+    description:
+      "open operations that this plan does not look at yet: it looks at the oldest 1,000, and at what is more urgent than one of those among the oldest 5,000",
+  },
   unfit: {
     type: "array",
     description: "operations that will fail: what the device has registered does not allow them",
@@ -89,7 +96,7 @@ export function inPlannedOrder({ operations, wakeUp }: DeviceQueue): readonly Op
   return [...operations].sort((a, b) => placeOf(a) - placeOf(b) || (a._id < b._id ? -1 : 1));
 }
 
-export function wakeUpView({ operations, wakeUp }: DeviceQueue, nowMs: number): JsonObject {
+export function wakeUpView({ operations, behind, wakeUp }: DeviceQueue, nowMs: number): JsonObject {
   const exchanges = wakeUp?.exchanges ?? [];
   const fitting = exchanges.filter(({ postponed }) => postponed === null);
   const sum = (of: (exchange: PlannedExchange) => number): number => fitting.reduce((total, exchange) => total + of(exchange), 0);
@@ -102,6 +109,7 @@ export function wakeUpView({ operations, wakeUp }: DeviceQueue, nowMs: number): 
       bytesUp: sum(({ cost }) => cost.bytesUp),
       milliseconds: Math.round(sum(({ cost }) => cost.durationMs)),
     },
+    behind,
     underWay: operations.filter(isInFlight).map(({ _id }) => _id),
     notYet: operations.flatMap(({ _id, notBefore }) =>
       notBefore !== undefined && notBefore > nowMs ? [{ operation: _id, notBefore: formatInstant(notBefore) }] : [],

@@ -38,8 +38,8 @@ export function withoutUnreadable<T extends OperationRequest>(operation: T, mode
 }
 
 /** Why a request is refused, without the value that was given. */
-export function detailWithoutValue({ reason, detail }: CreateRefusal): string {
-  return reason === "value-type-mismatch" ? "the value does not fit the resource" : detail;
+export function withoutValue(refusal: CreateRefusal): CreateRefusal {
+  return refusal.reason === "value-type-mismatch" ? { ...refusal, detail: "the value does not fit the resource" } : refusal;
 }
 
 /** Of the value of an instance; undefined: all of it may be shown. */

@@ -32,6 +32,10 @@ const roles: { readonly [kind in OperationKind]: Role } = {
   execute: "acts",
 };
 
+export function roleOf(kind: OperationKind): Role {
+  return roles[kind];
+}
+
 /** Firmware and software: a write there starts something, so it goes as it was made. */
 const actingObjects: ReadonlySet<number> = new Set([5, 9]);
 /** Bytes of the links of a Discover; nobody knows before. */

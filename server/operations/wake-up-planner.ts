@@ -13,6 +13,7 @@ import type { FormatFallback } from "./format-fallback.ts";
 import type { MergedMember } from "./merged-exchange.ts";
 import type { CreateRefusal, Operation } from "./operation.ts";
 import { planOperation } from "./plan-operation.ts";
+import { withoutUnreadable, withoutValue } from "./unreadable-values.ts";
 import { waitingOf } from "./waiting-operation.ts";
 
 export interface PlannerDeps {
@@ -128,7 +129,7 @@ function fitting(
   for (const operation of operations) {
     const planned = planOperation(operation, registration, model);
     if (planned.ok) members.set(operation._id, { operation, plan: planned.plan });
-    else unfit.push({ operation, refusal: planned.refusal });
+    else unfit.push({ operation, refusal: withoutUnreadable(operation, model).hides ? withoutValue(planned.refusal) : planned.refusal });
   }
   return { members, unfit };
 }

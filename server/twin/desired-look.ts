@@ -6,7 +6,7 @@ import type { EventDraft } from "../events/event.ts";
 import { draftEvents } from "../events/outbox.ts";
 import type { CreateRefusal, Operation } from "../operations/operation.ts";
 import type { OperationService } from "../operations/operation-service.ts";
-import { detailWithoutValue } from "../operations/unreadable-values.ts";
+import { withoutValue } from "../operations/unreadable-values.ts";
 import { deviceModel } from "../registration/device-model.ts";
 import type { Registration, Registrations } from "../registration/registration.ts";
 import type { Json } from "../storage/collection.ts";
@@ -172,8 +172,7 @@ function answerOf({ open, status, reason, coapCode, detail, value = null }: Oper
 }
 
 function refusedBefore(refusal: CreateRefusal, value: Json, isSecret: boolean): WriteAnswer {
-  const { reason } = refusal;
-  const detail = isSecret ? detailWithoutValue(refusal) : refusal.detail;
+  const { reason, detail } = isSecret ? withoutValue(refusal) : refusal;
   return { kind: "refused", value, reason, coapCode: null, detail, isFinal: finalReasons.has(reason) };
 }
 
