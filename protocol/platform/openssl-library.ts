@@ -2,6 +2,7 @@
  * The OpenSSL that this process carries, called through koffi (npm, optional): functions of a library that is loaded already, no compiler
  * and nothing fetched. Where anything is not as it was when this was proved, there is none, and a reason.
  */
+import { getFips } from "node:crypto";
 import { createRequire } from "node:module";
 import { type LibraryFunction, librarySignatures, type NativeType, type OpenSslLibrary } from "../dtls/crypto-ffi/openssl-library.ts";
 
@@ -10,7 +11,7 @@ export type FoundLibrary = { readonly ok: true; readonly library: OpenSslLibrary
 type NativeFunction = (...values: readonly (number | string)[]) => number;
 
 /** What is used of koffi; its own types would have to be there for a build without it. */
-interface Koffi {
+export interface Koffi {
   load(path: null): { func(name: string, returns: string, takes: readonly string[]): NativeFunction };
   address(memory: Uint8Array): bigint;
 }
@@ -25,11 +26,12 @@ const typesOfC: { readonly [type in NativeType]: string } = {
 /** OPENSSL_VERSION_NUMBER, openssl/opensslv.h: major, minor and patch in 4, 8 and 16 bits, then 4 of status. */
 const provedMajor = 3;
 
-/** `memoryBytes` of memory to hand things over in. */
-export function findOpenSslLibrary(memoryBytes: number): FoundLibrary {
+/** `memoryBytes` of memory to hand things over in; `load` is tried only where it was proved. */
+export function findOpenSslLibrary(memoryBytes: number, load: () => Koffi | undefined = loadKoffi): FoundLibrary {
   const { platform, arch, versions } = process;
   if (platform !== "linux" || arch !== "x64") return { ok: false, reason: `not proved on ${platform} ${arch}` };
-  const koffi = loadKoffi();
+  if (getFips() !== 0) return { ok: false, reason: "FIPS mode: hashes would go past its module" };
+  const koffi = load();
   if (koffi === undefined) return { ok: false, reason: "the package koffi is not installed or does not load" };
   try {
     const here = koffi.load(null);

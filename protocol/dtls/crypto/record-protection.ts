@@ -42,18 +42,17 @@ export interface RecordFacts {
 /**
  * Seals and opens records.
  *
- * What another back end (an FFI one to the OpenSSL inside the node executable is foreseen) must provide:
+ * What every back end must provide:
  * - Both methods, synchronous, for every `Cipher` of `suites.ts`; it may hand the CBC suites to the `node:crypto` back end.
  * - Nonce, additional data and inner type by `recordNonce`, `additionalData` and `innerTypeAt`, never its own: all back ends are byte for
  *   byte the same, and a connection may change between them from one record to the next. The first two lie in memory that never moves,
  *   one block each (for additional data one per length and form), so their addresses may be kept.
- * - No state per connection. Key, nonce and tag length are set on every call (EVP_CipherInit_ex, EVP_CIPHER_CTX_ctrl, EVP_CipherUpdate over
- *   one context per cipher and direction); `KeyPlace.bytes` may be another buffer each time, because rows of bytes grow.
+ * - No state per connection. Key and nonce are set on every call; `KeyPlace.bytes` may be another buffer each time, because rows of bytes grow.
  * - Offset and length of every buffer checked before they cross into native code, where nobody does; no address of a caller's buffer
  *   kept beyond the call, and none taken of a small array before its `buffer` was asked for, since it may lie in the moving heap.
  * - What was decrypted is wiped when the tag turns out wrong: native code writes the text before it knows.
- * - A test of itself against `protectionVectors` when it is made, and undefined instead of a failure when it cannot load or does not pass:
- *   the caller then takes the `node:crypto` one.
+ * - If it calls native code, a test of itself against `protectionVectors` when it is made, and a reason instead of a failure when it cannot
+ *   load or does not pass: the `node:crypto` one is taken then.
  */
 export interface RecordProtection {
   /**
