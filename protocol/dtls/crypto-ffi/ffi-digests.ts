@@ -16,7 +16,7 @@ export function ffiDigests(calls: NativeCalls): Digests {
   function copyIn(parts: readonly Uint8Array[], to: number): number {
     let at = to;
     for (const part of parts) {
-      for (let i = 0; i < part.length; i++) memory[at + i] = part[i] ?? 0;
+      memory.set(part, at);
       at += part.length;
     }
     return at;

@@ -16,8 +16,6 @@ import { writeEpochAndSequence } from "../wire/record-header.ts";
 import { area, type NativeCalls } from "./native-calls.ts";
 
 const failed = -1;
-/** Up to here a loop is cheaper than a view and a call. */
-const shortBytes = 96;
 const mostTagBytes = 16;
 /** The inner type of a record with connection id, too. */
 const mostContentBytes = area.record.bytes - mostTagBytes - 1;
@@ -29,13 +27,12 @@ export function ffiRecordProtection(calls: NativeCalls, needs: NodeRecordProtect
   const contentAt = area.record.at;
 
   function copyIn(bytes: Uint8Array, at: number, length: number): void {
-    if (length <= shortBytes) for (let i = 0; i < length; i++) memory[contentAt + i] = bytes[at + i] ?? 0;
-    else memory.set(at === 0 && length === bytes.length ? bytes : bytes.subarray(at, at + length), contentAt);
+    // A view and a call cost less than a loop over some twenty bytes.
+    memory.set(at === 0 && length === bytes.length ? bytes : bytes.subarray(at, at + length), contentAt);
   }
 
   function copyOut(length: number, out: Uint8Array, outAt: number): void {
-    if (length <= shortBytes) for (let i = 0; i < length; i++) out[outAt + i] = memory[contentAt + i] ?? 0;
-    else out.set(record.upTo(length), outAt);
+    out.set(record.upTo(length), outAt);
   }
 
   /** Key, nonce and additional data to their areas; how long the last are. */
@@ -44,11 +41,10 @@ export function ffiRecordProtection(calls: NativeCalls, needs: NodeRecordProtect
     // Zeros would be read beyond the end, and taken for a key.
     if (!(keyAt >= 0 && keyAt + suite.keyBytes <= bytes.length)) throw new RangeError(`a key at ${keyAt} of ${bytes.length} bytes`);
     for (let i = 0; i < suite.keyBytes; i++) memory[area.key.at + i] = bytes[keyAt + i] ?? 0;
-    for (let i = 0; i < nonce.length; i++) memory[area.nonce.at + i] = nonce[i] ?? 0;
+    memory.set(nonce, area.nonce.at);
     const additional = additionalData(facts, contentBytes);
-    const { length } = additional;
-    for (let i = 0; i < length; i++) memory[area.additional.at + i] = additional[i] ?? 0;
-    return length;
+    memory.set(additional, area.additional.at);
+    return additional.length;
   }
 
   return {

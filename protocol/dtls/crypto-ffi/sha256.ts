@@ -26,12 +26,14 @@ export class Sha256 {
   readonly #memory: Uint8Array;
   /** The same as words, in the order of the machine. */
   readonly #words: Int32Array;
+  readonly #result: Uint8Array;
 
   constructor(calls: NativeCalls) {
     const { memory } = calls;
     this.#calls = calls;
     this.#memory = memory;
     this.#words = new Int32Array(memory.buffer, memory.byteOffset, memory.length / 4);
+    this.#result = memory.subarray(blocks.result, blocks.result + hashBytes);
     // OpenSSL has begun a hash, and none since.
     this.#copyState(area.hashContext.at, states.initial);
     this.#end(blocks.hash, hashBytes, blockBytes);
@@ -41,7 +43,7 @@ export class Sha256 {
   hash(text: Uint8Array): Uint8Array {
     this.#memory.set(text, area.record.at);
     this.#digest(area.record.at, text.length);
-    return this.#memory.slice(blocks.result, blocks.result + hashBytes);
+    return new Uint8Array(this.#result);
   }
 
   /** A key that fits `hashText`, for the MACs that follow; `wipe` forgets it. */
@@ -52,12 +54,12 @@ export class Sha256 {
       memory.set(key, area.hashText.at);
       this.#digest(area.hashText.at, key.length);
       memory.fill(0, area.hashText.at, area.hashText.at + key.length);
-      from = memory.subarray(blocks.result, blocks.result + hashBytes);
+      from = this.#result;
     }
     const words = this.#words;
     const [first, end] = [blocks.key / 4, (blocks.key + blockBytes) / 4];
     for (let i = first; i < end; i++) words[i] = 0;
-    for (let i = 0; i < from.length; i++) memory[blocks.key + i] = from[i] ?? 0;
+    memory.set(from, blocks.key);
     for (let i = first; i < end; i++) words[i] = (words[i] ?? 0) ^ innerPad;
     this.#keyState(states.inner);
     for (let i = first; i < end; i++) words[i] = (words[i] ?? 0) ^ innerPad ^ outerPad;
@@ -89,8 +91,12 @@ export class Sha256 {
   /** The MAC of an ended text into `out` from `outAt`, as much of it as there is room for. */
   macInto(at: number, endedBytes: number, out: Uint8Array, outAt: number): void {
     this.mac(at, endedBytes, blocks.result);
+    const length = out.length - outAt;
+    if (length >= hashBytes) {
+      out.set(this.#result, outAt);
+      return;
+    }
     const memory = this.#memory;
-    const length = Math.min(hashBytes, out.length - outAt);
     for (let i = 0; i < length; i++) out[outAt + i] = memory[blocks.result + i] ?? 0;
   }
 
