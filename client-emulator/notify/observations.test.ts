@@ -62,7 +62,7 @@ test("LightweightM2M-1.0-int-303: Observe 1 ends the notifications", async () =>
   const world = openWorld();
   const client = await world.open();
   const { values, held } = await world.server.observe("/3303/0/5700", plain);
-  assert.deepEqual(await world.clock.until(held.cancel("active")), { ok: true });
+  assert.equal((await world.clock.until(held.cancel("active"))).ok, true);
   setTemperature(client.tree, 0, 25);
   await world.clock.advance(1_000);
   assert.equal(client.observationCount(), 0);

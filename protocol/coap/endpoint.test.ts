@@ -93,7 +93,7 @@ test("RFC 7641: a relation, its notifications, and the active cancel", async () 
   assert.deepEqual(await world.clock.until(notify[0]?.("1", true) ?? Promise.reject()), { ok: true });
   await world.clock.until(notify[0]?.("2", false) ?? Promise.reject());
   await world.clock.advance(100);
-  assert.deepEqual(await world.clock.until(outcome.observation.cancel("active")), { ok: true });
+  assert.equal((await world.clock.until(outcome.observation.cancel("active"))).ok, true);
   assert.deepEqual(seen, ["1", "2", "cancelled"]);
   assert.equal(ended, 1);
   await world.end();

@@ -73,7 +73,7 @@ export class HeldRelation implements HeldObservation, TokenOwner {
     }
   }
 
-  async cancel(mode: "active" | "passive"): Promise<{ readonly ok: boolean }> {
+  async cancel(mode: "active" | "passive"): ReturnType<HeldObservation["cancel"]> {
     if (!this.#open) return { ok: false };
     if (mode === "passive") {
       this.end("cancelled");
@@ -88,7 +88,7 @@ export class HeldRelation implements HeldObservation, TokenOwner {
     this.#cancelling = undefined;
     // Whatever came of it, the relation is forgotten: the next notification is answered RST (RFC 7641 §3.6).
     this.end("cancelled");
-    return { ok: end.kind === "response" && isSuccess(end.response.code) };
+    return end.kind === "response" && isSuccess(end.response.code) ? { ok: true, response: end.response } : { ok: false };
   }
 
   /** RFC 7641 §3.6: once forgotten, its notifications are rejected. */

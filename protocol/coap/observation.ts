@@ -21,8 +21,8 @@ export interface ObservationListener {
 
 export interface HeldObservation {
   readonly key: ObservationKey;
-  /** Active: GET with Observe 1, outcome tells; passive: forget it, the next notification is answered RST (§3.6). */
-  cancel(mode: "active" | "passive"): Promise<{ readonly ok: boolean }>;
+  /** Active: GET with Observe 1, the response is its answer, with the value as it is now; passive: forget it, the next notification is answered RST (§3.6). */
+  cancel(mode: "active" | "passive"): Promise<{ readonly ok: boolean; readonly response?: IncomingResponse }>;
 }
 
 /** `observing` false: the peer answered, but without Observe or with an error; the response says which. */

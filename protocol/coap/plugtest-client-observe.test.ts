@@ -4,12 +4,13 @@ import { test } from "node:test";
 import type { PacketAnswer } from "../testing/packet-peer.ts";
 import { watch } from "../testing/watch.ts";
 import { Method } from "./codes.ts";
+import type { HeldObservation } from "./observation.ts";
 import { type Scene, withServer } from "./plugtest-client-fixture.ts";
 
 interface Watched extends Scene {
   readonly register: PacketAnswer;
   readonly seen: string[];
-  readonly cancel: (mode: "active" | "passive") => Promise<{ readonly ok: boolean }>;
+  readonly cancel: HeldObservation["cancel"];
   notify(number: number, type: "CON" | "NON", payload: string): void;
 }
 
@@ -88,7 +89,8 @@ test("TD_COAP_OBS_12: client, GET with Observe 1 and the same token", () =>
     assert.deepEqual([request.code, request.uint("Observe"), request.token], ["0.01", 1, register.token]);
     server.respond(request, { code: "2.05", payload: "last" });
     await server.listen();
-    assert.deepEqual(cancelled(), { ok: true });
+    const told = cancelled();
+    assert.deepEqual([told?.ok, Buffer.from(told?.response?.payload ?? []).toString()], [true, "last"]);
     assert.deepEqual(seen, ["cancelled"]);
   }));
 

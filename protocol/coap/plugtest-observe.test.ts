@@ -191,7 +191,7 @@ test("TD_COAP_OBS_01, _12, _13 as client and server on one network: notified of 
   assert.equal(outcome.response.payload.length, largeBody.length);
   await world.clock.until(site.change("obs-large", new Uint8Array(2_500)));
   assert.deepEqual(seen, [2_500]);
-  assert.deepEqual(await world.clock.until(outcome.observation.cancel("active")), { ok: true });
+  assert.equal((await world.clock.until(outcome.observation.cancel("active"))).ok, true);
   assert.equal(site.observers.get("obs-large")?.size, 0);
   await world.end();
 });

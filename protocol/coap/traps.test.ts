@@ -41,7 +41,7 @@ test("Trap 14, RFC 7641 §3.6, RFC 8132 §2.4: an observation made by FETCH is c
   assert.match(again, /^4805.{20}610151611170ff80$/);
   assert.equal(tokenOf(again), tokenOf(asked));
   await peer.ask(`6845${messageIdOf(again)}${tokenOf(again)}ff30`);
-  assert.deepEqual(cancelled(), { ok: true });
+  assert.equal(cancelled()?.ok, true);
   await world.end();
 });
 

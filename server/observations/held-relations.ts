@@ -26,6 +26,8 @@ export interface HeldRelationsDeps extends ListenerDeps {
 export interface Held {
   readonly token: string;
   readonly observation: HeldObservation;
+  /** What its notifications say is taken in by. */
+  readonly listener: ObservationListener;
 }
 
 interface Kept extends Held {
@@ -77,7 +79,7 @@ export class HeldRelations {
     const request = requestOf(relation);
     const listener = this.listener(registration, targetOf(observation), request.accept, onPeerEnd);
     const key = { peer: coap.peerAt(registration.address), token: new Uint8Array(Buffer.from(relation.token, "hex")), request };
-    const held = { token: relation.token, observation: coap.restoreObservation(key, listener) };
+    const held = { token: relation.token, observation: coap.restoreObservation(key, listener), listener };
     this.put(observation._id, held, observation.attributes, registration);
     if (observation.silentSince) this.#expectAgain(observation._id);
   }

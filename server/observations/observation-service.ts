@@ -108,7 +108,7 @@ export class ObservationService implements ObservationExchange {
     if (!outcome.ok || !outcome.observing) return outcome;
     token = hex(outcome.observation.key.token);
     const attributes = operation.attributes ?? null;
-    const previous = this.#held.put(id, { token, observation: outcome.observation }, attributes, registration);
+    const previous = this.#held.put(id, { token, observation: outcome.observation, listener }, attributes, registration);
     // One relation per target: the older one is forgotten, should the device still keep it.
     await previous?.observation.cancel("passive");
     const nowMs = this.#deps.clock.now();
@@ -138,6 +138,8 @@ export class ObservationService implements ObservationExchange {
     // One that was asked for again but not granted yet must not come back.
     if (asking) await this.#deps.operations.cancel(asking.operationId, "the observation was cancelled");
     this.#tell({ kind: "ended", endpoint });
+    // Its answer is the last that is heard of the value (RFC 7641 §3.6).
+    if (told?.response !== undefined && told.response.payload.length > 0) await held?.listener.onNotification(told.response);
     if (told === undefined) return isEnded ? "cancelled" : "not-observing";
     return told.ok ? "cancelled" : "unanswered";
   }

@@ -121,11 +121,13 @@ test("gone and back: the wish waits while the device is not registered", async (
   assert.equal((await observation()).state, "active");
 });
 
-test("RFC 7641 §3.6: cancelled actively with the same token; the device's later notifications are refused", async () => {
+test("RFC 7641 §3.6: cancelled actively with the same token, the answer is the last value; later notifications are refused", async () => {
   await observe();
+  one.device.answers.set(`GET ${path}`, senmlValue(path, 17.25));
   const operation = await one.world.carryOut("dev-1", { kind: "cancelObserve", path });
   assert.equal(operation.status, "succeeded");
   assert.equal(one.device.asked.at(-1), `GET ${path} observe 1`);
+  assert.equal((await one.world.until(one.world.server.twins.find("dev-1")))?.values[path]?.value, 17.25);
   const ended = await observation();
   assert.deepEqual([ended.state, ended.endReason], ["ended", "cancelled"]);
   assert.ok((await one.world.eventTypes("dev-1")).includes("observation.ended"));
