@@ -159,11 +159,12 @@ function acceptHello(
     }
     const machine = new ServerHandshake({
       settings,
-      ...server,
+      credentials: server.credentials,
+      sessions: server.sessions,
       random,
       verifiedHello: hello,
       ownConnectionId: table.newOwnId(),
-      ...(parts.logKey === undefined ? {} : { logKey: parts.logKey }),
+      logKey: parts.logKey,
     });
     handshakes.begin({ role: "server", address: from, machine, hello, firstSequence: recordSequence });
   };

@@ -59,7 +59,7 @@ export class ClientHandshake implements HandshakeMachine {
         this.#exchange = undefined;
       },
     } as const;
-    this.#conversation = new Conversation({ ...parts, role }, { receive: 0, send: 0 });
+    this.#conversation = new Conversation({ settings: parts.settings, random: parts.random, role }, { receive: 0, send: 0 });
   }
 
   get heldBytes(): number {

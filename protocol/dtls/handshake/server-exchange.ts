@@ -31,10 +31,13 @@ import { type HandshakeStep, serverFlows } from "./transitions.ts";
 
 export interface ServerExchangeParts {
   readonly conversation: Conversation;
-  readonly settings: HandshakeSettings;
-  readonly random: Random;
-  readonly sessions?: SessionCache;
-  readonly logKey?: (line: string) => void;
+  /** What the handshake was made with: not spread among the others, which costs the engine more than to look there. */
+  readonly given: {
+    readonly settings: HandshakeSettings;
+    readonly random: Random;
+    readonly sessions?: SessionCache | undefined;
+    readonly logKey?: ((line: string) => void) | undefined;
+  };
   readonly hello: ClientHello;
   readonly serverHello: ServerHello;
   readonly realm: ServerRealm;
@@ -61,7 +64,7 @@ export class ServerExchange {
 
   /** ServerHello is in the flight already. */
   begin(choice: ServerChoice): void {
-    const { conversation, realm, settings } = this.#parts;
+    const { conversation, realm, given } = this.#parts;
     const { proof, group } = choice;
     this.#proof = proof;
     if (group !== undefined) this.#ephemeral = makeEphemeral(group);
@@ -72,7 +75,7 @@ export class ServerExchange {
     if (keyExchange !== undefined) conversation.add(HandshakeType.serverKeyExchange, keyExchange);
     const clientType = proof?.clientCertificateType;
     if (clientType !== undefined) {
-      conversation.add(HandshakeType.certificateRequest, encodeCertificateRequest(certificateRequest(clientType, realm, settings)));
+      conversation.add(HandshakeType.certificateRequest, encodeCertificateRequest(certificateRequest(clientType, realm, given.settings)));
     }
     conversation.add(HandshakeType.serverHelloDone, empty);
     conversation.follow(clientType === undefined ? serverFlows.plain : serverFlows.mutual);
@@ -181,7 +184,7 @@ export class ServerExchange {
    */
   #deriveFromPsk(key: Uint8Array | undefined, agreed: Uint8Array | undefined): void {
     // Made in either case, so that it takes its time in either case.
-    const hidden = this.#parts.random.bytes(hiddenKeyBytes);
+    const hidden = this.#parts.given.random.bytes(hiddenKeyBytes);
     const premaster = pskPremaster(key === undefined || key.length === 0 ? hidden : key, agreed);
     agreed?.fill(0);
     this.#derive(premaster);
@@ -194,15 +197,16 @@ export class ServerExchange {
 
   #haveKeys(keys: KeySchedule): void {
     this.#keys = keys;
-    this.#parts.logKey?.(keys.logLine());
+    this.#parts.given.logKey?.(keys.logLine());
     this.#parts.conversation.emit({ kind: "keys", keys: keys.keys() });
   }
 
   /** RFC 5246 §7.4.8: the proof of possession, over all that was said before it. */
   #takeCertificateVerify(message: WholeMessage): void {
-    const { conversation, settings } = this.#parts;
+    const { conversation, given } = this.#parts;
     const { signatureScheme, signature } = decodeCertificateVerify(message.body);
-    if (!settings.signatureSchemes.includes(signatureScheme)) throw illegalParameter(`signature scheme ${signatureScheme} was not offered`);
+    if (!given.settings.signatureSchemes.includes(signatureScheme))
+      throw illegalParameter(`signature scheme ${signatureScheme} was not offered`);
     if (this.#clientKey === undefined) throw new Error("a proof without the key it is for");
     if (!verify(signatureScheme, this.#clientKey, conversation.transcript.toBytes(), signature)) {
       throw new HandshakeAbort("bad-signature", AlertDescription.decryptError, "CertificateVerify does not fit the certificate");
@@ -221,7 +225,7 @@ export class ServerExchange {
     this.#sayFinished();
     conversation.send("nothing");
     const session = this.#makeSession();
-    if (session !== undefined) this.#parts.sessions?.keep(session);
+    if (session !== undefined) this.#parts.given.sessions?.keep(session);
     this.#connected(session, true);
   }
 

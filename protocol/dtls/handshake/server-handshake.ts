@@ -29,14 +29,14 @@ import type { HandshakeStep } from "./transitions.ts";
 export interface ServerHandshakeParts {
   readonly settings: HandshakeSettings;
   readonly credentials: ServerCredentials;
-  readonly sessions?: SessionCache;
+  readonly sessions?: SessionCache | undefined;
   readonly random: Random;
   /** The ClientHello with its cookie: header of 12 bytes and body, in one fragment. */
   readonly verifiedHello: Uint8Array;
   /** The id the client is to write to us, when ids are spoken (`settings.connectionIdBytes`); may be empty. */
   readonly ownConnectionId?: Uint8Array;
   /** One line of a key log; it gives the connection away. */
-  readonly logKey?: (line: string) => void;
+  readonly logKey?: ((line: string) => void) | undefined;
 }
 
 /** RFC 5246 §7.4.1.3: made new for each session that can be resumed. */
@@ -64,7 +64,8 @@ export class ServerHandshake implements HandshakeMachine {
       },
     } as const;
     // RFC 6347 §4.2.2: HelloVerifyRequest had the number of the first hello, so ServerHello has that of the second.
-    this.#conversation = new Conversation({ ...parts, role }, { receive: sequence + 1, send: sequence });
+    const { settings, random } = parts;
+    this.#conversation = new Conversation({ settings, random, role }, { receive: sequence + 1, send: sequence });
   }
 
   get heldBytes(): number {
@@ -150,7 +151,7 @@ export class ServerHandshake implements HandshakeMachine {
     if (suite === undefined) throw new Error(`a session of suite ${session.cipherSuite}, which is not spoken here`);
     const terms = this.#terms(hello, suite);
     const serverHello = this.#sayHello(hello, terms, session.sessionId, {});
-    this.#exchange = new ServerExchange({ conversation: this.#conversation, ...this.#parts, hello, serverHello, realm, terms, nowMs });
+    this.#exchange = new ServerExchange({ conversation: this.#conversation, given: this.#parts, hello, serverHello, realm, terms, nowMs });
     this.#exchange.resume(session);
   }
 
@@ -170,7 +171,7 @@ export class ServerHandshake implements HandshakeMachine {
       said.clientCertificateTypes = [proof.clientCertificateType];
     }
     const serverHello = this.#sayHello(hello, terms, sessionId, said);
-    this.#exchange = new ServerExchange({ conversation: this.#conversation, ...this.#parts, hello, serverHello, realm, terms, nowMs });
+    this.#exchange = new ServerExchange({ conversation: this.#conversation, given: this.#parts, hello, serverHello, realm, terms, nowMs });
     this.#exchange.begin(choice);
   }
 

@@ -77,7 +77,12 @@ export function connectionKeys(
   return {
     cipherSuite: terms.suite.id,
     encryptThenMac: terms.encryptThenMac,
-    ...material,
+    clientMacKey: material.clientMacKey,
+    serverMacKey: material.serverMacKey,
+    clientKey: material.clientKey,
+    serverKey: material.serverKey,
+    clientIv: material.clientIv,
+    serverIv: material.serverIv,
     connectionIds: terms.connectionIds,
     largestSendBytes: terms.largestSendBytes,
     largestReceiveBytes: terms.largestReceiveBytes,
