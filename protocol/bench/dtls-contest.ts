@@ -36,6 +36,28 @@ export async function compareWithScandium(contest: DtlsContest): Promise<Figure[
   }
 }
 
+/** Our server in two forms: what the first costs against the second. */
+export async function compareServings(
+  contest: Pick<DtlsContest, "bench" | "operation" | "order" | "seconds">,
+  first: DtlsServing,
+  second: DtlsServing,
+): Promise<Figure[]> {
+  const { bench, operation, order, seconds } = contest;
+  const load = await startDtlsLoad();
+  const servers: ServerUnderLoad[] = [];
+  try {
+    const ours = await startDtlsServer(first);
+    servers.push(ours);
+    const theirs = await startDtlsServer(second);
+    servers.push(theirs);
+    const run = (server: ServerUnderLoad, ms: number) => load.run(order(targetAt(server, server === ours ? first : second), ms));
+    return await compare({ bench, ours, theirs: [{ against: "ours", server: theirs }], operation, run, seconds });
+  } finally {
+    load.stop();
+    for (const server of servers) server.stop();
+  }
+}
+
 export function startDtlsServer(serving: DtlsServing): Promise<ServerUnderLoad> {
   return startServer(serverFile, JSON.stringify(serving));
 }

@@ -1,15 +1,14 @@
 /**
  * Protected datagrams of established connections, TLS_PSK_WITH_AES_128_CCM_8: 64 B echoed, ours against Scandium; with a connection id
- * against without; and a Send as a sensor makes it, decoded and answered, ours against Californium on Scandium. CPU time of the server
- * process. The load has sealed its records before a round, and opens only some of the answers.
+ * against without; by calls into OpenSSL against by node:crypto; and a Send as a sensor makes it, decoded and answered, ours against Californium on
+ * Scandium. CPU time of the server process. The load has sealed its records before a round, and opens only some of the answers.
  */
-import { compare } from "./contest.ts";
-import { compareWithScandium, startDtlsLoad, startDtlsServer, targetAt } from "./dtls-contest.ts";
+import { compareServings, compareWithScandium } from "./dtls-contest.ts";
+import type { DtlsOrder, DtlsTarget } from "./dtls-load-contract.ts";
 import type { DtlsServing } from "./dtls-parties.ts";
 import { withParties } from "./dtls-parties.ts";
 import type { BenchOptions, Figure } from "./figure.ts";
 import { sendRequest } from "./send-request.ts";
-import type { ServerUnderLoad } from "./server-under-load.ts";
 
 const name = "dtls-echo";
 const clients = 64;
@@ -25,11 +24,25 @@ export function bench({ seconds }: BenchOptions): Promise<Figure[]> {
         bench: name,
         serving,
         operation: { one: "echo", many: "echoes", of: " of 64 B, PSK CCM_8" },
-        order: (target, ms) => ({ kind: "records", target, ms, content: echo }),
+        order: echoes,
         against: "scandium",
         seconds,
       })),
-      ...(await compareIds(serving, seconds)),
+      ...(await compareServings(
+        {
+          bench: name,
+          operation: { one: "echo", many: "echoes", of: " of 64 B with a connection id, against without" },
+          order: echoes,
+          seconds,
+        },
+        { ...serving, idBytes },
+        serving,
+      )),
+      ...(await compareServings(
+        { bench: name, operation: { one: "echo", many: "echoes", of: " of 64 B, against by node:crypto" }, order: echoes, seconds },
+        serving,
+        { ...serving, crypto: "node" },
+      )),
       ...(await compareWithScandium({
         bench: name,
         serving: { ...serving, mode: "send" },
@@ -42,28 +55,5 @@ export function bench({ seconds }: BenchOptions): Promise<Figure[]> {
   });
 }
 
+const echoes = (target: DtlsTarget, ms: number): DtlsOrder => ({ kind: "records", target, ms, content: echo });
 const send = { kind: "coap", request: Buffer.from(sendRequest()).toString("hex"), code: changed } as const;
-
-/** The same server twice: what records cost more with an id. */
-async function compareIds(serving: DtlsServing, seconds: number): Promise<Figure[]> {
-  const servings = [{ ...serving, idBytes }, serving];
-  const load = await startDtlsLoad();
-  const servers: ServerUnderLoad[] = [];
-  try {
-    for (const each of servings) servers.push(await startDtlsServer(each));
-    const [ours, plain] = servers;
-    if (ours === undefined || plain === undefined) throw new Error("two servers were started");
-    return await compare({
-      bench: name,
-      ours,
-      theirs: [{ against: "ours", server: plain }],
-      operation: { one: "echo", many: "echoes", of: " of 64 B with a connection id, against without" },
-      run: (server, ms) =>
-        load.run({ kind: "records", target: targetAt(server, server === ours ? { ...serving, idBytes } : serving), ms, content: echo }),
-      seconds,
-    });
-  } finally {
-    load.stop();
-    for (const server of servers) server.stop();
-  }
-}

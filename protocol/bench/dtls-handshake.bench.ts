@@ -5,7 +5,7 @@
  */
 
 import { compare } from "./contest.ts";
-import { compareWithScandium, startDtlsLoad, startDtlsServer, startPlainServer, targetAt } from "./dtls-contest.ts";
+import { compareServings, compareWithScandium, startDtlsLoad, startDtlsServer, startPlainServer, targetAt } from "./dtls-contest.ts";
 import { type DtlsServing, type Proof, withParties } from "./dtls-parties.ts";
 import { type BenchOptions, type Figure, rounded } from "./figure.ts";
 import type { LoadReport } from "./load-contract.ts";
@@ -40,6 +40,18 @@ export function bench({ seconds }: BenchOptions): Promise<Figure[]> {
         })),
       );
     }
+    figures.push(
+      ...(await compareServings(
+        {
+          bench: name,
+          operation: { one: "handshake", many: "handshakes", of: ", PSK, against by node:crypto" },
+          order: (target, ms) => ({ kind: "handshakes", target, ms }),
+          seconds,
+        },
+        { mode: "echo", proof: "psk", folder, clients },
+        { mode: "echo", proof: "psk", folder, clients, crypto: "node" },
+      )),
+    );
     for (const proof of stormProofs) figures.push(...(await stormFigures({ mode: "echo", proof, folder, clients }, seconds)));
     return [...figures, ...(await helloFigures({ mode: "echo", proof: "psk", folder, clients: prefixes }, seconds))];
   });

@@ -1,4 +1,4 @@
-/** The back end that calls the OpenSSL inside the process: a third of what node:crypto costs per record, and no garbage. */
+/** The back end that calls the OpenSSL inside the process: a quarter of what node:crypto costs per record, and no garbage. */
 
 import type { Random } from "../../ports/random.ts";
 import type { CryptoBackEnd } from "../crypto/back-end.ts";
