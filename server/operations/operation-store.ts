@@ -1,7 +1,7 @@
 import type { EventDraft } from "../events/event.ts";
 import { outboxIndex, outboxOf, withEvents } from "../events/outbox.ts";
 import { sealedByIndex } from "../security/sealed-documents.ts";
-import type { Collection, CollectionDefinition } from "../storage/collection.ts";
+import type { Collection, CollectionDefinition, Filter } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
 import { withinHorizon } from "./horizon.ts";
 import type { Operation } from "./operation.ts";
@@ -107,22 +107,28 @@ export class OperationStore {
   /** What may be sent now, oldest first, as far as one plan looks. */
   async queuedOf(endpoint: string, nowMs: number): Promise<readonly Operation[]> {
     const due = { $or: [{ notBefore: { $exists: false } }, { notBefore: { $lte: nowMs } }] };
+    return withinHorizon(await this.#oldest({ endpoint, open: true, status: "queued", ...due }), wakeUpHorizon);
+  }
+
+  /** As far as a plan reaches. */
+  async #oldest(filter: Filter): Promise<readonly Operation[]> {
     const found: Operation[] = [];
     for (let after = ""; found.length < wakeUpReach; ) {
-      const filter = { endpoint, open: true, status: "queued", _id: { $gt: after }, ...due };
-      const page = await this.#find(filter, { sort: { _id: 1 }, limit: pageSize });
+      const page = await this.#find({ ...filter, _id: { $gt: after } }, { sort: { _id: 1 }, limit: pageSize });
       found.push(...page);
       const last = page.at(-1);
       if (last === undefined || page.length < pageSize) break;
       after = last._id;
     }
-    return withinHorizon(found, wakeUpHorizon);
+    return found;
   }
 
   /** When the next operation that may not be sent yet may be. */
   async nextNotBefore(endpoint: string, nowMs: number): Promise<number | undefined> {
-    const waiting = await this.#operations.find({ endpoint, open: true, status: "queued", notBefore: { $gt: nowMs } }, { limit: pageSize });
-    return waiting.length === 0 ? undefined : Math.min(...waiting.map(({ notBefore }) => notBefore ?? nowMs));
+    const waiting = await this.#oldest({ endpoint, open: true, status: "queued", notBefore: { $gt: nowMs } });
+    return waiting.length === 0
+      ? undefined
+      : waiting.reduce((least, { notBefore = nowMs }) => Math.min(least, notBefore), Number.POSITIVE_INFINITY);
   }
 
   /** What is not final of a device, oldest first. */
