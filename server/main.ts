@@ -3,6 +3,7 @@ import { systemClock } from "@lwm2m/protocol/platform/system-clock";
 import { systemRandom } from "@lwm2m/protocol/platform/system-random";
 import { openApp } from "./app.ts";
 import { type Log, openLog } from "./log.ts";
+import { boundHeapGrowth } from "./platform/heap-growth.ts";
 import { exitAfter } from "./platform/last-resort.ts";
 import { parseSettings, type Settings } from "./settings/config.ts";
 import { StartAbandoned, StartError } from "./start-error.ts";
@@ -10,6 +11,7 @@ import { StartAbandoned, StartError } from "./start-error.ts";
 /** Doors close within two seconds, the store right after; a process still there then has a bug. */
 const shutdownLimitMs = 8_000;
 
+boundHeapGrowth();
 const parsed = parseSettings(process.env, process.argv.slice(2));
 // Whoever read our output may go away before us.
 process.stdout.on("error", () => {});

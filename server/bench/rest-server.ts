@@ -15,12 +15,14 @@ import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
 import express from "express";
 import { openApp } from "../app.ts";
 import { openLog } from "../log.ts";
+import { boundHeapGrowth } from "../platform/heap-growth.ts";
 import { parseSettings } from "../settings/config.ts";
 import { openMemoryStore } from "./memory-store.ts";
 
 const loopback = "127.0.0.1";
 
 const [kind = "", argument = "", logLevel = "error"] = process.argv.slice(2);
+boundHeapGrowth();
 const delay = monitorEventLoopDelay({ resolution: 1 });
 process.on("message", (asked) => process.send?.(asked === "watch" ? watch() : asked === "heap" ? heap() : usage()));
 

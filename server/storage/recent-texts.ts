@@ -4,7 +4,7 @@
  */
 
 /** Characters of one generation; twice that is held, one byte each where a text is ASCII. */
-const generationCharacters = 8 * 1024 * 1024;
+const generationCharacters = 6 * 1024 * 1024;
 
 export class RecentTexts {
   #young = new Map<string, string>();

@@ -19,7 +19,7 @@ export function configure(driver: SqlDriver): void {
   // Only macOS looks at this one: its plain fsync does not reach the disk.
   driver.exec("PRAGMA fullfsync = 1");
   driver.get(`PRAGMA journal_size_limit = ${64 * 1024 * 1024}`);
-  driver.exec(`PRAGMA cache_size = ${-32 * 1024}`);
+  driver.exec(`PRAGMA cache_size = ${-24 * 1024}`);
 }
 
 /** In one transaction: a kill leaves the file as it was. Throws `NewerSchemaError`. */
