@@ -17,6 +17,7 @@ export interface Area {
 export const area = {
   /** Where OpenSSL writes how much it wrote. */
   lengths: { at: 0, bytes: 16 },
+  /** As many bytes of it as the cipher has, 32 at most. */
   key: { at: 64, bytes: 64 },
   nonce: { at: 128, bytes: 64 },
   /** RFC 9146 §5: 23 bytes and an id of 255 at most. */
@@ -46,7 +47,6 @@ type AeadName = Exclude<Cipher, "aes-128-cbc">;
 
 interface Aead {
   readonly isCcm: boolean;
-  readonly keyBytes: number;
   readonly tagBytes: number;
   readonly sealing: number;
   readonly opening: number;
@@ -65,12 +65,12 @@ export class NativeCalls {
     this.#address = memoryAddress;
     this.#functions = functions;
     this.#aeads = {
-      "aes-128-ccm-8": this.#aead("AES-128-CCM", 16, 8),
-      "aes-256-ccm-8": this.#aead("AES-256-CCM", 32, 8),
-      "aes-128-ccm": this.#aead("AES-128-CCM", 16, 16),
-      "aes-256-ccm": this.#aead("AES-256-CCM", 32, 16),
-      "aes-128-gcm": this.#aead("AES-128-GCM", 16, 16),
-      "aes-256-gcm": this.#aead("AES-256-GCM", 32, 16),
+      "aes-128-ccm-8": this.#aead("AES-128-CCM", 8),
+      "aes-256-ccm-8": this.#aead("AES-256-CCM", 8),
+      "aes-128-ccm": this.#aead("AES-128-CCM", 16),
+      "aes-256-ccm": this.#aead("AES-256-CCM", 16),
+      "aes-128-gcm": this.#aead("AES-128-GCM", 16),
+      "aes-256-gcm": this.#aead("AES-256-GCM", 16),
     };
     if (functions.SHA256_Init(memoryAddress + area.hashContext.at) !== success) throw this.#refusal("begins no hash");
   }
@@ -135,7 +135,7 @@ export class NativeCalls {
     return this.#functions.EVP_CipherUpdate(context, record, this.#address + area.lengths.at, record, bytes) === success;
   }
 
-  #aead(name: string, keyBytes: number, tagBytes: number): Aead {
+  #aead(name: string, tagBytes: number): Aead {
     const isCcm = name.endsWith("CCM");
     const cipher = this.#made(this.#functions.EVP_CIPHER_fetch(none, name, none));
     const context = (sealing: 0 | 1): number => {
@@ -149,7 +149,7 @@ export class NativeCalls {
       if (!ready) throw this.#refusal(`does not know ${name}`);
       return made;
     };
-    return { isCcm, keyBytes, tagBytes, sealing: context(1), opening: context(0) };
+    return { isCcm, tagBytes, sealing: context(1), opening: context(0) };
   }
 
   #made(handle: number): number {

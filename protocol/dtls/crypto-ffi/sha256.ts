@@ -57,7 +57,8 @@ export class Sha256 {
       from = this.#result;
     }
     const words = this.#words;
-    const [first, end] = [blocks.key / 4, (blocks.key + blockBytes) / 4];
+    const first = blocks.key / 4;
+    const end = first + blockBytes / 4;
     for (let i = first; i < end; i++) words[i] = 0;
     memory.set(from, blocks.key);
     for (let i = first; i < end; i++) words[i] = (words[i] ?? 0) ^ innerPad;
@@ -140,7 +141,7 @@ export class Sha256 {
     const memory = this.#memory;
     const endedBytes = (bytes + endBytes + blockBytes - 1) & -blockBytes;
     memory[at + bytes] = endBit;
-    for (let i = bytes + 1; i < endedBytes - 4; i++) memory[at + i] = 0;
+    memory.fill(0, at + bytes + 1, at + endedBytes - 4);
     const bits = (before + bytes) * 8;
     for (let i = 0; i < 4; i++) memory[at + endedBytes - 1 - i] = bits >>> (8 * i);
     return endedBytes;
