@@ -49,7 +49,7 @@ export type GoneReason = "deregistered" | "expired";
 
 const pageSize = 250;
 /** Registrations that need not be read, about 1.5 kB each: of the devices that were heard of last. */
-const rememberedRegistrations = 10_000;
+const rememberedRegistrations = 20_000;
 
 export class RegistrationStore {
   readonly #registrations: Collection<RegistrationDocument>;
@@ -75,8 +75,13 @@ export class RegistrationStore {
   }
 
   async findByLocation(locationId: string): Promise<StoredRegistration | undefined> {
-    const endpoint = await this.#endpoints.find(locationId, async () => (await this.#registrations.findOne({ locationId }))?._id);
-    const last = endpoint === undefined ? undefined : await this.findLast(endpoint);
+    const endpoint = this.#endpoints.peek(locationId);
+    if (endpoint === undefined) {
+      const found = await this.#registrations.findOne({ locationId });
+      if (found !== undefined) this.#endpoints.put(locationId, found._id);
+      return this.#shown(found);
+    }
+    const last = await this.findLast(endpoint);
     return last?.locationId === locationId ? last : undefined;
   }
 
