@@ -6,7 +6,7 @@ import { checkIndexedFields, indexedFields, storeLimits } from "./guard.ts";
 import { type Keys, keyColumn, keysOf, operandOf } from "./key-columns.ts";
 import { compileFilter, type Test } from "./matcher.ts";
 import { type Narrowing, narrow } from "./narrowing.ts";
-import type { RecentTexts } from "./recent-texts.ts";
+import type { RecentTable, RecentTexts } from "./recent-texts.ts";
 import type { FindRequest } from "./requests.ts";
 import { declaredIndex, tableOf } from "./schema.ts";
 import { applyUpdate, seedOfUpsert, UpdateRefusedError } from "./updater.ts";
@@ -49,14 +49,14 @@ export class CollectionTable {
   readonly #driver: SqlDriver;
   readonly #definition: CollectionDefinition;
   readonly #table: string;
-  readonly #recent: RecentTexts;
+  readonly #recent: RecentTable;
   readonly #columns: readonly string[];
   readonly #sql: { readonly remove: string; readonly byId: string };
 
   constructor(driver: SqlDriver, definition: CollectionDefinition, recent: RecentTexts) {
     this.#driver = driver;
     this.#definition = definition;
-    this.#recent = recent;
+    this.#recent = recent.open();
     const table = tableOf(definition);
     this.#table = table;
     this.#columns = indexedFields(definition).map(keyColumn);
@@ -100,7 +100,7 @@ export class CollectionTable {
         ...[id, text],
         ...operands.map(({ parameter }) => parameter),
       ]);
-      this.#recent.set(this.#table, id, text);
+      this.#recent.set(id, text);
     } catch (error) {
       const collision = this.#collisionOf(error);
       // Several keys may collide at once, and the engine names any of them: `_id` goes first.
@@ -133,7 +133,7 @@ export class CollectionTable {
   }
 
   #remove(id: string): number {
-    this.#recent.delete(this.#table, id);
+    this.#recent.delete(id);
     return this.#driver.run(this.#sql.remove, [id]);
   }
 
@@ -170,11 +170,11 @@ export class CollectionTable {
   }
 
   #textById(id: string): string | undefined {
-    const recent = this.#recent.get(this.#table, id);
+    const recent = this.#recent.get(id);
     if (recent !== undefined) return recent;
     const text = this.#driver.get(this.#sql.byId, [id])?.[0];
     if (typeof text !== "string") return undefined;
-    this.#recent.set(this.#table, id, text);
+    this.#recent.set(id, text);
     return text;
   }
 
@@ -240,7 +240,7 @@ export class CollectionTable {
     }
     try {
       this.#driver.run(`UPDATE ${this.#table} SET ${sets.join(", ")} WHERE id = ?`, [...parameters, id]);
-      this.#recent.set(this.#table, id, text);
+      this.#recent.set(id, text);
     } catch (error) {
       throw this.#collisionOf(error);
     }

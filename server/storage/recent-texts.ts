@@ -3,46 +3,70 @@
  * device's flow touches the same few documents again within seconds. Two generations: when the young one is full, the old one goes.
  */
 
-/** Characters of one generation; twice that is held, one byte each where a text is ASCII. */
+/** Characters of one generation of all tables; twice that is held, one byte each where a text is ASCII. */
 const generationCharacters = 6 * 1024 * 1024;
 
 export class RecentTexts {
-  #young = new Map<string, string>();
-  #old = new Map<string, string>();
+  readonly #tables: RecentTable[] = [];
   #characters = 0;
 
-  get(table: string, id: string): string | undefined {
-    const key = table + id;
-    const text = this.#young.get(key);
-    if (text !== undefined) return text;
-    const older = this.#old.get(key);
-    if (older !== undefined) this.#keep(key, older);
-    return older;
-  }
-
-  set(table: string, id: string, text: string): void {
-    this.#keep(table + id, text);
-  }
-
-  delete(table: string, id: string): void {
-    this.#young.delete(table + id);
-    this.#old.delete(table + id);
+  /** The texts of one table more. */
+  open(): RecentTable {
+    const table = new RecentTable((characters) => this.#grow(characters));
+    this.#tables.push(table);
+    return table;
   }
 
   /** After a rollback nothing here is known to be true. */
   clear(): void {
-    this.#young.clear();
-    this.#old.clear();
+    for (const table of this.#tables) table.clear();
     this.#characters = 0;
   }
 
-  #keep(key: string, text: string): void {
-    const former = this.#young.get(key);
-    this.#young.set(key, text);
-    this.#characters += text.length - (former?.length ?? -key.length);
+  #grow(characters: number): void {
+    this.#characters += characters;
     if (this.#characters < generationCharacters) return;
+    for (const table of this.#tables) table.growOld();
+    this.#characters = 0;
+  }
+}
+
+/** By id: a map of its own per table, since an id put together with a name is a new text to hash at every look. */
+export class RecentTable {
+  readonly #onGrowth: (characters: number) => void;
+  #young = new Map<string, string>();
+  #old = new Map<string, string>();
+
+  constructor(onGrowth: (characters: number) => void) {
+    this.#onGrowth = onGrowth;
+  }
+
+  get(id: string): string | undefined {
+    const text = this.#young.get(id);
+    if (text !== undefined) return text;
+    const older = this.#old.get(id);
+    if (older !== undefined) this.set(id, older);
+    return older;
+  }
+
+  set(id: string, text: string): void {
+    const former = this.#young.get(id);
+    this.#young.set(id, text);
+    this.#onGrowth(text.length - (former?.length ?? -id.length));
+  }
+
+  delete(id: string): void {
+    this.#young.delete(id);
+    this.#old.delete(id);
+  }
+
+  clear(): void {
+    this.#young.clear();
+    this.#old.clear();
+  }
+
+  growOld(): void {
     this.#old = this.#young;
     this.#young = new Map();
-    this.#characters = 0;
   }
 }

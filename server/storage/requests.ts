@@ -96,5 +96,15 @@ export type Failure =
 export type WorkerMessage =
   | { readonly kind: "open"; readonly schema: SchemaChange }
   | { readonly kind: "refused"; readonly code: number; readonly message: string }
-  /** In the order of the requests. The text alone where a request succeeded: most do, and texts are the cheapest to send. */
-  | { readonly kind: "answers"; readonly answers: readonly (string | Failure)[] };
+  /** In the order of the requests. The text alone where a request succeeded: most do, and texts are the cheapest to send, but for numbers. */
+  | { readonly kind: "answers"; readonly answers: readonly (string | number | Failure)[] };
+
+/** What most writes are answered: sent as the place in this list. */
+export const usualTexts: readonly string[] = [
+  "null",
+  '{"matched":1,"upserted":false}',
+  '{"matched":0,"upserted":false}',
+  '{"deleted":1}',
+  '{"failed":[],"matched":0}',
+  '{"failed":[],"matched":1}',
+];

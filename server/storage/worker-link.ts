@@ -3,7 +3,7 @@ import { Worker } from "node:worker_threads";
 import { systemClock } from "@lwm2m/protocol/platform/system-clock";
 import { StorageUnavailableError } from "./collection.ts";
 import { SqlError } from "./drivers/driver.ts";
-import type { Failure, StoreRequest, WorkerMessage, WorkerSettings } from "./requests.ts";
+import { type Failure, type StoreRequest, usualTexts, type WorkerMessage, type WorkerSettings } from "./requests.ts";
 import type { SchemaChange } from "./schema-steps.ts";
 
 interface Asker {
@@ -38,7 +38,7 @@ export class WorkerLink {
   readonly #askers = new Fifo<Asker>();
   #gathered: StoreRequest[] = [];
   /** Arrived and not handed out. */
-  readonly #answered = new Fifo<string | Failure>();
+  readonly #answered = new Fifo<string | number | Failure>();
   #isHandingOut = false;
   #closed: StorageUnavailableError | undefined;
 
@@ -117,10 +117,11 @@ export class WorkerLink {
     return true;
   }
 
-  #settle(asker: Asker | undefined, answer: string | Failure): void {
+  #settle(asker: Asker | undefined, answer: string | number | Failure): void {
     if (asker === undefined) throw new Error("the storage thread answered what nobody asked");
     try {
       if (typeof answer === "string") asker.succeed(answer);
+      else if (typeof answer === "number") asker.succeed(usualTexts[answer] ?? "");
       else asker.fail(answer);
     } catch (error) {
       asker.reject(error instanceof Error ? error : new Error(String(error)));

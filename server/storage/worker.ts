@@ -4,7 +4,7 @@ import { CommitPace } from "./commit-pace.ts";
 import { type SqlDriver, SqlError } from "./drivers/driver.ts";
 import { openDriver } from "./drivers/open-driver.ts";
 import { Engine } from "./engine.ts";
-import type { WorkerMessage, WorkerSettings } from "./requests.ts";
+import { usualTexts, type WorkerMessage, type WorkerSettings } from "./requests.ts";
 import { configure, createSchema } from "./schema.ts";
 import type { SchemaChange } from "./schema-steps.ts";
 import { WaitingRequests } from "./waiting-requests.ts";
@@ -37,7 +37,7 @@ async function serve(port: MessagePort, settings: WorkerSettings): Promise<void>
       pace.begin();
       const answers = engine.execute(waiting.group(pace), pace.commit);
       if (isLast) closeDriver(driver);
-      send({ kind: "answers", answers: answers.map((answer) => (answer.ok ? answer.text : answer)) });
+      send({ kind: "answers", answers: answers.map((answer) => (answer.ok ? shortest(answer.text) : answer)) });
       if (!isLast) continue;
       port.removeAllListeners("message");
       port.close();
@@ -45,6 +45,12 @@ async function serve(port: MessagePort, settings: WorkerSettings): Promise<void>
     }
   });
   send({ kind: "open", schema });
+}
+
+const usualPlaces = new Map(usualTexts.map((text, place) => [text, place]));
+
+function shortest(text: string): string | number {
+  return usualPlaces.get(text) ?? text;
 }
 
 async function open({ file, driver: name, definitions }: WorkerSettings) {
