@@ -97,9 +97,11 @@ async function checkConnected(ours: OurDtls, server: PeerServer, wish: Wish, fea
       const before = ours.heard.length;
       if (wish.weSendEmpty) ours.say(to, "");
       // Programs that read by the line need its end.
-      ours.say(to, `${line}\n`);
+      const say = (): void => ours.say(to, `${line}\n`);
+      say();
       await server.answer?.(line);
-      await ours.hears(`the answer to ${line}`, (words) => ours.heard.length > before && server.isAnswer(line, words));
+      const isAnswer = (words: string): boolean => ours.heard.length > before && server.isAnswer(line, words);
+      await ours.hears(`the answer to ${line}`, isAnswer, wish.weSendEmpty === true ? say : undefined);
     }
     ours.endpoint.disconnect(to.association?.key ?? 0);
   }

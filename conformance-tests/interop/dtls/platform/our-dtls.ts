@@ -20,6 +20,7 @@ const text = new TextDecoder();
 const utf8 = new TextEncoder();
 const sessionSettings = { most: 16, lifetimeMs: 3_600_000 };
 const arrivalMs = 30_000;
+const looksUntilAgain = 40;
 /** Who fails does so within a second and a half instead of minutes: nothing on loopback takes longer. */
 const hasty = { initialTimeoutMs: 200, mostRetransmissions: 2, deadlineMs: 1_500 } as const;
 
@@ -114,8 +115,13 @@ export class OurDtls {
   }
 
   /** Resolves once something that fits was heard. */
-  hears(what: string, fits: (words: string) => boolean): Promise<string> {
-    return eventually(`${what} at our side`, arrivalMs, () => this.texts.find(fits));
+  /** `sayAgain`: each two seconds without; a record may be lost, also by a peer that is still busy with the one before. */
+  hears(what: string, fits: (words: string) => boolean, sayAgain: () => void = () => {}): Promise<string> {
+    let looks = 0;
+    return eventually(`${what} at our side`, arrivalMs, () => {
+      if (++looks % looksUntilAgain === 0) sayAgain();
+      return this.texts.find(fits);
+    });
   }
 
   close(): Promise<void> {
