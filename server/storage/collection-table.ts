@@ -51,7 +51,7 @@ export class CollectionTable {
   readonly #table: string;
   readonly #recent: RecentTable;
   readonly #columns: readonly string[];
-  readonly #sql: { readonly remove: string; readonly byId: string };
+  readonly #sql: { readonly insert: string; readonly remove: string; readonly byId: string };
 
   constructor(driver: SqlDriver, definition: CollectionDefinition, recent: RecentTexts) {
     this.#driver = driver;
@@ -61,6 +61,7 @@ export class CollectionTable {
     this.#table = table;
     this.#columns = indexedFields(definition).map(keyColumn);
     this.#sql = {
+      insert: `INSERT INTO ${table} (${["id", "doc", ...this.#columns].join(", ")}) VALUES`,
       remove: `DELETE FROM ${table} WHERE id = ?`,
       byId: `SELECT doc FROM ${table} WHERE id = ?`,
     };
@@ -96,10 +97,7 @@ export class CollectionTable {
     const operands = keys.map(operandOf);
     const places = ["?", "?", ...operands.map(({ sql }) => sql)].join(", ");
     try {
-      this.#driver.run(`INSERT INTO ${this.#table} (${["id", "doc", ...this.#columns].join(", ")}) VALUES (${places})`, [
-        ...[id, text],
-        ...operands.map(({ parameter }) => parameter),
-      ]);
+      this.#driver.run(`${this.#sql.insert} (${places})`, [id, text, ...operands.map(({ parameter }) => parameter)]);
       this.#recent.set(id, text);
     } catch (error) {
       const collision = this.#collisionOf(error);
