@@ -3,10 +3,10 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import process from "node:process";
 import { test } from "node:test";
+import { stablePort } from "@lwm2m/server/testing/platform/stable-port";
 import { Child } from "../interop/platform/child.ts";
 import { startDevice } from "../interop/platform/device-process.ts";
 import { deviceMain, repositoryRoot } from "../interop/platform/locations.ts";
-import { stablePort } from "../interop/platform/ports.ts";
 import { WireServer } from "./platform/wire-server.ts";
 import { judgeClient, quoted } from "./testing/judge-client.ts";
 

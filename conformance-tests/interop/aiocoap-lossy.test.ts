@@ -9,7 +9,7 @@ import { openAiocoapClient, openAiocoapServer } from "../plugtest/platform/aioco
 import { openLibcoapClient, openLibcoapServer } from "../plugtest/platform/libcoap-parties.ts";
 import { openOurClient, openOurServer } from "../plugtest/platform/our-parties.ts";
 import { type FaultShares, faultsBySeed, UdpRelay } from "../plugtest/platform/udp-relay.ts";
-import { eventually } from "./platform/deadline.ts";
+import { eventually, patienceMs } from "./platform/deadline.ts";
 import { removeDirectory, temporaryDirectory } from "./platform/locations.ts";
 import { PythonPeer } from "./platform/python-peer.ts";
 import { interopSuite, type PeerName } from "./platform/suite.ts";
@@ -142,11 +142,11 @@ for (const link of links) {
       test(`seed ${link.seeds[0]}: the last state observed is the last state`, () =>
         between(async ({ client, server, wire }) => {
           const path = server.resources["obsLarge"] ?? "";
-          const watch = await client.observe(path, { forSeconds: 30 });
+          const watch = await client.observe(path);
           wire.faults = faultsBySeed(link.seeds[0] ?? 0, shares);
           const bodies = Array.from({ length: observedChanges }, (_, i) => String(i).repeat(i % 2 === 0 ? 1_500 : 10));
           for (const body of bodies) await server.change(path, body);
-          await eventually(`the last state after ${observedChanges} changes`, 25_000, () =>
+          await eventually(`the last state after ${observedChanges} changes`, patienceMs, () =>
             watch.seen.at(-1) === bodies.at(-1) ? true : undefined,
           );
           if (link.displaysBlocks) return;

@@ -10,7 +10,7 @@ import { systemRandom } from "@lwm2m/protocol/platform/system-random";
 import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
 import { seededRandom } from "@lwm2m/protocol/testing/seeded-random";
 import { loopback, openQuickEndpoint, quickParameters } from "../plugtest/platform/our-parties.ts";
-import { eventually } from "./platform/deadline.ts";
+import { eventually, patienceMs } from "./platform/deadline.ts";
 import { numberOf, objectOf, type PythonObject, PythonPeer } from "./platform/python-peer.ts";
 import { interopSuite } from "./platform/suite.ts";
 
@@ -100,7 +100,7 @@ interopSuite("aiocoap's client, our endpoint as server", ["python"], () => {
   });
 
   test("nothing is left open after all that", async () => {
-    await eventually("an endpoint at rest", 5_000, () => (endpoint.occupancy().busyPeers === keptFor(endpoint) ? true : undefined));
+    await eventually("an endpoint at rest", patienceMs, () => (endpoint.occupancy().busyPeers === keptFor(endpoint) ? true : undefined));
     const { servedRequests, servedObservations, assemblies, tokens, ownRequests } = endpoint.occupancy();
     assert.deepEqual([servedRequests, servedObservations, assemblies, tokens, ownRequests], [0, 0, 0, 0, 0]);
   });
@@ -185,7 +185,7 @@ interopSuite("our endpoint as client, aiocoap's server", ["python"], () => {
       const bodies = [1, 2, 3].map((seed) => hexOf(bodyOf(seed, 5_000)));
       for (const [i, body] of bodies.entries()) {
         await python.ask({ do: "change", server, path: "obs-large", body });
-        await eventually("the notification", 10_000, () => (seen.length > i ? true : undefined));
+        await eventually("the notification", patienceMs, () => (seen.length > i ? true : undefined));
       }
       assert.deepEqual(seen, bodies);
       assert.equal((await outcome.observation.cancel("active")).ok, true);

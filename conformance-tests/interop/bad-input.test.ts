@@ -4,7 +4,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import type { Child } from "./platform/child.ts";
-import { eventually } from "./platform/deadline.ts";
+import { eventually, patienceMs } from "./platform/deadline.ts";
 import { startDevice } from "./platform/device-process.ts";
 import { throwGarbage } from "./platform/garbage.ts";
 import { removeDirectory, temporaryDirectory } from "./platform/locations.ts";
@@ -30,7 +30,7 @@ describe("starting the server wrongly", () => {
   /** Starts a server that must give up, with one line on standard error that matches. */
   async function refusedToStart(dataDirectory: string, env: { readonly [name: string]: string }, expected: RegExp): Promise<void> {
     const child = spawnServer(dataDirectory, env);
-    const exit = await child.end(20_000);
+    const exit = await child.end(patienceMs);
     assert.notEqual(exit.code, 0, child.transcript());
     const lines = child.stderr.filter((line) => line.trim() !== "" && !line.includes("ExperimentalWarning"));
     assert.equal(lines.length, 1, `one line on standard error, got:\n${child.transcript()}`);
@@ -79,7 +79,7 @@ describe("garbage on the CoAP port", () => {
   before(async () => {
     server = await startServer();
     device = startDevice(server.coap, "bystander", ["--lifetime", "300"]);
-    await eventually("the device's registration", 20_000, async () => {
+    await eventually("the device's registration", patienceMs, async () => {
       const { body } = await server.rest.get("/devices/bystander");
       return field(body, "registration") ? true : undefined;
     });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Child } from "./platform/child.ts";
-import { eventually } from "./platform/deadline.ts";
+import { eventually, patienceMs } from "./platform/deadline.ts";
 import { EventWatch } from "./platform/event-watch.ts";
 import { startLeshanClient } from "./platform/leshan.ts";
 import { requireSilence } from "./platform/quiet.ts";
@@ -107,7 +107,7 @@ for (const variant of variants) {
     test("LwM2M Core 1.1 §6.2.2: its updates are accepted", async () => {
       const from = client.mark;
       client.write("update");
-      await client.says("updated", 10_000, from);
+      await client.says("updated", patienceMs, from);
     });
 
     test("LwM2M Core 1.1 §6.3.2: discovered as object, instance and resource", async () => {
@@ -176,7 +176,7 @@ for (const variant of variants) {
 
     test("LwM2M Core 1.1 §6.2.2: a new lifetime written to /1/0/1 comes back in an Update", async () => {
       await succeed({ kind: "write", path: "/1/0/1", value: 240 });
-      await eventually("the lifetime of the registration", 10_000, async () =>
+      await eventually("the lifetime of the registration", patienceMs, async () =>
         field(await registration(), "lifetimeSeconds") === 240 ? true : undefined,
       );
     });
@@ -184,9 +184,9 @@ for (const variant of variants) {
     test("LwM2M Core 1.1 §6.3.5: executed without and with arguments", async () => {
       const from = client.mark;
       await succeed({ kind: "execute", path: "/3303/0/5605" });
-      await client.says("executed /3303/0/5605", 5_000, from);
+      await client.says("executed /3303/0/5605", patienceMs, from);
       await succeed({ kind: "execute", path: "/3/0/4", arguments: "0='now',5" });
-      await client.says("executed /3/0/4 0='now',5", 5_000, from);
+      await client.says("executed /3/0/4 0='now',5", patienceMs, from);
     });
 
     test("LwM2M Core 1.1 §6.3.6, §6.3.7: instances are created, with and without an id, and deleted", async () => {
@@ -197,7 +197,7 @@ for (const variant of variants) {
       assert.match(String(chosen), /^\/3303\/\d+$/);
       await client.says(`created ${chosen}`);
       const chosenId = Number(String(chosen).split("/")[2]);
-      await eventually("both in the registration", 10_000, async () => {
+      await eventually("both in the registration", patienceMs, async () => {
         const instances = await instancesOf(3303);
         return instances.includes(7) && instances.includes(chosenId) ? true : undefined;
       });
@@ -205,7 +205,7 @@ for (const variant of variants) {
       await succeed({ kind: "delete", path: "/3303/7" });
       await succeed({ kind: "delete", path: String(chosen) });
       await client.says("deleted /3303/7");
-      await eventually("neither in the registration", 10_000, async () => {
+      await eventually("neither in the registration", patienceMs, async () => {
         const instances = await instancesOf(3303);
         return instances.length === 2 ? true : undefined;
       });
@@ -221,7 +221,7 @@ for (const variant of variants) {
             ({ type, body }) => type === "resource.changed" && field(body, "subject") === endpoint && JSON.stringify(body).includes(path),
           )
           .map(({ body }) => body);
-      await eventually("three notifications", 15_000, () => (changes().length >= 3 ? true : undefined));
+      await eventually("three notifications", patienceMs, () => (changes().length >= 3 ? true : undefined));
       const known = await server.rest.get(`/devices/${endpoint}/resources${path}`);
       assert.equal(known.status, 200, JSON.stringify(known.body));
       assert.ok(JSON.stringify(known.body).includes('"observedAt"'), JSON.stringify(known.body));
@@ -259,7 +259,7 @@ for (const variant of variants) {
       await client.says("created /3303/9");
       const from = client.mark;
       await send("POST", `${at("/3303/9/5605")}:execute`, {});
-      await client.says("executed /3303/9/5605", 5_000, from);
+      await client.says("executed /3303/9/5605", patienceMs, from);
       assert.ok(JSON.stringify(await send("GET", `${at("/3303/9")}:discover`)).includes('"/3303/9/5700"'));
       await send("DELETE", at("/3303/9"));
       await client.says("deleted /3303/9");
@@ -290,7 +290,7 @@ for (const variant of variants) {
     test("LwM2M Core 1.1 §6.2.3: it de-registers and is no longer registered", async () => {
       client.write("quit");
       await client.says("deregistered");
-      await eventually("no registration", 10_000, async () => ((await registration()) === null ? true : undefined));
+      await eventually("no registration", patienceMs, async () => ((await registration()) === null ? true : undefined));
       await events.wait("device.deregistered", ({ type, body }) => type === "device.deregistered" && field(body, "subject") === endpoint);
     });
   });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Child } from "./platform/child.ts";
-import { eventually } from "./platform/deadline.ts";
+import { eventually, patienceMs } from "./platform/deadline.ts";
 import { EventWatch } from "./platform/event-watch.ts";
 import { startLeshanClient } from "./platform/leshan.ts";
 import { requireSilence } from "./platform/quiet.ts";
@@ -101,7 +101,7 @@ for (const variant of variants) {
           const told = JSON.stringify(body);
           return type === "resource.changed" && told.includes('"notify"') && paths.every((path) => told.includes(`"${path}"`));
         }).length;
-      await eventually("two notifications with all paths", 15_000, () => (notified() >= 3 ? true : undefined));
+      await eventually("two notifications with all paths", patienceMs, () => (notified() >= 3 ? true : undefined));
       const { body: page } = await server.rest.get(`/observations?endpoint=${endpoint}`);
       const items = field(page, "items");
       assert.ok(Array.isArray(items) && items.length === 1);
@@ -139,7 +139,7 @@ for (const variant of variants) {
     test("LwM2M Core 1.1 §6.3.5: Execute arguments one by one", async () => {
       const from = client.mark;
       await succeed({ kind: "execute", path: "/3/0/4", arguments: [{ digit: 0, value: "now" }, { digit: 5 }] });
-      await client.says("executed /3/0/4 0='now',5", 5_000, from);
+      await client.says("executed /3/0/4 0='now',5", patienceMs, from);
     });
   });
 }

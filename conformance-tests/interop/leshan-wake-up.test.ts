@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import type { Child } from "./platform/child.ts";
-import { eventuallySucceeds } from "./platform/deadline.ts";
+import { eventuallySucceeds, patienceMs } from "./platform/deadline.ts";
 import { startLeshanClient } from "./platform/leshan.ts";
 import { field, type Json } from "./platform/rest-client.ts";
 import { type ServerProcess, startServer } from "./platform/server-process.ts";
@@ -34,7 +34,7 @@ for (const { name, lwm2mVersion, exchanges } of variants) {
     });
 
     test("LwM2M Core 1.1 §6.5: planned, shown beforehand, and done in that many exchanges at the next Update", async () => {
-      await eventuallySucceeds("the client sleeps", 10_000, async () => {
+      await eventuallySucceeds("the client sleeps", patienceMs, async () => {
         const { body } = await server.rest.get(`/devices/${endpoint}/queue`);
         assert.equal(field(body, "awake"), false);
       });
@@ -53,7 +53,7 @@ for (const { name, lwm2mVersion, exchanges } of variants) {
       client.write("update");
       const tokens = new Set<string>();
       for (const id of ids) {
-        const operation = await eventuallySucceeds(`operation ${id} ends`, 30_000, async () => {
+        const operation = await eventuallySucceeds(`operation ${id} ends`, patienceMs, async () => {
           const { body } = await server.rest.get(`/operations/${id}`);
           assert.equal(field(body, "status"), "succeeded", JSON.stringify(body));
           return body;

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { after, before, describe, test } from "node:test";
+import { stablePort } from "@lwm2m/server/testing/platform/stable-port";
 import { type CoapAnswer, type CoapRequest, coapRequest } from "./platform/libcoap.ts";
 import { removeDirectory, temporaryDirectory } from "./platform/locations.ts";
-import { stablePort } from "./platform/ports.ts";
 import { type Json, text } from "./platform/rest-client.ts";
 import { type ServerProcess, startServer } from "./platform/server-process.ts";
 import { interopSuite } from "./platform/suite.ts";
@@ -159,7 +159,7 @@ interopSuite("libcoap 4.3 against the server", ["libcoap"], () => {
         assert.equal(update.status, 201, JSON.stringify(update.body));
         const path = text(update.body, "downloadPath");
         for (const blockSize of blockSizes) {
-          const answer = await send("get", path, { blockSize, timeoutSeconds: 30 });
+          const answer = await send("get", path, { blockSize });
           assert.equal(answer.code, "2.05", answer.trace.slice(-10).join("\n"));
           assert.equal(answer.messages, Math.ceil(size / blockSize), `blocks of ${blockSize}`);
           assert.ok(Buffer.from(answer.payload).equals(bytes), `${answer.payload.length} bytes received, ${size} sent`);

@@ -4,7 +4,7 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { Child } from "./platform/child.ts";
-import { eventuallySucceeds } from "./platform/deadline.ts";
+import { eventuallySucceeds, patienceMs } from "./platform/deadline.ts";
 import { LeshanServer } from "./platform/leshan.ts";
 import { lightFleetMain, removeDirectory, temporaryDirectory } from "./platform/locations.ts";
 import { field, type Json } from "./platform/rest-client.ts";
@@ -12,6 +12,8 @@ import { type ServerProcess, startServer } from "./platform/server-process.ts";
 import { interopSuite } from "./platform/suite.ts";
 
 const devices = 10;
+/** Long enough for what a test does meanwhile, on a busy machine. */
+const loadSeconds = "12";
 
 function startFleet(server: string, flags: readonly string[]): Child {
   return new Child("fleet", process.execPath, [lightFleetMain, "--devices", String(devices), "--server", server, ...flags]);
@@ -25,7 +27,7 @@ describe("a light fleet against the server", () => {
   after(() => server?.dispose());
 
   async function registered(prefix = "fleet"): Promise<void> {
-    await eventuallySucceeds("every device is registered", 30_000, async () => {
+    await eventuallySucceeds("every device is registered", patienceMs, async () => {
       const { body } = await server.rest.get(`/devices/${prefix}-${devices - 1}`);
       assert.notEqual(field(body, "registration"), undefined);
       assert.notEqual(field(body, "registration"), null);
@@ -36,7 +38,7 @@ describe("a light fleet against the server", () => {
     const directory = await temporaryDirectory();
     const file = join(directory, "report.json");
     const rates = ["--updates-per-second", "20", "--notifications-per-second", "20", "--sends-per-second", "20"];
-    const fleet = startFleet(server.coap, [...rates, "--seconds", "4", "--report", file]);
+    const fleet = startFleet(server.coap, [...rates, "--seconds", loadSeconds, "--report", file]);
     try {
       await registered();
       const observed = await server.rest.send("PUT", "/devices/fleet-3/resources/temperature/0/sensorValue/observation");
@@ -93,7 +95,7 @@ interopSuite("a light fleet against a Leshan 2 server", ["leshan-server"], () =>
   after(() => leshan?.child.stop());
 
   test("LwM2M Core 1.1 §6.2.1, §6.3.1, §6.4.2: registered, updated, read and observed", async () => {
-    const flags = ["--updates-per-second", "10", "--notifications-per-second", "10", "--seconds", "5"];
+    const flags = ["--updates-per-second", "10", "--notifications-per-second", "10", "--seconds", loadSeconds];
     const fleet = startFleet(`coap://127.0.0.1:${leshan.port}`, flags);
     try {
       const last = await leshan.event("registered", { nth: devices });

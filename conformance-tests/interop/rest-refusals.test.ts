@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import type { Child } from "./platform/child.ts";
-import { eventually } from "./platform/deadline.ts";
+import { eventually, patienceMs } from "./platform/deadline.ts";
 import { startDevice } from "./platform/device-process.ts";
 import { field, type Json, RestClient, type RestReply } from "./platform/rest-client.ts";
 import { type ServerProcess, startServer } from "./platform/server-process.ts";
@@ -123,7 +123,7 @@ describe("REST requests that are refused", () => {
   before(async () => {
     server = await startServer();
     emulated = startDevice(server.coap, device, ["--lifetime", "300"]);
-    await eventually("the device's registration", 20_000, async () => {
+    await eventually("the device's registration", patienceMs, async () => {
       const { body } = await server.rest.get(`/devices/${device}`);
       return field(body, "registration") ? true : undefined;
     });

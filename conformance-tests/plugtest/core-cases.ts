@@ -1,7 +1,7 @@
 /** TD_COAP_CORE of the ETSI CoAP plugtest. */
 import assert from "node:assert/strict";
 import { codeText, reset, textValues, uintValue, type WireMessage } from "../conformance/wire-message.ts";
-import { eventually } from "../interop/platform/deadline.ts";
+import { eventually, patienceMs } from "../interop/platform/deadline.ts";
 import type { PlugtestCase, PlugtestCases } from "./case.ts";
 import type { PlugtestRequest, Scene } from "./party.ts";
 import { checkSeparate, type Exchange, lastExchange, optionNumber, requestsOn, sameToken, typeText } from "./wire-checks.ts";
@@ -58,7 +58,7 @@ function separate(title: string, confirmable: boolean): PlugtestCase {
 /** The client may display the response before its acknowledgement is written down. */
 async function acknowledged({ wire }: Scene, { messageId }: WireMessage): Promise<void> {
   const isThere = () => wire.captured.some(({ fromClient, message }) => fromClient && message.messageId === messageId);
-  await eventually("the acknowledgement", 5_000, () => (isThere() ? true : undefined));
+  await eventually("the acknowledgement", patienceMs, () => (isThere() ? true : undefined));
 }
 
 /** RFC 7252 §4.2: each kind of message lost once; it comes again, and the client displays the answer all the same. */

@@ -1,7 +1,7 @@
 /** TD_COAP_OBS of the ETSI CoAP plugtest; there is no OBS_03. */
 import assert from "node:assert/strict";
 import { codeText, uintValue, type WireMessage } from "../conformance/wire-message.ts";
-import { eventually, eventuallySucceeds } from "../interop/platform/deadline.ts";
+import { eventually, eventuallySucceeds, patienceMs } from "../interop/platform/deadline.ts";
 import type { PlugtestCase, PlugtestCases } from "./case.ts";
 import { largeText, type PlugtestWatch, type Scene } from "./party.ts";
 import {
@@ -19,8 +19,6 @@ import {
   sameToken,
   typeText,
 } from "./wire-checks.ts";
-
-const waitMs = 15_000;
 
 interface Observing extends Scene {
   readonly watch: PlugtestWatch;
@@ -53,7 +51,7 @@ async function observing(scene: Scene, name: string, options: { confirmable?: bo
 }
 
 function displayed(watch: PlugtestWatch, body: string): Promise<true> {
-  return eventually(`${body.slice(0, 20)}, after ${watch.seen.length} bodies, to be displayed`, waitMs, () =>
+  return eventually(`${body.slice(0, 20)}, after ${watch.seen.length} bodies, to be displayed`, patienceMs, () =>
     watch.seen.at(-1) === body ? true : undefined,
   );
 }
@@ -64,14 +62,14 @@ function ofRelation({ wire, register, first }: Observing): WireMessage[] {
 }
 
 async function allAcknowledged(scene: Observing): Promise<void> {
-  await eventually("the acknowledgements", waitMs, () =>
+  await eventually("the acknowledgements", patienceMs, () =>
     ofRelation(scene).every((each) => reactionTo(scene.wire, each) === "ACK") ? true : undefined,
   );
 }
 
 async function noObserversLeft({ server, path }: Observing): Promise<void> {
   if (server.observers === undefined) return;
-  await eventually("the end of the relation at the server", waitMs, async () =>
+  await eventually("the end of the relation at the server", patienceMs, async () =>
     (await server.observers?.(path)) === 0 ? true : undefined,
   );
 }
@@ -115,7 +113,7 @@ function ended(title: string, code: "4.04" | "4.06"): PlugtestCase {
       await allAcknowledged(observed);
       assert.ok(scene.server.endRelations, "the table names a server that cannot");
       await scene.server.endRelations(observed.path, code);
-      const last = await eventually("the last notification", waitMs, () =>
+      const last = await eventually("the last notification", patienceMs, () =>
         ofRelation(observed).find((each) => codeText(each.code) === code),
       );
       assert.deepEqual([typeText(last), uintValue(last, optionNumber.observe)], [scene.server.endsByNon ? "NON" : "CON", undefined]);
@@ -199,7 +197,7 @@ export const observeCases: PlugtestCases = {
       for (const body of ["two", "three"]) {
         if (rejected() !== undefined) break;
         await scene.server.change(observed.path, body);
-        await eventually("a reaction", waitMs, () => {
+        await eventually("a reaction", patienceMs, () => {
           const last = ofRelation(observed).at(-1);
           return last !== undefined && Buffer.from(last.payload).toString() === body ? reactionTo(scene.wire, last) : undefined;
         });
@@ -251,15 +249,15 @@ export const observeCases: PlugtestCases = {
         const body = `after ${ofRelation(observed).length}`;
         await observed.change(body);
         // The body is displayed before its acknowledgement has crossed.
-        const { messageId, code } = await eventually("the loss", waitMs, () => gone[0]);
+        const { messageId, code } = await eventually("the loss", patienceMs, () => gone[0]);
         // The lost one itself, or the one whose ACK was lost: a change may be told twice, as a server that forgets requests does.
-        const victim = await eventually("a second copy", waitMs, () => {
+        const victim = await eventually("a second copy", patienceMs, () => {
           const copies = scene.wire.captured.filter(({ fromClient, message }) => !fromClient && message.messageId === messageId);
           return copies.length > 1 ? copies[0]?.message : undefined;
         });
         assert.ok(isResponse(victim) && sameToken(victim, observed.register));
         const acksNeeded = code === 0 && !scene.client.acknowledgesOnce ? 2 : 1;
-        const reaction = await eventually("its acknowledgement", waitMs, () =>
+        const reaction = await eventually("its acknowledgement", patienceMs, () =>
           reactionsTo(scene.wire, victim).length >= acksNeeded ? reactionTo(scene.wire, victim) : undefined,
         );
         assert.equal(reaction, "ACK");
@@ -269,11 +267,11 @@ export const observeCases: PlugtestCases = {
   TD_COAP_OBS_12: {
     title: "GET with Observe 1 cancels",
     run: async (scene) => {
-      const observed = await observing(scene, "obs", { forSeconds: 2 });
+      const observed = await observing(scene, "obs", { forSeconds: 6 });
       await observed.change("one");
       await observed.watch.cancel();
       // libcoap's client does not wait for the answer.
-      const { request, response } = await eventuallySucceeds("the answer", waitMs, async () => lastExchange(scene.wire));
+      const { request, response } = await eventuallySucceeds("the answer", patienceMs, async () => lastExchange(scene.wire));
       assert.deepEqual([uintValue(request, optionNumber.observe), sameToken(request, observed.register)], [1, true]);
       assert.deepEqual([codeText(response.code), uintValue(response, optionNumber.observe)], ["2.05", undefined]);
       await silentFrom(observed);

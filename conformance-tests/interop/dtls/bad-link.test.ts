@@ -1,9 +1,9 @@
 /** RFC 6347 §4.2.4 over Mbed TLS's udp_proxy, by seed: loss, duplication, reordering and a small MTU, in both roles. */
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
+import { stablePort } from "@lwm2m/server/testing/platform/stable-port";
 import { Child } from "../platform/child.ts";
 import { mbedtlsProgram } from "../platform/locations.ts";
-import { stablePort } from "../platform/ports.ts";
 import { interopSuite } from "../platform/suite.ts";
 import { ourClientCredentials } from "./credentials.ts";
 import { KeyFiles } from "./platform/key-files.ts";

@@ -1,6 +1,7 @@
 /** A process under test or a peer: its output as lines that can be awaited, its end as a promise. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
+import { patienceMs } from "./deadline.ts";
 
 export interface Exit {
   readonly code: number | null;
@@ -47,7 +48,7 @@ export class Child {
   }
 
   /** The first line of standard output from `from` on for which `match` gives something; throws when the time is up or the process ended. */
-  async line<T>(what: string, match: (line: string) => T | undefined, timeoutMs = 20_000, from = 0): Promise<T> {
+  async line<T>(what: string, match: (line: string) => T | undefined, timeoutMs = patienceMs, from = 0): Promise<T> {
     let next = from;
     const search = (): { found: T } | undefined => {
       for (; next < this.stdout.length; next++) {
@@ -62,7 +63,7 @@ export class Child {
   }
 
   /** The first line that starts with `prefix`. */
-  says(prefix: string, timeoutMs = 20_000, from = 0): Promise<string> {
+  says(prefix: string, timeoutMs = patienceMs, from = 0): Promise<string> {
     return this.line(`"${prefix}"`, (line) => (line.startsWith(prefix) ? line : undefined), timeoutMs, from);
   }
 

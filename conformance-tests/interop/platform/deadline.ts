@@ -2,6 +2,9 @@
 
 const pollEveryMs = 50;
 
+/** Machines that run the tests are busy: what is not about time is given this much of it. Nothing waits longer than it has to. */
+export const patienceMs = 60_000;
+
 /** Asks again and again until `probe` gives something other than undefined; throws when the time is up, saying what it waited for. */
 export async function eventually<T>(what: string, timeoutMs: number, probe: () => Promise<T | undefined> | T | undefined): Promise<T> {
   const endsAt = Date.now() + timeoutMs;

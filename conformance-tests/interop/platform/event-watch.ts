@@ -1,5 +1,5 @@
 /** The event stream of a server, collected in the background so that a test can ask what came. */
-import { eventually } from "./deadline.ts";
+import { eventually, patienceMs } from "./deadline.ts";
 import type { RestClient, ServerEvent } from "./rest-client.ts";
 
 export class EventWatch {
@@ -13,7 +13,7 @@ export class EventWatch {
   }
 
   /** The first event, past or to come, that fits. */
-  wait(what: string, fits: (event: ServerEvent) => boolean, timeoutMs = 15_000): Promise<ServerEvent> {
+  wait(what: string, fits: (event: ServerEvent) => boolean, timeoutMs = patienceMs): Promise<ServerEvent> {
     return eventually(what, timeoutMs, () => {
       if (this.#failure !== undefined) throw new Error(`the event stream ended: ${String(this.#failure)}`);
       return this.events.find(fits);

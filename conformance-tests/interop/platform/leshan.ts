@@ -1,5 +1,6 @@
 /** Leshan clients and the Leshan server as processes (`interop/peers`). */
 import { Child } from "./child.ts";
+import { patienceMs } from "./deadline.ts";
 import { type LeshanName, leshanClassPath } from "./locations.ts";
 import { field, type Json } from "./rest-client.ts";
 
@@ -69,7 +70,7 @@ export class LeshanServer {
   }
 
   /** Runs a command and gives its result line. */
-  async run(command: string, timeoutMs = 15_000): Promise<Json> {
+  async run(command: string, timeoutMs = patienceMs): Promise<Json> {
     const from = this.child.mark;
     this.child.write(command);
     return this.child.line(
@@ -94,7 +95,7 @@ export class LeshanServer {
         const isMeant = fits && entry !== undefined && (options.where?.(entry) ?? true);
         return isMeant && --left === 0 ? entry : undefined;
       },
-      options.timeoutMs ?? 20_000,
+      options.timeoutMs ?? patienceMs,
       options.from ?? 0,
     );
   }

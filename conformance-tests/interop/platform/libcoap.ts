@@ -20,7 +20,6 @@ export interface CoapRequest {
   readonly contentFormat?: number;
   readonly accept?: number;
   readonly blockSize?: number;
-  readonly timeoutSeconds?: number;
   readonly nonConfirmable?: boolean;
   /** The port to send from; a free one without it. */
   readonly localPort?: number;
@@ -30,13 +29,15 @@ export interface CoapRequest {
   readonly directory: string;
 }
 
+/** An answer ends it at once. It resends after 2 to 3 s, then after twice that: time for three losses in a row. */
+export const giveUpSeconds = 30;
+
 let requests = 0;
 
 export async function coapRequest(method: string, uri: string, request: CoapRequest): Promise<CoapAnswer> {
   const number = ++requests;
   const received = join(request.directory, `answer-${number}`);
-  const timeoutSeconds = request.timeoutSeconds ?? 5;
-  const args = ["-v", "7", "-B", String(timeoutSeconds), "-m", method, "-o", received];
+  const args = ["-v", "7", "-B", String(giveUpSeconds), "-m", method, "-o", received];
   if (request.contentFormat !== undefined) args.push("-t", String(request.contentFormat));
   if (request.accept !== undefined) args.push("-A", String(request.accept));
   if (request.blockSize !== undefined) args.push("-b", String(request.blockSize));
@@ -48,7 +49,7 @@ export async function coapRequest(method: string, uri: string, request: CoapRequ
     args.push("-f", sent);
   }
   const child = new Child("coap-client", "coap-client-notls", [...args, ...(request.args ?? []), uri]);
-  await child.end((timeoutSeconds + 60) * 1_000);
+  await child.end((giveUpSeconds + 60) * 1_000);
   return readTrace([...child.stdout, ...child.stderr], await readFile(received).catch(() => new Uint8Array()));
 }
 

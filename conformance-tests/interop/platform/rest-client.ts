@@ -53,7 +53,7 @@ export class RestClient {
   }
 
   /** An operation on a device, awaited up to `waitSeconds`; the operation as the server left it. */
-  async operate(endpoint: string, operation: { readonly [field: string]: Json }, waitSeconds = 15): Promise<RestReply> {
+  async operate(endpoint: string, operation: { readonly [field: string]: Json }, waitSeconds = 35): Promise<RestReply> {
     return this.send("POST", `/devices/${encodeURIComponent(endpoint)}/operations`, {
       body: operation,
       headers: { prefer: `wait=${waitSeconds}` },

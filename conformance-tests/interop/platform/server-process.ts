@@ -1,9 +1,9 @@
 /** The real server as a process: started on free ports over a data directory, killed and started again. */
 import { randomBytes } from "node:crypto";
+import { stablePort } from "@lwm2m/server/testing/platform/stable-port";
 import { Child } from "./child.ts";
 import { eventuallySucceeds } from "./deadline.ts";
 import { removeDirectory, serverMain, temporaryDirectory } from "./locations.ts";
-import { stablePort } from "./ports.ts";
 import { field, type Json, RestClient } from "./rest-client.ts";
 
 const doors = ["http", "coap", "coaps", "bootstrap-coap", "bootstrap-coaps"] as const;
@@ -29,13 +29,16 @@ export class ServerProcess {
   readonly ports: DoorPorts;
   readonly rest: RestClient;
   readonly apiKey: string;
+  /** Before the process began. */
+  readonly startedAtMs: number;
   readonly #env: Environment;
 
-  constructor(child: Child, dataDirectory: string, ports: DoorPorts, env: Environment & { readonly API_KEY: string }) {
+  constructor(child: Child, dataDirectory: string, ports: DoorPorts, env: Environment & { readonly API_KEY: string }, startedAtMs: number) {
     this.child = child;
     this.dataDirectory = dataDirectory;
     this.ports = ports;
     this.apiKey = env.API_KEY;
+    this.startedAtMs = startedAtMs;
     this.#env = env;
     this.rest = new RestClient(`http://127.0.0.1:${ports.http}`, env.API_KEY);
   }
@@ -83,12 +86,13 @@ export async function startServer(settings: ServerSettings = {}): Promise<Server
   const dataDirectory = settings.dataDirectory ?? (await temporaryDirectory());
   const apiKey = settings.env?.["API_KEY"] ?? randomBytes(24).toString("base64url");
   const env = { ...settings.env, API_KEY: apiKey };
+  const startedAtMs = Date.now();
   const child = spawnServer(dataDirectory, { ...portSettings(settings.ports ?? anyPorts), ...env });
   try {
     const chosen = { ...anyPorts };
     for (const door of doors) chosen[door] = await listeningPort(child, door);
-    const server = new ServerProcess(child, dataDirectory, chosen, env);
-    await eventuallySucceeds("GET /health/ready", 10_000, async () => {
+    const server = new ServerProcess(child, dataDirectory, chosen, env, startedAtMs);
+    await eventuallySucceeds("GET /health/ready", startMs, async () => {
       const { status } = await server.rest.get("/health/ready");
       if (status !== 200) throw new Error(`status ${status}`);
     });
@@ -102,12 +106,7 @@ export async function startServer(settings: ServerSettings = {}): Promise<Server
 /** Ports for a server that is to find the same ones again. */
 export async function stablePorts(): Promise<DoorPorts> {
   const ports = { ...anyPorts };
-  const taken = new Set<number>();
-  for (const door of doors) {
-    do ports[door] = await stablePort(door === "http" ? "tcp" : "udp");
-    while (taken.has(ports[door]));
-    taken.add(ports[door]);
-  }
+  for (const door of doors) ports[door] = await stablePort(door === "http" ? "tcp" : "udp");
   return ports;
 }
 

@@ -1,5 +1,5 @@
 /** aiocoap as the client or the server of a plugtest case; one Python process holds all of them. */
-import { eventuallySucceeds } from "../../interop/platform/deadline.ts";
+import { eventuallySucceeds, patienceMs } from "../../interop/platform/deadline.ts";
 import { numberOf, type PythonObject, type PythonPeer, textOf } from "../../interop/platform/python-peer.ts";
 import type { PlugtestAnswer, PlugtestClient, PlugtestRequest, PlugtestServer, PlugtestWatch } from "../party.ts";
 import { describedNames, loopback } from "./our-parties.ts";
@@ -81,7 +81,7 @@ export async function openAiocoapServer(python: PythonPeer): Promise<PlugtestSer
     reboot: async () => {
       await python.ask({ do: "close", party: server });
       // The operating system may need a moment to give the port back.
-      server = numberOf(await eventuallySucceeds("the port", 5_000, () => open(port)), "server");
+      server = numberOf(await eventuallySucceeds("the port", patienceMs, () => open(port)), "server");
     },
     close: async () => void (await python.ask({ do: "close", party: server })),
   };

@@ -1,8 +1,9 @@
 /** libcoap's example programs as the client or the server of a plugtest case. */
+
+import { stablePort } from "@lwm2m/server/testing/platform/stable-port";
 import { Child } from "../../interop/platform/child.ts";
-import { eventuallySucceeds } from "../../interop/platform/deadline.ts";
-import { coapRequest } from "../../interop/platform/libcoap.ts";
-import { stablePort } from "../../interop/platform/ports.ts";
+import { eventuallySucceeds, patienceMs } from "../../interop/platform/deadline.ts";
+import { coapRequest, giveUpSeconds } from "../../interop/platform/libcoap.ts";
 import {
   largeText,
   type PlugtestAnswer,
@@ -14,9 +15,8 @@ import {
 import { loopback } from "./our-parties.ts";
 
 const [optionIfMatch, optionEtag, optionIfNoneMatch] = [1, 4, 5];
-/** It resends after 2 to 3 s, then after twice that: time for two losses in a row. */
-const giveUpSeconds = 12;
-const observeSeconds = 20;
+/** Longer than any case: it is killed at the end of it. */
+const observeSeconds = 200;
 
 export async function openLibcoapClient(to: number, directory: string): Promise<PlugtestClient> {
   const uri = `coap://${loopback}:${to}`;
@@ -33,14 +33,14 @@ export async function openLibcoapClient(to: number, directory: string): Promise<
       // `-w`: one line of output a body, which is also how the end of a body is seen.
       const args = ["-w", "-s", String(forSeconds), "-B", String(forSeconds + 5), "-p", String(port), ...(confirmable ? [] : ["-N"])];
       const child = start([...args, `${uri}${path}`]);
-      await eventuallySucceeds("the first answer", 5_000, async () => {
+      await eventuallySucceeds("the first answer", patienceMs, async () => {
         if (child.stdout.length === 0) throw new Error(child.transcript());
       });
-      return watchOf(child, () => start(["-p", String(port), "-T", "after", "-B", "10", `${uri}/separate`]));
+      return watchOf(child, () => start(["-p", String(port), "-T", "after", "-B", String(giveUpSeconds), `${uri}/separate`]));
     },
     acknowledgesOnce: true,
     // A ping after a second in which nothing else was to be sent.
-    ping: async () => void (await start(["-K", "1", "-s", "3", "-B", "5", `${uri}/obs`]).exited),
+    ping: async () => void (await start(["-K", "1", "-s", "3", "-B", String(giveUpSeconds), `${uri}/obs`]).exited),
     close: async () => {
       for (const child of children) child.kill();
       await Promise.all(children.map(({ exited }) => exited));
@@ -74,7 +74,6 @@ async function ask(uri: string, request: PlugtestRequest, directory: string): Pr
     directory,
     args,
     nonConfirmable: request.confirmable === false,
-    timeoutSeconds: giveUpSeconds,
     ...(payload === undefined ? {} : { payload, contentFormat: 0 }),
     ...(accept === undefined ? {} : { accept }),
     ...(blockSizeBytes === undefined ? {} : { blockSize: blockSizeBytes }),
@@ -113,7 +112,7 @@ export async function openLibcoapServer(directory: string, nonConfirmableNotific
   const start = async (): Promise<Child> => {
     const flags = nonConfirmableNotifications ? ["-N"] : [];
     const child = new Child("coap-server", "coap-server-notls", ["-A", loopback, "-p", String(port), "-d", "20", ...flags]);
-    for (const [path, body] of Object.entries(bodies)) await eventuallySucceeds("libcoap's server", 5_000, () => put(path, body));
+    for (const [path, body] of Object.entries(bodies)) await eventuallySucceeds("libcoap's server", patienceMs, () => put(path, body));
     return child;
   };
   let child = await start();

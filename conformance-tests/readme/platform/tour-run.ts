@@ -1,10 +1,10 @@
 /** Runs the tour of the README as written, but on free ports and in a data directory of its own. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { join } from "node:path";
+import { stablePort } from "@lwm2m/server/testing/platform/stable-port";
 import { Child } from "../../interop/platform/child.ts";
 import { eventually } from "../../interop/platform/deadline.ts";
 import { removeDirectory, repositoryRoot, temporaryDirectory } from "../../interop/platform/locations.ts";
-import { stablePort } from "../../interop/platform/ports.ts";
 import type { TourBlock } from "../tour-script.ts";
 
 /** One list of lines per step, block by block. */
@@ -115,13 +115,12 @@ class Shell {
   #count = 0;
 
   constructor() {
+    // Both in one stream: the mark at the end of a command comes after everything it said.
     this.#bash = spawn("bash", ["--noprofile", "--norc"], { cwd: repositoryRoot, stdio: "pipe" });
     this.#bash.stdout.setEncoding("utf8").on("data", (text: string) => {
       this.#output += text;
     });
-    this.#bash.stderr.setEncoding("utf8").on("data", (text: string) => {
-      this.#output += text;
-    });
+    this.#bash.stdin.write("exec 2>&1\n");
   }
 
   async run(command: string): Promise<readonly string[]> {

@@ -2,10 +2,10 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { stablePort } from "./stable-port.ts";
 
 const program = fileURLToPath(new URL("../../../../.peers/ferretdb/ferretdb", import.meta.url));
 
@@ -29,7 +29,7 @@ export class FerretProcess {
   /** `inMemory`: for suites that make a database per test and do not pull the plug; each would cost a hundred flushes of the disk. */
   static async open(settings: { readonly inMemory?: boolean } = {}): Promise<FerretProcess> {
     const root = settings.inMemory === true && existsSync(memory) ? memory : tmpdir();
-    const ferret = new FerretProcess(await freePort(), await mkdtemp(join(root, "ferretdb-")));
+    const ferret = new FerretProcess(await stablePort("tcp"), await mkdtemp(join(root, "ferretdb-")));
     await ferret.start();
     return ferret;
   }
@@ -75,16 +75,4 @@ export class FerretProcess {
     await this.kill();
     await rm(this.directory, { recursive: true, force: true });
   }
-}
-
-/** Not held: whoever is killed and started again wants the same one. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => (typeof address === "object" && address !== null ? resolve(address.port) : reject(new Error("no port"))));
-    });
-  });
 }

@@ -1,9 +1,10 @@
 /** Redis as a process: on a free port over a directory of its own, killed and started again. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { stablePort } from "./stable-port.ts";
 
 /** What keeps the jobs of a killed Redis. */
 export const keepingJobs = ["--appendonly", "yes", "--appendfsync", "everysec", "--maxmemory-policy", "noeviction"] as const;
@@ -24,7 +25,7 @@ export class RedisProcess {
 
   /** Not started yet. */
   static async prepare(): Promise<RedisProcess> {
-    return new RedisProcess(await freePort(), await mkdtemp(join(tmpdir(), "redis-")));
+    return new RedisProcess(await stablePort("tcp"), await mkdtemp(join(tmpdir(), "redis-")));
   }
 
   static async open(options: readonly string[] = keepingJobs): Promise<RedisProcess> {
@@ -88,16 +89,4 @@ export class RedisProcess {
     await this.kill();
     await rm(this.#directory, { recursive: true, force: true });
   }
-}
-
-/** Not held: whoever is killed and started again wants the same one. */
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => (typeof address === "object" && address !== null ? resolve(address.port) : reject(new Error("no port"))));
-    });
-  });
 }

@@ -1,5 +1,5 @@
 /** GnuTLS 3.7: `gnutls-cli` and `gnutls-serv`. */
-import { stablePort } from "../../platform/ports.ts";
+import { stablePort } from "@lwm2m/server/testing/platform/stable-port";
 import { certificateName, clientPsk, serverHost } from "../credentials.ts";
 import type { Wish } from "../wish.ts";
 import type { KeyFiles } from "./key-files.ts";

@@ -1,7 +1,7 @@
 /** Mbed TLS 3.6: `ssl_client2` asks for a page, `ssl_server2` answers with one. */
 
+import { stablePort } from "@lwm2m/server/testing/platform/stable-port";
 import { mbedtlsProgram } from "../../platform/locations.ts";
-import { stablePort } from "../../platform/ports.ts";
 import { certificateName, clientPsk, pskIdentity, pskKeyHex, serverHost } from "../credentials.ts";
 import type { Wish } from "../wish.ts";
 import type { KeyFiles } from "./key-files.ts";

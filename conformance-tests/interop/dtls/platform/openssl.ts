@@ -1,5 +1,5 @@
 /** OpenSSL 3.0: `s_client` and `s_server`. */
-import { stablePort } from "../../platform/ports.ts";
+import { stablePort } from "@lwm2m/server/testing/platform/stable-port";
 import { certificateName, clientPsk, pskIdentity, pskKeyHex } from "../credentials.ts";
 import type { Wish } from "../wish.ts";
 import type { KeyFiles } from "./key-files.ts";

@@ -10,6 +10,7 @@ Bodies and option values are hex. A failed command answers {"id": ..., "error": 
 
 import asyncio
 import json
+import random
 import socket
 import sys
 
@@ -39,9 +40,15 @@ class QuickUnreliable(Quick):
 
 
 def free_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the range from which systems hand out ports: nobody takes it before the server does."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 async def open_server(command):
