@@ -30,6 +30,8 @@ export interface CrashRunSettings {
 /** The server lives this long under load in one round, milliseconds. */
 const shortestLifeMs = 200;
 const lifeSpreadMs = 1_500;
+/** The last life goes on until something of every kind was acknowledged, this long at most. */
+const mostLifeMs = 60_000;
 /** An engine that was killed is away this long at most. */
 const awaySpreadMs = 600;
 
@@ -54,6 +56,8 @@ export async function crashRun(settings: CrashRunSettings): Promise<readonly str
     // Alive once more, then an orderly end: what was left halfway is brought to its one end.
     await server.start();
     await pause(lifeSpreadMs);
+    // On a busy machine the lives before were too short for that.
+    for (let waitedMs = 0; waitedMs < mostLifeMs && !ledger.hasEveryKind(); waitedMs += shortestLifeMs) await pause(shortestLifeMs);
     load.calm();
     for (let waitedMs = 0; waitedMs < (settings.lastLifeMs ?? 0) && ledger.firmwareUnderWay() > 0; waitedMs += lifeSpreadMs) {
       await pause(lifeSpreadMs);

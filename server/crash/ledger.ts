@@ -54,6 +54,11 @@ export class Ledger {
     return [...this.firmware.values()].filter(({ finalState }) => finalState === undefined).length;
   }
 
+  /** Of what every run has; firmware updates begin by chance. */
+  hasEveryKind(): boolean {
+    return this.locations.size > 0 && this.updates > 0 && this.operations.size > 0 && this.points.length > 0;
+  }
+
   count(): string {
     const { locations, operations, points, updates, firmware } = this;
     const ended = firmware.size - this.firmwareUnderWay();

@@ -4,8 +4,23 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { stablePort } from "../../testing/platform/stable-port.ts";
 
 export const apiKey = "a-key-for-the-crash-run";
+
+type Door = "http" | "coap" | "coaps" | "bootstrap-coap" | "bootstrap-coaps";
+type Ports = { readonly [door in Door]: number };
+
+async function stablePorts(): Promise<Ports> {
+  const udp = (): Promise<number> => stablePort("udp");
+  return {
+    http: await stablePort("tcp"),
+    coap: await udp(),
+    coaps: await udp(),
+    "bootstrap-coap": await udp(),
+    "bootstrap-coaps": await udp(),
+  };
+}
 
 type Child = ChildProcessByStdio<null, Readable, Readable>;
 
@@ -15,7 +30,8 @@ export class ServerProcess {
   readonly #directory: string;
   readonly #program: string;
   readonly #settings: { readonly [variable: string]: string };
-  #ports: { readonly [door: string]: number } = {};
+  /** Its own as long as this test runs: another program must not have one while it is down. */
+  #ports: Ports | undefined;
   #child: Child | undefined;
   /** What the running server says on stderr: nothing, unless it fails. */
   complaints = "";
@@ -28,16 +44,18 @@ export class ServerProcess {
   }
 
   get coapPort(): number {
-    return this.#ports["coap"] ?? 0;
+    return this.#ports?.coap ?? 0;
   }
 
   get origin(): string {
-    return `http://127.0.0.1:${this.#ports["http"] ?? 0}`;
+    return `http://127.0.0.1:${this.#ports?.http ?? 0}`;
   }
 
   /** Resolves when every door is open; rejects with what the server said when it ends before that. */
   async start(): Promise<void> {
-    const port = (door: string): string => String(this.#ports[door] ?? 0);
+    this.#ports ??= await stablePorts();
+    const ports = this.#ports;
+    const port = (door: Door): string => String(ports[door]);
     const env = {
       PATH: process.env["PATH"] ?? "",
       DATA_DIR: this.#directory,
@@ -50,19 +68,18 @@ export class ServerProcess {
     const child = spawn(process.execPath, [this.#program], { env, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     this.complaints = "";
+    const closed = new Promise((resolve) => child.once("close", resolve));
     child.stderr.on("data", (text) => {
       this.complaints += String(text);
     });
-    const ports: { [door: string]: number } = {};
     for await (const line of createInterface({ input: child.stdout })) {
-      const { message, door, port: opened }: { message?: string; door?: string; port?: number } = JSON.parse(line);
-      if (message !== "listening" || door === undefined || opened === undefined) continue;
-      ports[door] = opened;
-      if (door !== "http") continue;
-      this.#ports = ports;
+      const { message, door }: { message?: string; door?: string } = JSON.parse(line);
+      if (message !== "listening" || door !== "http") continue;
       child.stdout.resume();
       return;
     }
+    // Its last words may come after the end of its output.
+    await closed;
     throw new Error(`the server did not start: ${this.complaints.trim()}`);
   }
 
