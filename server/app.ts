@@ -2,6 +2,7 @@
 import { isIPv6 } from "node:net";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Random } from "@lwm2m/protocol/ports/random";
+import { Closers } from "./closers.ts";
 import { collections, outboxCollections, sealedCollections } from "./collections.ts";
 import { openConfiguredStore } from "./configured-store.ts";
 import { openSecurityStore } from "./credentials/security-store.ts";
@@ -32,6 +33,7 @@ import { openProcessOwner } from "./storage/process-owner.ts";
 import { type Store, StoreOpenError } from "./storage/store.ts";
 import { watchPressure } from "./storage/store-pressure.ts";
 import { openStoreUpkeep } from "./store-operations/store-upkeep.ts";
+import { StoreWait } from "./store-wait.ts";
 import { openSupervisor } from "./supervisor.ts";
 import { serverVersion } from "./version.ts";
 
@@ -67,27 +69,51 @@ const probeTimeoutMs = 2_000;
 
 /** Rejects with `StartError` for what the person who started it can mend, with `StartAbandoned` when told to stop; whatever was opened is closed again. */
 export async function openApp(deps: AppDeps): Promise<App> {
-  const closers = new Closers(deps.log);
+  const wait = new StoreWait({ ...deps, openWaitingDoor: (reason) => openWaitingDoor(deps, reason) });
+  let key: Promise<AdministratorKey> | undefined;
+  const parts = { wait, key: () => (key ??= administratorKey(deps)) };
   try {
-    return await open(deps, closers);
+    for (;;) {
+      const closers = new Closers(deps.log);
+      try {
+        return await open(deps, { ...parts, closers });
+      } catch (error) {
+        await closers.close();
+        if (!(error instanceof StorageUnavailableError) || !comesBack(deps)) throw error;
+        await wait.pause("the store went away while the server started", error);
+      }
+    }
   } catch (error) {
-    await closers.close();
     if (error instanceof StoreOpenError) throw new StartError(error.message);
     if (error instanceof StorageUnavailableError) throw new StartError(`the store went away while the server started: ${error.message}`);
     throw error;
+  } finally {
+    await wait.close();
   }
 }
 
-async function open(deps: AppDeps, closers: Closers): Promise<App> {
+/** What fails in the embedded store, a full disk for one, does not pass by itself. */
+function comesBack({ openStore, settings }: AppDeps): boolean {
+  return openStore !== undefined || settings.mongoUrl !== undefined;
+}
+
+interface StartParts {
+  readonly closers: Closers;
+  readonly wait: StoreWait;
+  /** Made by the first start that comes so far, whichever start succeeds. */
+  readonly key: () => Promise<AdministratorKey>;
+}
+
+async function open(deps: AppDeps, { closers, wait, key: openKey }: StartParts): Promise<App> {
   const { settings, log, clock } = deps;
-  const storage = await openStorage(deps, closers);
+  const storage = await openStorage(deps, closers, wait);
   const onOpened = (what: string, close: () => Promise<void>): void => closers.add(what, close);
   const { coap, bootstrap, openAll } = await bindDoors({ ...deps, ...storage, credentials: storage.security, onOpened });
   const features = await openFeatures(
     { ...deps, ...storage },
     { coap: coap.endpoint, secured: coap.secured, bootstrap: bootstrap.endpoint, securedBootstrap: bootstrap.secured },
+    onOpened,
   );
-  closers.add("features", () => features.close());
 
   const numbers = () => ({
     doors: [coap.numbers(), bootstrap.numbers()],
@@ -113,7 +139,7 @@ async function open(deps: AppDeps, closers: Closers): Promise<App> {
   });
 
   // Made when nothing else can fail: its first showing is its only one.
-  const key = await administratorKey(deps);
+  const key = await openKey();
   authenticate = bearerCheck(key.key);
   // Nothing was sent so far: a start that failed has disturbed no device.
   await features.start();
@@ -131,13 +157,13 @@ async function open(deps: AppDeps, closers: Closers): Promise<App> {
   };
 }
 
-async function openStorage(deps: AppDeps, closers: Closers) {
+async function openStorage(deps: AppDeps, closers: Closers, wait: StoreWait) {
   const { settings, log, clock, random } = deps;
   const supervisor = openSupervisor(log);
-  const opened =
-    (await deps.openStore?.(collections)) ??
-    (await openConfiguredStore({ ...deps, collections, openWaitingDoor: (reason) => openWaitingDoor(deps, reason) }));
+  const opened = (await deps.openStore?.(collections)) ?? (await openConfiguredStore({ ...deps, collections, wait }));
   closers.add("store", () => opened.close());
+  // Its port is wanted now.
+  await wait.end();
   const { store, pressure } = watchPressure(opened, clock);
   const owner = await openProcessOwner({
     ...{ store, clock, random, leaseMs: settings.processLeaseSeconds * 1_000 },
@@ -179,7 +205,12 @@ async function openStorage(deps: AppDeps, closers: Closers) {
   return { supervisor, store, pressure, gate: openPressureGate(pressure, random), wakeUps, owner, secrets, security, events, relay };
 }
 
-function administratorKey({ settings, random }: AppDeps): Promise<{ readonly key: string; readonly isNew: boolean }> {
+interface AdministratorKey {
+  readonly key: string;
+  readonly isNew: boolean;
+}
+
+function administratorKey({ settings, random }: AppDeps): Promise<AdministratorKey> {
   if (settings.apiKey !== undefined) return Promise.resolve({ key: settings.apiKey, isNew: false });
   return openAdministratorKey(settings.dataDir, random);
 }
@@ -247,28 +278,4 @@ async function findFaults(store: Store, clock: Clock, faults: readonly string[])
 function originOf({ address, port }: HttpDoor): string {
   if (address === "0.0.0.0" || address === "::") return `http://localhost:${port}`;
   return `http://${isIPv6(address) ? `[${address}]` : address}:${port}`;
-}
-
-/** What was opened, closed in reverse order; a failure is logged and the rest still closed. */
-class Closers {
-  readonly #log: Log;
-  readonly #opened: { readonly what: string; readonly close: () => Promise<void> }[] = [];
-
-  constructor(log: Log) {
-    this.#log = log;
-  }
-
-  add(what: string, close: () => Promise<void>): void {
-    this.#opened.push({ what, close });
-  }
-
-  async close(): Promise<void> {
-    for (let next = this.#opened.pop(); next !== undefined; next = this.#opened.pop()) {
-      try {
-        await next.close();
-      } catch (error) {
-        this.#log.error("did not close cleanly", { what: next.what, error });
-      }
-    }
-  }
 }

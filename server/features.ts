@@ -110,13 +110,14 @@ export interface Features {
   readonly registrations: RegistrationParts["admission"]["counters"];
   /** Sends what waits; nothing leaves before. */
   start(): Promise<void>;
-  /** Before the endpoints and the store. */
-  close(): Promise<void>;
 }
+
+/** Whatever was opened is handed over at once, to be closed in reverse: a start that fails in the middle leaves nothing running. */
+export type OnOpened = (what: string, close: () => Promise<void>) => void;
 
 const secondsPerDay = 86_400;
 
-export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Promise<Features> {
+export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors, onOpened: OnOpened): Promise<Features> {
   const { store, clock, supervisor, settings } = deps;
   const { coap, secured } = doors;
   const models = await openModelService({ store, clock, catalogue: openCatalogue() });
@@ -124,15 +125,19 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
   const devices = await openDeviceService(deps);
   const links = await openLinkProfileService({ store, coap, usual: usualLink(settings) });
   const leniency = new ToleranceLog({ store, clock, supervisor, strict: settings.strictDevices === "on" });
+  onOpened("tolerances", () => leniency.close());
   const registrations = await openRegistrationService({ ...deps, devices, links, secured });
+  onOpened("registrations", () => registrations.close());
   const mismatches = new MismatchReports(deps);
   const identities = new DeviceIdentities(deps.security, "server", mismatches);
   watchSecuredDevices({ secured, registrations, identities, supervisor });
   const traces = await openTraces(deps, doors, registrations);
+  onOpened("traces", async () => traces.close());
   const remembered = await rememberObservations(store, registrations);
   const twins = openTwinService({ ...deps, registry });
   const lastText = lastTextOf((endpoint) => twins.find(endpoint));
   const groups = await openGroupService({ ...deps, devices, registrations, lastText, isShared: deps.owner.isShared });
+  onOpened("groups", () => groups.close());
   const learn: Learn = (endpoint, news) => twins.learn(endpoint, news);
   const limits = { maxQueuedPerDevice: settings.queueLength, defaultExpiryMs: settings.operationDays * secondsPerDay * 1_000 };
   const { outlooks, describeAll, facet: outlookFacet, coap: watched } = openOutlooks({ ...deps, devices, registrations, links, coap });
@@ -141,12 +146,15 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
     ...{ ...deps, devices, registrations, registry, coap: watched, learn, leniency, limits },
     ...{ links, knownValues },
   });
+  onOpened("operations", () => operations.close());
   const observations = openObservationService({
     ...{ ...deps, registrations, operations, registry, coap: watched, learn, leniency, links, remembered },
   });
+  onOpened("observations", async () => observations.close());
   const standings = openStandingService({
     ...{ ...deps, devices, groups, registrations, operations, observations, registry, askedPerSecond: settings.observeRate },
   });
+  onOpened("standing observations", () => standings.close());
   const packages = openPackageService({ ...deps, maxBytes: settings.packageBytes });
   const packageUri = packageAddress({
     publicHost: settings.publicCoapHost,
@@ -156,8 +164,11 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
     findLocalAddressTowards,
   });
   const updates = openUpdateService({ ...deps, operations, registrations, packageUri });
+  onOpened("firmware updates", () => updates.close());
   const desired = await openDesiredService({ ...deps, twins, operations, registrations, registry, policy: settings.twinConflictPolicy });
+  onOpened("desired twins", () => desired.close());
   const sending = await openSendSettingService({ ...deps, devices, groups, registrations, desired });
+  onOpened("Send settings", () => sending.close());
   const configs = await openBootstrapConfigStore(store, deps.secrets);
   const bootstrap = openBootstrapDoor({
     ...deps,
@@ -169,10 +180,12 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
     links,
     mismatches,
   });
+  onOpened("bootstrap", () => bootstrap.close());
   const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
   const send = sendCoapRoute({ registrations, registry, clock, learn, leniency });
   const forget = (endpoint: string): Promise<void> => forgetDevice({ devices, facets }, endpoint);
   const registering = openRegistrationDoor({ ...deps, devices, registrations, identities, configs, leniency, forget });
+  onOpened("admission", async () => registering.admission.close());
   const answer = coapRouter([registering.route, send, { prefix: "fw", handle: servePackage }]);
   coap.handle(deps.gate.guard(noticingDevices(registrations, answer)));
 
@@ -240,20 +253,6 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors): Prom
     refusedDevices: registering.refusals.counters,
     registrations: registering.admission.counters,
     start: () => operations.start(),
-    async close() {
-      registering.admission.close();
-      traces.close();
-      await bootstrap.close();
-      await updates.close();
-      await sending.close();
-      await desired.close();
-      await standings.close();
-      observations.close();
-      await operations.close();
-      await groups.close();
-      await registrations.close();
-      await leniency.close();
-    },
   };
 }
 
