@@ -28,7 +28,7 @@ process.exit(totals.failed > 0 || totals.passed === 0 ? 1 : 0);
 
 function runGroup(files, concurrency) {
   return new Promise((resolve) => {
-    const stream = run({ files, concurrency, timeout: 300_000 });
+    const stream = run({ files, concurrency, timeout: 900_000 });
     stream.on("test:pass", (event) => count(event, "passed"));
     stream.on("test:fail", (event) => count(event, "failed"));
     stream.on("end", resolve);

@@ -11,6 +11,7 @@ import { openCoapEndpoint } from "@lwm2m/protocol/coap/endpoint";
 import type { OutgoingRequest, OutgoingResponse, RequestOutcome } from "@lwm2m/protocol/coap/message";
 import { systemClock } from "@lwm2m/protocol/platform/system-clock";
 import { systemRandom } from "@lwm2m/protocol/platform/system-random";
+import { stablePort } from "../testing/platform/stable-port.ts";
 import { aDtlsClient } from "../testing/secured-app.ts";
 
 const apiKey = "a-key-for-the-tests";
@@ -75,6 +76,11 @@ export async function aDevice(t: TestContext, answer: OutgoingResponse = { code:
 }
 
 type Ports = { readonly [door: string]: number };
+
+/** For a process that is killed and started again. */
+export async function doorPorts(): Promise<Ports> {
+  return { http: await stablePort("tcp"), coap: await stablePort("udp"), coaps: await stablePort("udp") };
+}
 
 export async function aProcess(t: TestContext, directory: string, ports: Ports) {
   const portOf = (door: string): string => String(ports[door] ?? 0);

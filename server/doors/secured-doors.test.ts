@@ -9,8 +9,9 @@ import { openCoapEndpoint } from "@lwm2m/protocol/coap/endpoint";
 import { systemClock } from "@lwm2m/protocol/platform/system-clock";
 import { systemRandom } from "@lwm2m/protocol/platform/system-random";
 import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
+import { stablePort } from "../testing/platform/stable-port.ts";
 import { aDataDirectory, aDtlsClient, aSecuredApp } from "../testing/secured-app.ts";
-import { aDevice, aProcess, aRegister, aSend, codeOf, json, ownKey, psk, until } from "./secured-doors-fixture.ts";
+import { aDevice, aProcess, aRegister, aSend, codeOf, doorPorts, json, ownKey, psk, until } from "./secured-doors-fixture.ts";
 
 test("kill -9 and restart: a connected device goes on with its next message, without a handshake, and is called at its connection", async (t) => {
   const directory = await aDataDirectory(t);
@@ -19,8 +20,8 @@ test("kill -9 and restart: a connected device goes on with its next message, wit
     contentFormat: ContentFormat.senmlJson,
     payload: json([{ n: "/3/0/9", v: 5 }]),
   });
-  let server = await aProcess(t, directory, {});
-  const { ports } = server;
+  const ports = await doorPorts();
+  let server = await aProcess(t, directory, ports);
   const credential = {
     realm: "server",
     kind: "psk",
@@ -49,12 +50,8 @@ test("kill -9 and restart: a connected device goes on with its next message, wit
 
 test("a credential removed while connections slept in the journal: after the start its connection is dropped, its registration marked", async (t) => {
   const directory = await aDataDirectory(t);
-  const ports: { [setting: string]: string } = {};
-  const start = async () => {
-    const server = await aSecuredApp(t, directory, ports);
-    ports["COAPS_PORT"] = String(server.app.coapsPort);
-    return server;
-  };
+  const ports = { COAPS_PORT: String(await stablePort("udp")) };
+  const start = () => aSecuredApp(t, directory, ports);
   let server = await start();
   const devices = [];
   for (const [endpoint, identity] of [

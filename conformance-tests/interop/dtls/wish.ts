@@ -93,3 +93,8 @@ export const featureNames = Object.keys(features) as readonly FeatureName[];
 export function mustFail(wish: Wish): boolean {
   return wish.fault !== undefined || (!wish.peerHasEms && wish.weRequireEms);
 }
+
+/** What we refuse ourselves is over when we say so; a wrong key has no other end than silence, and a peer that refuses us need not say so. */
+export function mayEndBySilence({ fault }: Wish): boolean {
+  return fault !== undefined && !fault.startsWith("we-refuse");
+}
