@@ -58,7 +58,9 @@ export function watchStore(store: Store): WatchedStore {
         };
       },
     });
+  const watched = watch(store);
   return {
+    ...(store.eraseLeftovers === undefined ? {} : { eraseLeftovers: async () => watched.eraseLeftovers?.() }),
     collection: <T extends StoredDocument>(definition: CollectionDefinition): Collection<T> => watch(store.collection<T>(definition)),
     blobs: watchBlobs(watch(store.blobs), watch),
     telemetry: watch(store.telemetry),
