@@ -44,6 +44,28 @@ test("LightweightM2M-1.1-int-211, 222: one value in CBOR, an object in SenML CBO
   await world.close();
 });
 
+test("LwM2M Core 1.1 §6.3.5: several instances in one Create, all of them or none, in every format that names them", async () => {
+  const world = openWorld();
+  await world.open();
+  const two = await responseTo(world, Method.post, "/3303", tlv(bytes("08 05 07 E4 16 44 3F C0 00 00 08 06 00")));
+  assert.deepEqual([two.code, two.locationPath], [0x41, []]);
+  assert.equal(await readHex(world, "/3303/6/5701", ContentFormat.text), Buffer.from("Cel").toString("hex"));
+  const senml = (text: string) => ({ contentFormat: ContentFormat.senmlJson, payload: new TextEncoder().encode(text) });
+  assert.match(
+    await world.server.ask(Method.post, "/3303", senml('[{"n":"/3303/7/5750","vs":"a"},{"n":"/3303/8/5750","vs":"b"}]')),
+    /^2\.01/,
+  );
+  assert.match(
+    await world.server.ask(Method.post, "/3303", senml('[{"n":"/3303/9/5750","vs":"a"},{"n":"/3303/8/5750","vs":"b"}]')),
+    /^4\.00/,
+  );
+  assert.equal((await responseTo(world, Method.get, "/3303/8", { accept: ContentFormat.tlv })).code, 0x45);
+  assert.match(await world.server.ask(Method.get, "/3303/9"), /^4\.04/, "nothing of a refused request");
+  const text = { contentFormat: ContentFormat.text, payload: new TextEncoder().encode("a") };
+  assert.match(await world.server.ask(Method.post, "/3303", text), /^4\.00/, "one value without a place");
+  await world.close();
+});
+
 test("LightweightM2M-1.1-int-1630: Create takes the instance id from the payload, and answers with the place", async () => {
   const world = openWorld();
   await world.open();

@@ -112,8 +112,10 @@ function created(options: DeviceManagementOptions, request: IncomingRequest, pat
   if (!decoded.ok) return refused(decoded);
   const outcome = create(tree, path.objectId, decoded.values);
   if (!outcome.ok) return refused(outcome);
-  const locationPath = [path.objectId, ...outcome.created.slice(0, 1)].map(String);
-  return { code: ResponseCode.created, locationPath };
+  const [first, ...others] = outcome.created;
+  // The server has named several itself, and one place could not say all of them.
+  if (first === undefined || others.length > 0) return { code: ResponseCode.created };
+  return { code: ResponseCode.created, locationPath: [`${path.objectId}`, `${first}`] };
 }
 
 function executed(options: DeviceManagementOptions, request: IncomingRequest, path: Lwm2mPath): OutgoingResponse {

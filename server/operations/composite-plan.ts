@@ -20,7 +20,7 @@ import {
   refuseValue,
   rootOf,
 } from "./operation-plan.ts";
-import { escapePointer, valuesOf } from "./operation-value.ts";
+import { escapePointer, placedUnder, valuesOf } from "./operation-value.ts";
 import { noPath, pathFault } from "./path-fault.ts";
 import { planSingle } from "./single-plan.ts";
 import { versionFault } from "./version-gate.ts";
@@ -100,12 +100,6 @@ function entryOf(text: string, value: Json, target: PlanTarget, model: DeviceMod
     return { ok: false, refusal: { reason: "value-type-mismatch", detail: `${pointer}: names no value`, pointer } };
   }
   return { ok: true, values: outcome.values, removed: [] };
-}
-
-/** The check of a value names its place in a plain write. */
-function placedUnder(pointer: string, refusal: CreateRefusal): CreateRefusal {
-  const detail = refusal.detail.replace(/^\/value(?=[/:])/, pointer);
-  return "pointer" in refusal ? { ...refusal, detail, pointer: refusal.pointer.replace(/^\/value/, pointer) } : { ...refusal, detail };
 }
 
 function findSingleWrite(

@@ -5,7 +5,8 @@ import type { MergedForm } from "../planning/waiting.ts";
 import { type DeviceModel, uriPath } from "../registration/device-model.ts";
 import { patchBody, planPaths, rootSegments } from "./composite-plan.ts";
 import { findEncoding, type OperationPlan, type PlanTarget } from "./operation-plan.ts";
-import { planSingle, valuesBody } from "./single-plan.ts";
+import { planSingle } from "./single-plan.ts";
+import { valuesBody } from "./values-body.ts";
 
 /** `plans`: those of the operations by themselves. Undefined where the device has no format for all of it. */
 export function mergedPlan(

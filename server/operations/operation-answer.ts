@@ -34,7 +34,7 @@ export interface Answer {
 /** Deviations of the response itself: another code of success than the operation has, a Location-Path in one piece. */
 export type ResponseTolerance = "unexpected-success-code" | "location-in-one-segment";
 
-type Asked = Pick<Operation, "kind" | "attempts" | "instanceId" | "depth">;
+type Asked = Pick<Operation, "kind" | "attempts" | "instanceId" | "instances" | "depth">;
 
 export function readAnswer(
   operation: Asked,
@@ -112,7 +112,9 @@ function success(answered: Success): Answer {
     case "create": {
       const { path, tolerances } = createdPath(operation, onlyPath(plan), registration, answered.response, context.strict);
       const news: News = { source, values: plan.written, receivedAt };
-      return { finish: finish({ kind: "created", path: formatPath(path) }), ...(plan.written.length > 0 ? { news } : {}), tolerances };
+      const paths = operation.instances === undefined ? undefined : instancePaths(plan);
+      const created: OperationResult = { kind: "created", path: paths?.[0] ?? formatPath(path), ...(paths === undefined ? {} : { paths }) };
+      return { finish: finish(created), ...(plan.written.length > 0 ? { news } : {}), tolerances };
     }
     case "write":
     case "writeComposite":
@@ -164,6 +166,12 @@ export function resultValues(values: readonly PathValue[], model: DeviceModel): 
 
 function shown(value: NonNullable<PathValue["value"]>, isSecret: boolean): Pick<ResultValue, "value" | "isSecret"> {
   return isSecret ? { value: null, isSecret } : { value: toJsonValue(value) };
+}
+
+/** Those of several are named in the request, and all of them are there or none: one Location-Path could not name them. */
+function instancePaths({ written }: OperationPlan): readonly string[] {
+  const ids = new Set(written.map(({ path: { objectId, instanceId } }) => `/${objectId}/${instanceId}`));
+  return [...ids];
 }
 
 interface CreatedPath {

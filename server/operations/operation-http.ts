@@ -189,10 +189,10 @@ async function queue({ operations, devices, door }: OperationRoutesDeps, { param
 
 /** What was asked for, without what became of it; it gets a new time to live. */
 function requestOf(operation: Operation): OperationRequest {
-  const { kind, path, paths, values, value, mode, instanceId, arguments: args, attributes, depth } = operation;
+  const { kind, path, paths, values, value, mode, instanceId, instances, arguments: args, attributes, depth } = operation;
   const { onOffline, retryExecute, supersedeKey, priority } = operation;
   const wanted: { [field: string]: unknown } = {
-    ...{ kind, path, paths, values, value, mode, instanceId, arguments: args, attributes, depth },
+    ...{ kind, path, paths, values, value, mode, instanceId, instances, arguments: args, attributes, depth },
     ...{ onOffline, retryExecute, supersedeKey, priority },
   };
   for (const [field, given] of Object.entries(wanted)) if (given === undefined) delete wanted[field];

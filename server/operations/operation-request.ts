@@ -45,13 +45,21 @@ const maxCompositePaths = 64;
 
 const pathSchema: JsonSchema = { type: "string", minLength: 1, maxLength: 256 };
 
+/** One request, all of them or none (LwM2M Core 1.1 §6.3.5). */
+export const instancesSchema: JsonSchema = {
+  type: "object",
+  minProperties: 1,
+  maxProperties: maxCompositePaths,
+  description: "create, in place of value: several instances in one request, all of them or none, by instance id, each as value of one",
+};
+
 /** What a kind takes beside the path and the fields that all take. */
 const fieldsOfKind: { readonly [kind in OperationKind]: readonly (keyof OperationRequest)[] } = {
   read: [],
   write: ["value", "mode"],
   writeAttributes: ["attributes"],
   execute: ["arguments", "retryExecute"],
-  create: ["value", "instanceId"],
+  create: ["value", "instanceId", "instances"],
   delete: [],
   discover: ["depth"],
   observe: ["attributes"],
@@ -97,6 +105,7 @@ export const operationRequestSchema: JsonSchema = {
     },
     mode: { enum: ["replace", "update"], description: "write of an instance: replace it (default) or update what is named" },
     instanceId: { type: "integer", minimum: 0, maximum: 65_534, description: "create: without one the device chooses" },
+    instances: instancesSchema,
     arguments: executeArgumentsSchema,
     depth: {
       type: "integer",
@@ -114,6 +123,8 @@ export const operationRequestSchema: JsonSchema = {
   },
 };
 
+type RequestFields = { readonly [field in keyof OperationRequest]?: unknown } & Pick<OperationRequest, "kind">;
+
 export type RequestReading = { readonly ok: true; readonly request: OperationRequest } | { readonly ok: false; readonly problem: Problem };
 
 type RequestBody = Omit<OperationRequest, "path" | "notBefore" | "expiresAt"> & {
@@ -126,16 +137,11 @@ type RequestBody = Omit<OperationRequest, "path" | "notBefore" | "expiresAt"> & 
 export function readOperationRequest(body: unknown): RequestReading {
   const { notBefore, expiresAt, ...plain } = body as RequestBody;
   const { kind } = plain;
-  const taken = fieldsOfKind[kind];
-  const foreign = Object.keys(plain).filter((field) => ![...sharedFields, ...taken].some((known) => known === field));
-  if (foreign.length > 0) {
-    const detail = `${kind} does not take it`;
-    const errors = foreign.map((field) => ({ pointer: `/${field}`, detail }));
-    return { ok: false, problem: { type: "bad-request", detail: `/${foreign[0]}: ${detail}`, errors } };
-  }
+  const foreign = findForeignField(plain);
+  if (foreign !== undefined) return { ok: false, problem: foreign };
   const unplaced = findMissingPath(plain);
   if (unplaced !== undefined) return { ok: false, problem: unplaced };
-  const value = kind === "create" && plain.value === undefined ? { value: {} } : {};
+  const value = kind === "create" && plain.value === undefined && plain.instances === undefined ? { value: {} } : {};
   return {
     ok: true,
     request: {
@@ -149,18 +155,32 @@ export function readOperationRequest(body: unknown): RequestReading {
   };
 }
 
+/** A field that the kind does not take, or not beside another. */
+export function findForeignField({ kind, ...fields }: RequestFields): Problem | undefined {
+  const taken = fieldsOfKind[kind];
+  const foreign = Object.keys(fields).filter((field) => ![...sharedFields, ...taken].some((known) => known === field));
+  if (foreign.length > 0) {
+    const detail = `${kind} does not take it`;
+    const errors = foreign.map((field) => ({ pointer: `/${field}`, detail }));
+    return { type: "bad-request", detail: `/${foreign[0]}: ${detail}`, errors };
+  }
+  const { instances, value, instanceId } = fields;
+  if (instances === undefined || (value === undefined && instanceId === undefined)) return undefined;
+  return requestFault(value === undefined ? "/instanceId" : "/value", "instances says all of several; one alone goes without it");
+}
+
 /** Each kind names one path, several, or values by path. */
 function findMissingPath({ kind, path, paths, values }: RequestBody): Problem | undefined {
   const takesValues = kind === "writeComposite";
   const takesPaths = kind === "readComposite" || kind === "observeComposite" || (kind === "cancelObserve" && path === undefined);
   const wanted = takesValues ? "values" : takesPaths ? "paths" : "path";
   const given = { path, paths, values };
-  if (given[wanted] === undefined) return fault(`/${wanted}`, `${kind} needs it`);
-  if (wanted !== "path" && path !== undefined && path !== "/") return fault("/path", `${kind} names its paths in ${wanted}`);
-  return wanted === "path" && paths !== undefined ? fault("/paths", "path names one already") : undefined;
+  if (given[wanted] === undefined) return requestFault(`/${wanted}`, `${kind} needs it`);
+  if (wanted !== "path" && path !== undefined && path !== "/") return requestFault("/path", `${kind} names its paths in ${wanted}`);
+  return wanted === "path" && paths !== undefined ? requestFault("/paths", "path names one already") : undefined;
 }
 
-function fault(pointer: string, why: string): Problem {
+export function requestFault(pointer: string, why: string): Problem {
   return { type: "bad-request", detail: `${pointer}: ${why}`, errors: [{ pointer, detail: why }] };
 }
 

@@ -16,6 +16,8 @@ import { operationCollection } from "./operation-store.ts";
 /** Write-only: WPA Pre Shared Key, WPA Key Phrase. Readable, and a secret by its name: Secret of an APN, activation code of a modem. */
 const [preSharedKey, keyPhrase, apnSecret, activationCode] = ["correct horse battery", "staple of secrets", "apn-passw0rd", "4711-0815"];
 const secretTexts = [preSharedKey, keyPhrase, apnSecret, activationCode];
+/** No model says what arguments are: shown to who may see operations, and sealed. */
+const argument = "pin-8842-puk";
 /** What a new instance of it needs. */
 const wlan = { 0: "wlan1", 1: true, 5: "SSID", 8: 1, 9: 0, 14: 2, 15: 1 };
 const changed = { code: ResponseCode.changed };
@@ -31,7 +33,7 @@ beforeEach(async () => {
     query: ["lt=86400", "lwm2m=1.1", "b=U", "Q"],
     links: '</>;rt="oma.lwm2m";ct=110,</1/0>,</3/0>,</10/0>,</11/0>,</12/0>',
   });
-  for (const line of ["PUT /12/0/17", "PUT /12/0/18", "POST /12/0", "PUT /11/0/6", "IPATCH /", "POST /12"])
+  for (const line of ["PUT /12/0/17", "PUT /12/0/18", "POST /12/0", "PUT /11/0/6", "IPATCH /", "POST /12", "POST /3/0/4"])
     device.answers.set(line, changed);
   device.answers.set("POST /12", { code: ResponseCode.created, locationPath: ["12", "1"] });
   await device.register();
@@ -88,6 +90,8 @@ async function queueAll(): Promise<readonly string[]> {
     await operate({ kind: "writeComposite", values: { "/11/0/6": apnSecret, "/10/0/2": activationCode, "/3/0/15": "CET" } }),
     await operate({ kind: "create", path: "/12", value: { 18: keyPhrase, ...wlan } }),
   ];
+  await operate({ kind: "execute", path: "/3/0/4", arguments: [{ digit: 0, value: argument }, { digit: 1 }] });
+  await operate({ kind: "execute", path: "/3/0/4", arguments: `3='${argument}'` });
   await rest("PUT", "/devices/dev-1/twin/desired", { body: { values: { "/12/0/17": preSharedKey, "/11/0/6": apnSecret } } });
   return ids;
 }
@@ -97,8 +101,12 @@ describe("keys and passwords in operations", () => {
     await rest("PUT", "/devices/dev-1/trace");
     const ids = await queueAll();
     await world.kill();
-    assert.deepEqual(await inFiles(secretTexts), []);
+    assert.deepEqual(await inFiles([...secretTexts, argument]), []);
     await restart();
+    const listed = (await rest("GET", "/devices/dev-1/operations")).body;
+    assert.deepEqual(at(listed, "items", 0, "arguments"), `3='${argument}'`);
+    assert.deepEqual(at(listed, "items", 1, "arguments"), [{ digit: 0, value: argument }, { digit: 1 }]);
+    assert.equal(at(listed, "items", 1, "hidesValues"), undefined);
     const addresses = [
       "/operations",
       "/devices/dev-1/operations",
@@ -117,12 +125,13 @@ describe("keys and passwords in operations", () => {
     await device.update();
     await world.clock.advance(60_000);
     for (const secret of secretTexts) assert.ok(told().includes(secret), `${secret} has arrived`);
+    for (const sent of [`0='${argument}',1`, `3='${argument}'`]) assert.ok(told().split("\n").includes(sent), `${sent} has arrived`);
     for (const id of ids) assert.equal(at((await rest("GET", `/operations/${id}`)).body, "status"), "succeeded");
     assertHidden((await rest("GET", "/devices/dev-1/twin/reported")).body);
     assertHidden((await rest("GET", "/devices/dev-1/trace")).body);
     assertHidden((await world.eventsOf("dev-1")) as unknown as Json);
     await world.stop();
-    assert.deepEqual(await inFiles(secretTexts), []);
+    assert.deepEqual(await inFiles([...secretTexts, argument]), []);
     await restart();
   });
 
@@ -202,18 +211,22 @@ describe("keys and passwords in operations", () => {
       world.registry,
       operationCollection,
     );
-    for (const stored of await world.until(collection.find({ _id: { $in: ids } }))) {
-      const { value, values } = secrets.opened(stored);
-      const $set = { ...(value === undefined ? {} : { value }), ...(values === undefined ? {} : { values }) };
+    for (const stored of await world.until(collection.find({ _id: { $gt: "" }, hasSecrets: true }))) {
+      const { value, values, arguments: given } = secrets.opened(stored);
+      const $set = {
+        ...(value === undefined ? {} : { value }),
+        ...(values === undefined ? {} : { values }),
+        ...(given === undefined ? {} : { arguments: given as Json }),
+      };
       const $unset = { secrets: true, sealedBy: true, hasSecrets: true } as const;
       await world.until(collection.updateOne({ _id: stored._id }, { $set, $unset }));
     }
-    await world.until(world.store.collection<StoredDocument>(clearTextCollection).deleteOne({ _id: "operations" }));
+    await world.until(world.store.collection<StoredDocument>(clearTextCollection).deleteOne({ _id: "operations-with-arguments" }));
     await world.stop();
-    assert.ok((await inFiles(secretTexts)).length > 0, "the test has stored them in the clear");
+    assert.equal((await inFiles([...secretTexts, argument])).length, secretTexts.length + 1, "the test has stored them in the clear");
     await world.start();
     await world.stop();
-    assert.deepEqual(await inFiles(secretTexts), []);
+    assert.deepEqual(await inFiles([...secretTexts, argument]), []);
     await restart();
     for (const id of ids) assert.equal(at((await rest("GET", `/operations/${id}`)).body, "hidesValues"), true);
     await device.update();

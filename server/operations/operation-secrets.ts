@@ -1,4 +1,7 @@
-/** What of an operation nobody is to see is sealed where it is stored, and opened where it is used. */
+/**
+ * What of an operation nobody is to see is sealed where it is stored, and opened where it is used. So are the arguments of every
+ * Execute: no model says what they are, and some are credentials.
+ */
 import type { ObjectRegistry } from "@lwm2m/object-registry/definition";
 import { newestModels } from "../registration/secret-paths.ts";
 import { openFields, type Sealed, sealFields } from "../security/sealed-documents.ts";
@@ -7,11 +10,11 @@ import type { CollectionDefinition, Json } from "../storage/collection.ts";
 import type { Operation } from "./operation.ts";
 import { withoutUnreadable } from "./unreadable-values.ts";
 
-/** With secrets only: their values are not among the others. */
+/** With secrets only: their values, and the arguments, are not among the others. */
 export type StoredOperation = Operation & Partial<Sealed> & { readonly hasSecrets?: true };
 
 /** As the request had them, whole. */
-interface Values {
+interface Values extends Pick<Operation, "arguments" | "instances"> {
   readonly value?: Json;
   readonly values?: { readonly [path: string]: Json };
 }
@@ -31,11 +34,17 @@ export class OperationSecrets {
 
   sealed(operation: Operation): StoredOperation {
     const { operation: shown, hides } = withoutUnreadable(operation, newestModels(this.#registry));
-    if (!hides) return operation;
-    const { value, values } = operation;
-    const whole: Values = { ...(value === undefined ? {} : { value }), ...(values === undefined ? {} : { values }) };
+    const { arguments: given, ...plain } = shown;
+    if (!hides && given === undefined) return operation;
+    const { value, values, instances } = hides ? operation : ({} as Values);
+    const whole: Values = {
+      ...(value === undefined ? {} : { value }),
+      ...(values === undefined ? {} : { values }),
+      ...(instances === undefined ? {} : { instances }),
+      ...(given === undefined ? {} : { arguments: given }),
+    };
     const secrets = { [field]: Buffer.from(JSON.stringify(whole)) };
-    return { ...shown, hasSecrets: true, ...sealFields(this.#box, this.#collection, operation._id, secrets) };
+    return { ...plain, hasSecrets: true, ...sealFields(this.#box, this.#collection, operation._id, secrets) };
   }
 
   /** Throws `SecretBoxError`. */

@@ -123,3 +123,9 @@ function describe(value: Json): string {
 export function escapePointer(key: string): string {
   return key.replaceAll("~", "~0").replaceAll("/", "~1");
 }
+
+/** The check of a value names its place in a plain write; it stood under `pointer`. */
+export function placedUnder(pointer: string, refusal: CreateRefusal): CreateRefusal {
+  const detail = refusal.detail.replace(/^\/value(?=[/:])/, pointer);
+  return "pointer" in refusal ? { ...refusal, detail, pointer: refusal.pointer.replace(/^\/value/, pointer) } : { ...refusal, detail };
+}

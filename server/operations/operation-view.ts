@@ -16,7 +16,8 @@ const resultSchema: JsonSchema = {
     kind: { enum: ["values", "created", "links", "done"] },
     values: { type: "array", items: { type: "object" } },
     missing: { type: "array", items: { type: "string" }, description: "of a composite operation: paths the device says nothing of" },
-    path: { type: "string", description: "of the instance that was created" },
+    path: { type: "string", description: "of the instance that was created, of several the first" },
+    paths: { type: "array", items: { type: "string" }, description: "of several instances created at once, all of them" },
     links: {
       type: "array",
       items: {

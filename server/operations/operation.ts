@@ -59,6 +59,8 @@ export interface OperationRequest {
   readonly mode?: "replace" | "update";
   /** create: the instance id wanted; without one the device chooses. */
   readonly instanceId?: number;
+  /** create, in place of `value`: several instances at once, each by its id as `value` of one. */
+  readonly instances?: { readonly [instanceId: string]: Json };
   /** execute: as the device gets them, `0='U'`, or one by one. */
   readonly arguments?: string | readonly ExecuteArgument[];
   /** discover: how many levels below the path; without it the device's own rule (LwM2M Core 1.2 §6.3.3). */
@@ -111,7 +113,8 @@ export type OperationResult =
       /** Of a composite operation: paths the device was asked for and says nothing of. */
       readonly missing?: readonly string[];
     }
-  | { readonly kind: "created"; readonly path: string }
+  /** Of several instances the first, and all of them. */
+  | { readonly kind: "created"; readonly path: string; readonly paths?: readonly string[] }
   | { readonly kind: "links"; readonly links: readonly DiscoveredLink[] }
   | { readonly kind: "done" };
 

@@ -6,8 +6,8 @@ import type { OperationSecrets, StoredOperation } from "./operation-secrets.ts";
 import { operationCollection } from "./operation-store.ts";
 
 const pageSize = 500;
-/** Its document: nothing stands in the clear any more. */
-const markId = "operations";
+/** Its document: nothing stands in the clear any more, arguments of Execute included (`operations` was values alone). */
+const markId = "operations-with-arguments";
 
 /** At the start, before anything is sent. Cut short, it begins anew at the next. */
 export async function sealPlainOperations(store: Store, secrets: OperationSecrets): Promise<void> {
@@ -44,9 +44,14 @@ async function sealOne(operations: Collection<StoredOperation>, secrets: Operati
     if (plain === undefined || !isPlain(plain, secrets)) return;
     const sealed = secrets.sealed(plain);
     const { value, values, secrets: texts, sealedBy } = sealed;
+    // Several instances in one Create are younger than sealing.
     const shown = { ...(value === undefined ? {} : { value }), ...(values === undefined ? {} : { values }) };
-    const gone = plain.value !== undefined && value === undefined ? { $unset: { value: true as const } } : {};
-    const update = { $set: { ...shown, hasSecrets: true, secrets: texts, sealedBy }, ...gone };
+    const gone = {
+      ...(plain.value !== undefined && value === undefined ? { value: true as const } : {}),
+      ...(plain.arguments === undefined ? {} : { arguments: true as const }),
+    };
+    const removed = Object.keys(gone).length === 0 ? {} : { $unset: gone };
+    const update = { $set: { ...shown, hasSecrets: true, secrets: texts, sealedBy }, ...removed };
     if ((await operations.updateOne({ _id: id, rev: plain.rev }, update)).matched > 0) return;
   }
 }

@@ -4,7 +4,14 @@ import type { Json } from "../storage/collection.ts";
 import type { OperationRequest } from "./operation.ts";
 import type { OperationDoor } from "./operation-door.ts";
 import { operationHeaders, operationReplies } from "./operation-http.ts";
-import { attributesSchema, executeArgumentsSchema, prioritySchema } from "./operation-request.ts";
+import {
+  attributesSchema,
+  executeArgumentsSchema,
+  findForeignField,
+  instancesSchema,
+  prioritySchema,
+  requestFault,
+} from "./operation-request.ts";
 import { operationProblem } from "./operation-view.ts";
 
 const at = "/devices/{endpoint}/resources/{path...}";
@@ -19,11 +26,12 @@ const valueBody: JsonSchema = {
 
 const postBody: JsonSchema = {
   type: "object",
-  required: ["value"],
+  minProperties: 1,
   additionalProperties: false,
   properties: {
     value: {},
     instanceId: { type: "integer", minimum: 0, maximum: 65_534 },
+    instances: instancesSchema,
     onOffline: { enum: ["queue", "fail"] },
     priority: prioritySchema,
   },
@@ -61,7 +69,7 @@ export function resourceRoutes(door: OperationDoor): Route[] {
       method: "POST",
       path: at,
       name: "postResource",
-      summary: `On an object creates an instance, on an instance or a multi-instance resource updates what is named: { "value": … }. ${waiting}`,
+      summary: `On an object creates an instance, or several: { "instances": { "1": …, "2": … } }; on an instance or a multi-instance resource updates what is named: { "value": … }. ${waiting}`,
       body: postBody,
       headers: operationHeaders,
       replies: operationReplies,
@@ -122,8 +130,12 @@ async function post(door: OperationDoor, request: RouteRequest): Promise<Reply> 
   const resolved = await door.findPath(request.params["endpoint"] ?? "", request.params["path"] ?? "");
   if ("problem" in resolved) return resolved;
   const isObject = resolved.path.split("/").length === 2;
-  if (isObject) return submit(door, request, "create", fieldsOf(request));
-  return submit(door, request, "write", { ...fieldsOf(request), mode: "update" });
+  const fields = fieldsOf(request);
+  const isEmpty = fields.value === undefined && (!isObject || fields.instances === undefined);
+  const kind = isObject ? "create" : "write";
+  const fault = isEmpty ? requestFault("/value", "POST needs it") : findForeignField({ kind, ...fields });
+  if (fault !== undefined) return { problem: fault };
+  return submit(door, request, kind, isObject ? fields : { ...fields, mode: "update" });
 }
 
 async function submit(door: OperationDoor, request: RouteRequest, kind: OperationRequest["kind"], more: Fields): Promise<Reply> {

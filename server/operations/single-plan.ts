@@ -4,28 +4,19 @@ import { Method } from "@lwm2m/protocol/coap/codes";
 import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
 import type { OutgoingRequest } from "@lwm2m/protocol/coap/message";
 import { encodeExecuteArguments, parseExecuteArguments } from "@lwm2m/protocol/lwm2m/execute-arguments";
-import { chooseFormat, type FormatUse, formatsFor } from "@lwm2m/protocol/lwm2m/format-choice";
+import { chooseFormat, type FormatUse } from "@lwm2m/protocol/lwm2m/format-choice";
 import { Lwm2mFormatError } from "@lwm2m/protocol/lwm2m/format-error";
 import { findPath, type Lwm2mPath, levelOf } from "@lwm2m/protocol/lwm2m/path";
-import { encodePayload } from "@lwm2m/protocol/lwm2m/payload";
 import { unassignedInstanceId } from "@lwm2m/protocol/lwm2m/payload-contract";
-import type { PathValue } from "@lwm2m/protocol/lwm2m/value";
 import type { DeviceModel } from "../registration/device-model.ts";
 import { uriPath } from "../registration/device-model.ts";
 import { attributesAt } from "./attribute-plan.ts";
+import { planInstances } from "./create-plan.ts";
 import type { OperationKind, OperationRequest } from "./operation.ts";
-import {
-  findEncoding,
-  type OperationPlan,
-  type PlanBody,
-  type PlanOutcome,
-  type PlanTarget,
-  refuse,
-  refuseValue,
-  rootOf,
-} from "./operation-plan.ts";
+import { findEncoding, type OperationPlan, type PlanOutcome, type PlanTarget, refuse, refuseValue } from "./operation-plan.ts";
 import { valuesOf } from "./operation-value.ts";
 import { noPath, pathFault } from "./path-fault.ts";
+import { valuesBody } from "./values-body.ts";
 import { usualDepth, versionFault } from "./version-gate.ts";
 
 export type SingleKind = Exclude<OperationKind, "readComposite" | "writeComposite" | "observeComposite">;
@@ -58,8 +49,11 @@ export function planSingle(request: SingleRequest, target: PlanTarget, model: De
     case "discover":
       return planDiscover(request, path, target);
     case "write":
-    case "create":
       return planWrite(request, path, target, model);
+    case "create":
+      return request.instances === undefined
+        ? planWrite(request, path, target, model)
+        : planInstances(request.instances, path, target, model);
     case "writeAttributes":
       return planAttributes(request, path, target, model);
     case "execute":
@@ -112,12 +106,6 @@ function planWrite(request: OperationRequest, path: Lwm2mPath, target: PlanTarge
   // Replaced as a whole: what the value does not name is gone (LwM2M Core 1.1 §6.3.3). Of an instance the rest stays, where it is read-only.
   const removed = level === "resource" && !update ? [path] : [];
   return { ok: true, plan: { paths: [path], request: outgoing, body, written, removed } };
-}
-
-export function valuesBody(values: readonly PathValue[], path: Lwm2mPath, target: PlanTarget, model: DeviceModel): PlanBody {
-  const context = { path, typeOf: model.typeOf, rootPath: rootOf(target) };
-  const formats = formatsFor({ clientFormats: target.contentFormats, lwm2mVersion: target.lwm2mVersion, values });
-  return { use: "values", formats, encode: (format) => encodePayload(format, values, context) };
 }
 
 function instanceOf({ objectId, instanceId }: Lwm2mPath): Lwm2mPath {

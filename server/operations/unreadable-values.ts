@@ -24,6 +24,7 @@ export function withoutUnreadable<T extends OperationRequest>(operation: T, mode
     const hides = Object.keys(values).length < Object.keys(operation.values).length;
     return hides ? { operation: { ...operation, values }, hides } : { operation, hides };
   }
+  if (operation.instances !== undefined) return withoutUnreadableInstances(operation, operation.instances, model);
   if (operation.value === undefined) return { operation, hides: false };
   const { value, ...rest } = operation;
   // The type is the same but for a member that is optional in it.
@@ -35,6 +36,20 @@ export function withoutUnreadable<T extends OperationRequest>(operation: T, mode
   }
   const readable = readableMembers(value, definition);
   return readable === undefined ? { operation, hides: false } : { operation: { ...operation, value: readable }, hides: true };
+}
+
+function withoutUnreadableInstances<T extends OperationRequest>(
+  operation: T,
+  instances: NonNullable<OperationRequest["instances"]>,
+  model: Pick<DeviceModel, "definitionOf">,
+): Shown<T> {
+  const path = findPath(operation.path);
+  const definition = path === undefined ? undefined : model.definitionOf(path.objectId);
+  if (definition === undefined) return { operation, hides: false };
+  const readable = Object.entries(instances).map(([id, value]) => [id, value, readableMembers(value, definition)] as const);
+  if (readable.every(([, , members]) => members === undefined)) return { operation, hides: false };
+  const shown = Object.fromEntries(readable.map(([id, value, members]) => [id, members ?? value]));
+  return { operation: { ...operation, instances: shown }, hides: true };
 }
 
 /** Why a request is refused, without the value that was given. */
