@@ -17,7 +17,7 @@ import { clientReportCases } from "./cases/client-report-cases.ts";
 import { clientWriteCases } from "./cases/client-write-cases.ts";
 import { bootstrapMessageCases, clientMessageCases, serverMessageCases } from "./cases/message-cases.ts";
 import { registrationCases } from "./cases/registration-cases.ts";
-import type { ClientSource } from "./platform/client-source.ts";
+import { type ClientSource, registerWithinMs } from "./platform/client-source.ts";
 import type { Note, WirePeer } from "./platform/wire-peer.ts";
 
 export const allCases: readonly ConformanceCase[] = [
@@ -73,7 +73,9 @@ export async function runCase(conformanceCase: ConformanceCase, surroundings: Su
   const { id, title, limitSeconds } = conformanceCase;
   source?.beginCase(note);
   const outcome = await new Promise<Outcome>((resolve) => {
-    const limit = clock.after(limitSeconds * 1_000, () => resolve({ verdict: "Out of Time" }));
+    const limit = clock.after(limitSeconds * 1_000 + (source === undefined ? 0 : registerWithinMs), () =>
+      resolve({ verdict: "Out of Time" }),
+    );
     perform(conformanceCase, stage, surroundings)
       .then(() => resolve({ verdict: judge(criteria) }))
       .catch((error: unknown) => resolve(broken(error)))

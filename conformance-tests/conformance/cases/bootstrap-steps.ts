@@ -16,7 +16,7 @@ import { readSenmlJson, readTlv, type TlvEntry, tlvInteger, tlvText } from "../w
 import { expectCode, pathOptions, queryOptions } from "./expect.ts";
 
 /** How long a bootstrap server may think between two requests. */
-const nextWithinMs = 5_000;
+const nextWithinMs = 10_000;
 const notAcceptable = wireCode.notAcceptable;
 
 /** A resource by its path, as text. */

@@ -3,7 +3,7 @@ import { type ClientCase, type ClientStage, NotApplicable } from "../case.ts";
 import type { Contact } from "../platform/wire-server.ts";
 import { textValues, uintValue, wireCode, wireFormat, wireOption } from "../wire-message.ts";
 import { readLinks } from "../wire-payload.ts";
-import { execute, expectLifetime, expectUpdate, queriesOf, readText, write } from "./client-steps.ts";
+import { execute, expectLifetime, expectUpdate, queriesOf, readText, updateWithinMs, write } from "./client-steps.ts";
 import { expectCode } from "./expect.ts";
 
 /** How soon a client comes back that was told to go, rebooted or was forgotten. */
@@ -51,7 +51,7 @@ export const clientRegistrationCases: readonly ClientCase[] = [
       if (disabled?.code === wireCode.notFound || disabled?.code === wireCode.methodNotAllowed)
         throw new NotApplicable(`the client has no ${client.account}/4, Disable`);
       expectCode(stage, "2.04 to Disable", disabled, wireCode.changed);
-      const gone = await stage.server.contact(({ kind }) => kind === "deregister", 5_000);
+      const gone = await stage.server.contact(({ kind }) => kind === "deregister", updateWithinMs);
       stage.check("the client de-registers at the location it was given", gone?.answer === wireCode.deleted);
       const back = await stage.server.registration(backWithinMs);
       stage.check("it registers again after the Disable Timeout", back !== undefined);

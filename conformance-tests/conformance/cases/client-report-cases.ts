@@ -6,9 +6,9 @@ import { compositeRequest, requireComposite } from "./client-access-cases.ts";
 import { expectRead, readText, textOf, write, writeAttributes } from "./client-steps.ts";
 import { describe, expectCode, pathOptions } from "./expect.ts";
 
-/** How early and how late a notification may be, in milliseconds: the tolerance of other runs of these cases. */
+/** How early and how late a notification may be, in milliseconds: the tolerance of other runs of these cases, and a second for a busy machine. */
 const earlyMs = 500;
-const lateMs = 1_000;
+const lateMs = 2_000;
 
 interface Stream {
   readonly peer: WirePeer;
@@ -46,8 +46,9 @@ export const clientReportCases: readonly ClientCase[] = [
       await requirePower(client);
       for (const path of ["/3/0/7", "/3/0/8"]) {
         const stream = await observed(stage, client, path, ["pmin=1", "pmax=2"]);
-        const notification = await stream.peer.receive(ofStream(stream), 3_000 + lateMs);
+        const notification = await stream.peer.receive(ofStream(stream), 2_000 + 2 * lateMs);
         stage.check(`a notification of ${path} comes`, notification !== undefined);
+        await passOver(stream);
         if (notification !== undefined) stream.peer.send(emptyReply(notification, "reset"));
         await expectSilence(stage, stream, path, 4_500);
       }
@@ -99,7 +100,7 @@ export const clientReportCases: readonly ClientCase[] = [
       let newest = uintValue(stream.first ?? stream.request, wireOption.observe) ?? 0;
       for (const value of [other(before), before]) {
         expectCode(stage, `${path} = ${value} is written`, await write(client, path, value), wireCode.changed);
-        const notification = await nextNotification(stream, 3_000);
+        const notification = await nextNotification(stream);
         stage.check(`the notification says ${value}`, textOf(notification) === value, `${describe(notification)} ${textOf(notification)}`);
         const order = notification === undefined ? undefined : uintValue(notification, wireOption.observe);
         // RFC 7641 §3.4: within 2^23 of the one before, modulo 2^24.
@@ -121,7 +122,7 @@ export const clientReportCases: readonly ClientCase[] = [
     async run(stage) {
       const { client, stream, path, before } = await observedLifetime(stage);
       await write(client, path, other(before));
-      const notification = await stream.peer.receive(ofStream(stream), 3_000);
+      const notification = await stream.peer.receive(ofStream(stream));
       stage.check("the change is notified", notification !== undefined);
       if (notification !== undefined) stream.peer.send(emptyReply(notification, "reset"));
       await write(client, path, before);
@@ -181,22 +182,30 @@ async function expectWithin(stage: ClientStage, stream: Stream, pmin: number, pm
   }
 }
 
-async function nextNotification(stream: Stream, timeoutMs: number): Promise<WireMessage | undefined> {
+async function nextNotification(stream: Stream, timeoutMs?: number): Promise<WireMessage | undefined> {
   const notification = await stream.peer.receive(ofStream(stream), timeoutMs);
   if (notification?.type === confirmable) stream.peer.send(emptyReply(notification, "acknowledgement"));
   return notification;
 }
 
 /** With the token of the observation, as RFC 7641 §3.6 has it. */
-async function cancel(stage: ClientStage, { peer, request }: Stream, path: string): Promise<void> {
+async function cancel(stage: ClientStage, stream: Stream, path: string): Promise<void> {
+  const { peer, request } = stream;
   const kept = request.options.filter(({ number }) => number !== wireOption.observe);
   const options = [...kept, uintOption(wireOption.observe, 1)];
   const end = { ...peer.compose({ code: wireCode.get, options }), token: request.token };
   const isAnswer = ({ type, messageId, code, options: got }: WireMessage): boolean =>
     code >= 0x40 && (messageId === end.messageId || (type !== 2 && got.every(({ number }) => number !== wireOption.observe)));
   peer.send(end);
-  const answer = await peer.receive(isAnswer, 5_000);
+  const answer = await peer.receive(isAnswer);
+  await passOver(stream);
   expectCode(stage, `2.05 to the GET of ${path} with Observe 1`, answer, wireCode.content);
+}
+
+/** What has arrived by now was sent before the end was heard of: on a busy machine more than one notification may be there. */
+async function passOver(stream: Stream): Promise<void> {
+  let earlier = await nextNotification(stream, 0);
+  while (earlier !== undefined) earlier = await nextNotification(stream, 0);
 }
 
 async function expectSilence(stage: ClientStage, stream: Stream, what: string, forMs: number): Promise<void> {

@@ -6,7 +6,7 @@ import { readLinks } from "../wire-payload.ts";
 import { expectCode, pathOptions, queryOptions } from "./expect.ts";
 
 /** How soon an Update must follow what causes it. */
-export const updateWithinMs = 5_000;
+export const updateWithinMs = 10_000;
 
 export function read({ peer }: RegisteredClient, path: string, accept?: number): Promise<WireMessage | undefined> {
   const format = accept === undefined ? [] : [uintOption(wireOption.accept, accept)];

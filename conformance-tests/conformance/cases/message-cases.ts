@@ -2,6 +2,7 @@
 import type { BootstrapCase, BootstrapStage, ClientCase, ClientStage, ServerCase, ServerStage, Stage } from "../case.ts";
 import type { WirePeer } from "../platform/wire-peer.ts";
 import { acknowledgement, reset, textOption, uintOption, type WireOption, wireCode, wireFormat, wireOption } from "../wire-message.ts";
+import { updateWithinMs } from "./client-steps.ts";
 import { describe, expectCode, pathOptions, queryOptions, sameAnswer, sameId, sameToken } from "./expect.ts";
 
 const silenceMs = 1_500;
@@ -147,7 +148,7 @@ const triggerTwice: ClientCase = {
     expectCode(stage, "2.04 to the Execute of the Registration Update Trigger", first, wireCode.changed);
     stage.check("the repetition gets the same answer", sameAnswer(first, second), `${describe(first)} then ${describe(second)}`);
     const isUpdate = ({ kind }: { readonly kind: string }): boolean => kind === "update";
-    stage.check("an Update follows", (await stage.server.contact(isUpdate, 5_000)) !== undefined);
+    stage.check("an Update follows", (await stage.server.contact(isUpdate, updateWithinMs)) !== undefined);
     stage.check("and no second one", (await stage.server.contact(isUpdate, silenceMs)) === undefined);
   },
 };

@@ -33,7 +33,7 @@ export interface WireLink {
   close(): void;
 }
 
-const answerTimeoutMs = 5_000;
+const answerTimeoutMs = 10_000;
 const defaultCoapPort = 5_683;
 
 /** Throws a RangeError for anything but `coap://host[:port]`. */
