@@ -140,13 +140,18 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors, onOpe
   onOpened("groups", () => groups.close());
   const learn: Learn = (endpoint, news) => twins.learn(endpoint, news);
   const limits = { maxQueuedPerDevice: settings.queueLength, defaultExpiryMs: settings.operationDays * secondsPerDay * 1_000 };
-  const { outlooks, describeAll, facet: outlookFacet, coap: watched } = openOutlooks({ ...deps, devices, registrations, links, coap });
+  const opened = openOutlooks({ ...deps, devices, registrations, links, coap });
+  const { outlooks, describeAll, facet: outlookFacet, coap: watched, patience } = opened;
   const knownValues = async (endpoint: string) => (await twins.find(endpoint))?.values;
   const operations = openOperationService({
     ...{ ...deps, devices, registrations, registry, coap: watched, learn, leniency, limits },
-    ...{ links, knownValues },
+    ...{ links, knownValues, patience },
   });
+<<<<<<< Updated upstream
   onOpened("operations", () => operations.close());
+=======
+  outlooks.attachWakeUps((endpoint) => operations.isHeldBack(endpoint));
+>>>>>>> Stashed changes
   const observations = openObservationService({
     ...{ ...deps, registrations, operations, registry, coap: watched, learn, leniency, links, remembered },
   });

@@ -202,3 +202,25 @@ test("RFC 7959 §2.3: success before the whole body went out is no success", asy
   assert.equal(reasonOf(run()), "invalid-response");
   await world.end();
 });
+
+test("RFC 7959 §2: a caller hears of each block that is asked for because the one before has come, both ways, and of nothing else", async () => {
+  const world = openWorld();
+  const server = world.endpoint();
+  const device = world.endpoint(deviceAddress);
+  const body = Uint8Array.from({ length: 3_000 }, (_, i) => i);
+  server.handle(({ payload }) => ({
+    code: payload.length > 0 ? ResponseCode.changed : ResponseCode.content,
+    payload: payload.length > 0 ? new Uint8Array() : body,
+  }));
+  const movesOf = async (payload: Uint8Array, path: string): Promise<number> => {
+    let moves = 0;
+    const request = { method: payload.length > 0 ? Method.put : Method.get, path: [path], payload };
+    const outcome = await world.clock.until(device.request(device.peerAt(serverAddress), request, { onMoved: () => moves++ }));
+    assert.ok(outcome.ok);
+    return moves;
+  };
+  assert.equal(await movesOf(new Uint8Array(), "a"), 2, "three blocks of 1,024");
+  assert.equal(await movesOf(body, "b"), 2);
+  assert.equal(await movesOf(body.subarray(0, 10), "c"), 0, "one message");
+  await world.end();
+});

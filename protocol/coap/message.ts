@@ -154,4 +154,6 @@ export interface RequestControl {
   readonly onSent?: () => void;
   /** Runs when the peer has said that it has a request and will answer later (empty ACK, RFC 7252 §5.2.2); once per block. */
   readonly onAcknowledged?: () => void;
+  /** Runs when the peer has answered a message of the flow and the next one follows: a body in blocks moves. */
+  readonly onMoved?: () => void;
 }

@@ -107,6 +107,7 @@ export class RequestFlow {
 
   /** One message and its response. Later ones of the same flow go ahead of other requests to the peer. Rejects only for a message that cannot be encoded. */
   exchange(message: FlowMessage): Promise<ExchangeEnd> {
+    if (this.#answeredAt !== undefined) this.#context.layer.guard(this.#control.onMoved);
     return new Promise((resolve, reject) => {
       if (this.#failure !== undefined) {
         resolve(this.#failure);

@@ -3,10 +3,11 @@
  * the store before it leaves and final there before anybody hears of it, so a crash at any point repeats nothing that must not be repeated.
  */
 import type { Timer } from "@lwm2m/protocol/ports/clock";
-import type { PlannedExchange } from "../planning/wake-up-plan.ts";
+import type { Patience } from "../outlook/exchange-watch.ts";
 import type { Registration } from "../registration/registration.ts";
 import type { Supervisor } from "../supervisor.ts";
 import { DevicePaces } from "./device-pace.ts";
+import type { Beginning, Course, Pause, Runner } from "./dispatch.ts";
 import { serverStops } from "./exchange-failure.ts";
 import { ExchangeSender, pauseMs, type SenderDeps } from "./exchange-sender.ts";
 import { FormatFallback } from "./format-fallback.ts";
@@ -17,37 +18,11 @@ import { type PlannerDeps, type PreparedWakeUp, WakeUpPlanner } from "./wake-up-
 export interface DispatcherDeps extends SenderDeps, PlannerDeps {
   readonly registrations: SenderDeps["registrations"];
   readonly supervisor: Supervisor;
+  readonly patience: Patience;
 }
 
 /** The device is at another process, or one has an operation of it in the air: looked at again after this. That is not told here. */
 const elsewherePauseMs = 10_000;
-
-interface Runner {
-  /** Something may have changed since the store was last asked. */
-  again: boolean;
-  /** There is an operation that the plan in hand does not know. */
-  isStale: boolean;
-  readonly abort: AbortController;
-  readonly done: Promise<void>;
-}
-
-/** A plan that is being carried out. */
-interface Course {
-  readonly wakeUp: PreparedWakeUp;
-  readonly left: readonly PlannedExchange[];
-}
-
-/** An operation that is stored as under way by who creates it. */
-export interface Beginning {
-  readonly claimed: Operation;
-  /** Whether it is in the store. It is carried out then. */
-  readonly settle: (isStored: boolean) => void;
-}
-
-/** How long the device is left alone, milliseconds; undefined: until something is expected, or it comes by itself. */
-interface Pause {
-  readonly pauseMs: number | undefined;
-}
 
 export class OperationDispatcher {
   readonly #deps: DispatcherDeps;
@@ -58,6 +33,8 @@ export class OperationDispatcher {
   readonly #runners = new Map<string, Runner>();
   /** Devices whose next operation may not be sent yet, or whose last one did not leave. */
   readonly #timers = new Map<string, Timer>();
+  /** Devices that are awake and are sent no more: what is due does not fit into what is left of their wake-up. */
+  readonly #heldBack = new Set<string>();
   /** Devices for which something may wait: most contacts of most devices then cost no look into the store. */
   readonly #expected = new Set<string>();
   /** Devices whose runner failed with an operation in hand, the store being gone: it is settled before the next is taken. */
@@ -86,6 +63,11 @@ export class OperationDispatcher {
     this.wake(endpoint);
   }
 
+  /** It is awake, and what is due for it waits for a later wake-up all the same. */
+  isHeldBack(endpoint: string): boolean {
+    return this.#heldBack.has(endpoint);
+  }
+
   /** Nothing waits for the device, as far as this process can know: then there is nothing of it in the store. */
   isIdle(endpoint: string): boolean {
     if (this.#state !== "open" || this.#deps.owner.isShared) return false;
@@ -98,8 +80,9 @@ export class OperationDispatcher {
    */
   async begin(operation: Operation): Promise<Beginning | undefined> {
     const { endpoint } = operation;
-    const { registrations, clock, owner } = this.#deps;
-    const mayBegin = (): boolean => this.isIdle(endpoint) && registrations.isAwake(endpoint) && owner.isHeld();
+    const { registrations, clock, owner, patience } = this.#deps;
+    const mayBegin = (): boolean =>
+      this.isIdle(endpoint) && registrations.isAwake(endpoint) && owner.isHeld() && patience.until(endpoint) === undefined;
     const nowMs = clock.now();
     if (!mayBegin() || (operation.notBefore ?? nowMs) > nowMs) return undefined;
     const registration = await registrations.find(endpoint);
@@ -146,6 +129,7 @@ export class OperationDispatcher {
     this.#expected.delete(endpoint);
     this.#formats.forget(endpoint);
     this.#paces.forget(endpoint);
+    this.#heldBack.delete(endpoint);
     this.#timers.get(endpoint)?.cancel();
     this.#timers.delete(endpoint);
     const runner = this.#runners.get(endpoint);
@@ -164,6 +148,7 @@ export class OperationDispatcher {
   #start(endpoint: string, first?: (runner: Runner) => Promise<void>): void {
     this.#timers.get(endpoint)?.cancel();
     this.#timers.delete(endpoint);
+    this.#heldBack.delete(endpoint);
     const abort = new AbortController();
     let finish = (): void => {};
     const done = new Promise<void>((resolve) => {
@@ -209,6 +194,9 @@ export class OperationDispatcher {
 
   /** One exchange, by the plan in hand or, when it is done or does not hold any more, by a new one. */
   async #step(endpoint: string, runner: Runner, before: Course | undefined): Promise<{ readonly course: Course | undefined } | Pause> {
+    // The CoAP endpoint would hold a request until then, and send it to a device that sleeps by now.
+    const patienceUntil = this.#deps.patience.until(endpoint);
+    if (patienceUntil !== undefined) return { pauseMs: patienceUntil - this.#deps.clock.now() };
     const isDone = before === undefined || before.left.length === 0 || runner.isStale;
     runner.isStale = false;
     const queued = isDone ? await this.#deps.store.queuedOf(endpoint, this.#deps.clock.now()) : undefined;
@@ -221,7 +209,10 @@ export class OperationDispatcher {
     if (course === undefined || course.left.length === 0) return { course: undefined };
     const now = this.#planner.asOfNow(course.left, registration);
     const next = now.find(({ postponed }) => postponed === null);
-    if (next === undefined) return { pauseMs: this.#untilCountedAnew(registration) };
+    if (next === undefined) {
+      this.#heldBack.add(endpoint);
+      return { pauseMs: this.#untilCountedAnew(registration) };
+    }
     const { again, ...pause } = await this.#sender.send(next, course.wakeUp, registration, runner.abort.signal);
     if (pause.pauseMs !== undefined) return { pauseMs: pause.pauseMs };
     // What is back in the queue comes before what touches it.

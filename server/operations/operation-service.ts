@@ -8,6 +8,7 @@ import type { Leniency } from "../devices/leniency.ts";
 import type { LinkFacts } from "../devices/link-profile.ts";
 import { type DueLoop, openDueLoop } from "../due-loop.ts";
 import type { OutboxRelay } from "../events/outbox-relay.ts";
+import type { Patience } from "../outlook/exchange-watch.ts";
 import type { Registrations } from "../registration/registration.ts";
 import type { SecretBox } from "../security/secret-box.ts";
 import type { ProcessOwner } from "../storage/process-owner.ts";
@@ -44,6 +45,7 @@ export interface OperationServiceDeps {
   readonly learn: Learn;
   readonly leniency: Leniency;
   readonly links: LinkFacts;
+  readonly patience: Patience;
   readonly knownValues: KnownValuesOf;
   readonly owner: ProcessOwner;
   readonly limits?: Partial<OperationServiceLimits>;
@@ -231,6 +233,11 @@ export class OperationService implements Operations {
     if (operation === undefined) return { ok: false, reason: "operation-unknown" };
     const cancelled = await this.#apply(operation, { kind: "cancel", detail });
     return cancelled === undefined ? { ok: false, reason: "conflict" } : { ok: true, operation: cancelled };
+  }
+
+  /** The device is awake, and what is due for it waits for a later wake-up all the same. */
+  isHeldBack(endpoint: string): boolean {
+    return this.#dispatcher.isHeldBack(endpoint);
   }
 
   onFinished(listener: (operation: Operation) => void): void {

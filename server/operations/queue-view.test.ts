@@ -115,7 +115,15 @@ test("what does not fit is there with its reason; round trips are estimated by t
   await device.update();
   await world.clock.advance(1_000);
   assert.deepEqual(device.asked, ["GET /3/0/9"]);
-  assert.equal(at(await queue(), "exchanges", 0, "milliseconds"), 20);
+  const after = await queue();
+  assert.equal(at(after, "exchanges", 0, "milliseconds"), 20);
+  // Awake, and yet it is not its turn: the queue, the operation and the device say the same.
+  const device1 = (await rest("GET", "/devices/dev-1")).body;
+  const codes = [["waitingFor"], ["items", "0", "waitingFor"]].map((path) => at(after, ...path, "code"));
+  assert.deepEqual(
+    [at(after, "awake"), ...codes, at(device1, "waitingFor", "code")],
+    [true, "next-wake-up", "next-wake-up", "next-wake-up"],
+  );
 });
 
 test("an operation that the model refuses since fails at the wake-up; a device that never registered has items only", async () => {

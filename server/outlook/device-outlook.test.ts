@@ -14,7 +14,8 @@ function facts(more: Partial<DeviceFacts> = {}, work: Partial<DeviceWork> = {}):
   return {
     ...{ createdAt: 1_000, quarantined: false, registration, signal: { kind: "update", at: 50_000 }, awake: true },
     ...{ ownsAddress: true, elsewhere: false, connected: true, windowMs: 20_000, awakeUntil: undefined },
-    ...{ inTheAirSince: undefined, giveUpMs: 93_000, work: { ...noWork, ...work } },
+    ...{ inTheAirSince: undefined, giveUpMs: 93_000, movedAt: undefined, patienceUntil: undefined, heldBack: false },
+    ...{ work: { ...noWork, ...work } },
     ...more,
   };
 }
@@ -46,6 +47,18 @@ const table: readonly (readonly [string, DeviceFacts, string, number, { readonly
   ["asleep, nothing waits", facts(asleep), "nothing", 50_000, contact],
   ["asleep, an observation waits", facts(asleep, { observation: true }), "wake-up", 70_000, contact],
   ["a request is in the air", facts({ inTheAirSince: 90_000 }, due), "answer", 90_000, { what: "give-up", at: 183_000 }],
+  [
+    ...(["a body in blocks moves", facts({ inTheAirSince: 20_000, movedAt: 99_000 }, due)] as const),
+    ...(["answer", 20_000, { what: "give-up", at: 192_000 }] as const),
+  ],
+  [
+    ...(["it asked to be left alone", facts({ patienceUntil: 130_000 }, due)] as const),
+    ...(["patience", 50_000, { what: "send", at: 130_000 }] as const),
+  ],
+  ["… longer than it listens", facts({ patienceUntil: 130_000, awakeUntil: 120_000 }, due), "patience", 50_000, contact],
+  ["… and nothing is to be sent", facts({ patienceUntil: 130_000 }), "nothing", 50_000, contact],
+  ["its wake-up is used up", facts({ heldBack: true, awakeUntil: 120_000 }, due), "next-wake-up", 50_000, contact],
+  ["its wake-up is used up, and it is asleep", facts({ heldBack: true, ...asleep }, due), "wake-up", 70_000, contact],
   ["awake, an operation waits", facts({}, due), "turn", 60_000, { what: "send", at: null }],
   ["awake, an observation waits", facts({}, { observation: true }), "observation", 10_000, { what: "send", at: null }],
   [
@@ -88,6 +101,11 @@ for (const [title, operation, given, expected] of [
   [
     ...(["sent", { ...queued, status: "sent", sentAt: 95_000 }, facts()] as const),
     { code: "answer", since: 95_000, next: { what: "give-up", at: 188_000 } },
+  ],
+  ["its wake-up is used up", queued, facts({ heldBack: true }, due), { code: "next-wake-up", since: 60_000, next: contact }],
+  [
+    ...(["in the air, in blocks", { ...queued, status: "leased" }, facts({ inTheAirSince: 20_000, movedAt: 99_000 })] as const),
+    { code: "answer", since: 20_000, next: { what: "give-up", at: 192_000 } },
   ],
   [
     ...(["in the air", { ...queued, status: "leased" }, facts({ inTheAirSince: 97_000 })] as const),

@@ -22,8 +22,14 @@ export interface DeviceFacts {
   /** Until when it listens; undefined when it is asleep or always awake. */
   readonly awakeUntil: number | undefined;
   readonly inTheAirSince: number | undefined;
-  /** How long a request is waited for, about. */
+  /** How long an answer is waited for, about. */
   readonly giveUpMs: number;
+  /** When the block that is in the air was asked for. */
+  readonly movedAt: number | undefined;
+  /** Until when the device has asked to be left alone. */
+  readonly patienceUntil: number | undefined;
+  /** What is due does not fit into what is left of this wake-up. */
+  readonly heldBack: boolean;
   readonly work: DeviceWork;
 }
 
@@ -60,16 +66,24 @@ export interface Obstacle extends Waiting {
   readonly code: ObstacleCode;
 }
 
+/** Why a device that could be reached is not sent to. */
+export interface Hold extends Waiting {
+  readonly code: Extract<WaitingCode, "patience" | "next-wake-up">;
+}
+
 export interface DeviceOutlook extends Waiting {
   /** What has to happen before anything can be sent; undefined when the device can be reached now. */
   readonly obstacle: Obstacle | undefined;
+  /** Why it waits all the same. */
+  readonly hold: Hold | undefined;
   /** What something that may be sent waits for. */
-  readonly waitingFor: ObstacleCode | "turn";
+  readonly waitingFor: ObstacleCode | Hold["code"] | "turn";
   readonly awake: boolean;
   readonly lastSignal: Signal | undefined;
   readonly nextExpectedContact: number | undefined;
   readonly inTheAirSince: number | undefined;
   readonly giveUpMs: number;
+  readonly movedAt: number | undefined;
 }
 
 /** What operations are told of their device. */
@@ -78,13 +92,15 @@ export interface Outlooks {
 }
 
 export function outlookOf(facts: DeviceFacts, nowMs: number): DeviceOutlook {
-  const { registration, signal, awake, inTheAirSince, giveUpMs } = facts;
+  const { registration, signal, awake, inTheAirSince, giveUpMs, movedAt } = facts;
   const hindrance = hindranceOf(facts);
   const asleep = (): Obstacle => ({ code: "wake-up", since: asleepSince(facts, nowMs), next: nextContact(facts) });
   const obstacle = hindrance ?? (awake ? undefined : asleep());
+  const hold = obstacle === undefined ? holdOf(facts) : undefined;
   return {
-    ...(hindrance ?? waitingWork(facts, obstacle)),
-    ...{ obstacle, waitingFor: obstacle?.code ?? "turn", awake, lastSignal: signal, inTheAirSince, giveUpMs },
+    ...(hindrance ?? waitingWork(facts, obstacle, hold)),
+    ...{ obstacle, hold, waitingFor: obstacle?.code ?? hold?.code ?? "turn", awake, lastSignal: signal },
+    ...{ inTheAirSince, giveUpMs, movedAt },
     nextExpectedContact: registration?.goneAt === null ? registration.nextContactAt : undefined,
   };
 }
@@ -110,11 +126,24 @@ function hindranceOf({
   return ownsAddress ? undefined : { code: "address", since: heardAt, next };
 }
 
-function waitingWork(facts: DeviceFacts, obstacle: Waiting | undefined): Waiting {
-  const { work, inTheAirSince, giveUpMs, registration, signal, createdAt } = facts;
+/** It listens, and has either asked to be left alone or been sent as much as its wake-up takes. */
+function holdOf({ patienceUntil, heldBack, registration, signal, createdAt, awakeUntil }: DeviceFacts): Hold | undefined {
+  const since = signal?.at ?? createdAt;
+  const contact: NextStep = registration === undefined ? { what: "contact", at: null } : expected(registration);
+  if (patienceUntil !== undefined) {
+    const isAsleepThen = awakeUntil !== undefined && awakeUntil <= patienceUntil;
+    return { code: "patience", since, next: isAsleepThen ? contact : { what: "send", at: patienceUntil } };
+  }
+  return heldBack ? { code: "next-wake-up", since, next: contact } : undefined;
+}
+
+function waitingWork(facts: DeviceFacts, obstacle: Waiting | undefined, hold: Hold | undefined): Waiting {
+  const { work, inTheAirSince, giveUpMs, movedAt, registration, signal, createdAt } = facts;
   const heardAt = signal?.at ?? createdAt;
-  if (inTheAirSince !== undefined) return { code: "answer", since: inTheAirSince, next: { what: "give-up", at: inTheAirSince + giveUpMs } };
+  if (inTheAirSince !== undefined)
+    return { code: "answer", since: inTheAirSince, next: { what: "give-up", at: (movedAt ?? inTheAirSince) + giveUpMs } };
   if (obstacle !== undefined && (work.dueSince !== undefined || work.observation)) return obstacle;
+  if (hold !== undefined && (work.dueSince !== undefined || (work.observation && hold.code === "patience"))) return hold;
   if (work.dueSince !== undefined) return { code: "turn", since: work.dueSince, next: { what: "send", at: null } };
   if (work.observation) return { code: "observation", since: registration?.registeredAt ?? heardAt, next: { what: "send", at: null } };
   if (work.update !== undefined) return { code: "update", since: work.update.since, next: { what: "update-step", at: work.update.nextAt } };

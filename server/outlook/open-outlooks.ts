@@ -3,7 +3,7 @@ import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import type { Device, DeviceFacet } from "../devices/device.ts";
 import type { RegistrationService } from "../registration/registration-service.ts";
 import type { Json } from "../storage/collection.ts";
-import { watchExchanges } from "./exchange-watch.ts";
+import { type Patience, watchExchanges } from "./exchange-watch.ts";
 import { type OutlookDeps, OutlookService } from "./outlook-service.ts";
 import { outlookView } from "./outlook-view.ts";
 import { SignalLog } from "./signal-log.ts";
@@ -12,6 +12,7 @@ export interface OpenedOutlooks {
   readonly outlooks: OutlookService;
   /** What is sent to devices goes through it. */
   readonly coap: CoapEndpoint;
+  readonly patience: Patience;
   readonly describeAll: (devices: readonly Device[]) => Promise<ReadonlyMap<string, { readonly [field: string]: Json }>>;
   readonly facet: DeviceFacet;
 }
@@ -29,12 +30,18 @@ export function openOutlooks(
   const exchanges = watchExchanges(deps.coap, {
     endpointAt: (address) => registrations.endpointAt(address),
     onAcknowledged: (endpoint) => signals.note(endpoint, "ack", clock.now()),
+    onMoved: (endpoint) => {
+      signals.note(endpoint, "answer", clock.now());
+      // Its window would end in the middle of a long body.
+      registrations.noteHeard(endpoint);
+    },
     now: () => clock.now(),
   });
   const outlooks = new OutlookService({ ...deps, signals, exchanges });
   return {
     outlooks,
     coap: exchanges.coap,
+    patience: exchanges,
     async describeAll(devices) {
       const found = await outlooks.ofAll(devices);
       return new Map([...found].map(([endpoint, outlook]) => [endpoint, outlookView(outlook, outlook.lastSignal)]));

@@ -16,10 +16,10 @@ export function operationOutlook(
 ): Waiting {
   if (status !== "queued") {
     const since = device.inTheAirSince ?? sentAt ?? queuedAt;
-    return { code: "answer", since, next: { what: "give-up", at: since + device.giveUpMs } };
+    return { code: "answer", since, next: { what: "give-up", at: (device.movedAt ?? since) + device.giveUpMs } };
   }
   if (notBefore > nowMs) return { code: "not-before", since: queuedAt, next: { what: "send", at: notBefore } };
-  const { obstacle } = device;
+  const obstacle = device.obstacle ?? device.hold;
   if (obstacle === undefined) return { code: "turn", since: queuedAt, next: { what: "send", at: null } };
   const comesFirst = obstacle.next.at !== null && obstacle.next.at <= expiresAt;
   return {

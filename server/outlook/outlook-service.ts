@@ -1,5 +1,5 @@
 /** Gathers what is known of devices into their outlooks, of many with a few questions to the store. */
-import { maxTransmitWaitMs, type TransmissionParameters } from "@lwm2m/protocol/coap/parameters";
+import { exchangeLifetimeMs, maxTransmitWaitMs, type TransmissionParameters } from "@lwm2m/protocol/coap/parameters";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
 import { type Device, type Devices, neverSeen } from "../devices/device.ts";
@@ -32,7 +32,7 @@ export interface OutlookDeps {
   readonly registrations: Pick<RegistrationService, "isAwake" | "isConnected" | "endpointAt" | "awakeWindow">;
   readonly links: { awakeWindowMs(endpoint: string): number; parametersAt(endpoint: string): TransmissionParameters };
   readonly signals: SignalLog;
-  readonly exchanges: Pick<ExchangeWatch, "inTheAirSince">;
+  readonly exchanges: Pick<ExchangeWatch, "inTheAir" | "until">;
   readonly owner: ProcessOwner;
   readonly clock: Pick<Clock, "now">;
 }
@@ -46,8 +46,15 @@ const operationsPerDevice = 100;
 export class OutlookService implements Outlooks {
   readonly #deps: OutlookDeps;
 
+  #isHeldBack: (endpoint: string) => boolean = () => false;
+
   constructor(deps: OutlookDeps) {
     this.#deps = deps;
+  }
+
+  /** Whether what is due does not fit into what is left of the wake-up. */
+  attachWakeUps(isHeldBack: (endpoint: string) => boolean): void {
+    this.#isHeldBack = isHeldBack;
   }
 
   async of(endpoint: string): Promise<DeviceOutlook> {
@@ -99,6 +106,8 @@ export class OutlookService implements Outlooks {
     const { registrations, links, exchanges, owner } = this.#deps;
     const endpoint = device._id;
     const registration = known.registrations.get(endpoint);
+    const parameters = links.parametersAt(endpoint);
+    const air = exchanges.inTheAir(endpoint);
     const ownsAddress = registration !== undefined && registrations.endpointAt(placeOf(registration.address)) === endpoint;
     return {
       createdAt: device.createdAt,
@@ -111,8 +120,12 @@ export class OutlookService implements Outlooks {
       connected: registrations.isConnected(endpoint),
       windowMs: links.awakeWindowMs(endpoint),
       awakeUntil: registrations.awakeWindow(endpoint)?.until,
-      inTheAirSince: exchanges.inTheAirSince(endpoint),
-      giveUpMs: maxTransmitWaitMs(links.parametersAt(endpoint)),
+      inTheAirSince: air?.since,
+      // What has acknowledged a request may take its time (RFC 7252 §5.2.2).
+      giveUpMs: air?.acknowledged === true ? exchangeLifetimeMs(parameters) : maxTransmitWaitMs(parameters),
+      movedAt: air?.movedAt,
+      patienceUntil: exchanges.until(endpoint),
+      heldBack: this.#isHeldBack(endpoint),
       work: workOf(known, endpoint, nowMs),
     };
   }

@@ -118,6 +118,42 @@ test("a request in the air: the device has to answer, and when it is given up; b
   assert.equal(await outlook(rest, from, `/operations/${second.operation._id}`), "turn since 0, register 0, send -");
 });
 
+test("RFC 7959 §2: a body in blocks that takes longer than the device listens: it is awake while they move, and the time to give up moves along", async (t) => {
+  const { world, rest } = await aWorld(t);
+  const device = aDevice(world);
+  const payload = bytes(JSON.stringify([{ n: "/3/0/0", vs: "x".repeat(16_000) }]));
+  device.answers.set("GET /3/0/0", { code: ResponseCode.content, contentFormat: ContentFormat.senmlJson, payload });
+  await device.register({ query: sleepy });
+  world.network.conditions = { ...world.network.conditions, delayMs: 6_000 };
+  const from = world.clock.now();
+  const outcome = await world.create("dev-1", { kind: "read", path: "/3/0/0" });
+  assert.ok(outcome.ok);
+  const operation = `/operations/${outcome.operation._id}`;
+  await world.clock.advance(71_000);
+  assert.equal(await outlook(rest, from, operation), "answer since 0, answer 60, give-up 153");
+  await world.clock.advance(36_000);
+  assert.equal(await outlook(rest, from, operation), "answer since 0, answer 96, give-up 189");
+  assert.equal(at((await rest("GET", "/devices/dev-1")).body, "awake"), true);
+  await world.clock.advance(120_000);
+  assert.equal(at((await rest("GET", operation)).body, "status"), "succeeded");
+  await device.close();
+});
+
+test("RFC 7252 §5.2.2: what a device has acknowledged may take until the end of its exchange", async (t) => {
+  const { world, rest } = await aWorld(t);
+  const device = aDevice(world);
+  await device.register();
+  await device.close();
+  const socket = world.network.socket(device.address);
+  socket.onDatagram((request) => socket.send(Uint8Array.of(0x60, 0, request[2] ?? 0, request[3] ?? 0), serverAddress));
+  const from = world.clock.now();
+  const outcome = await world.create("dev-1", read);
+  assert.ok(outcome.ok);
+  await world.clock.advance(1_000);
+  assert.equal(await outlook(rest, from, `/operations/${outcome.operation._id}`), "answer since 0, ack 0, give-up 247");
+  await socket.close();
+});
+
 test("a relation that is gone: an awake device is said to wait for its observation", async (t) => {
   const { world, rest } = await aWorld(t);
   const device = aDevice(world);

@@ -178,7 +178,8 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
     knownValues: async (endpoint: string) => (await twins.find(endpoint))?.values,
   };
   const secrets = new SecretBox([{ id: "world", key: new Uint8Array(32).fill(12) }], securedRandom);
-  const operations = openOperationService({ ...shared, secrets, limits });
+  const operations = openOperationService({ ...shared, secrets, limits, patience: outlooks.patience });
+  outlooks.outlooks.attachWakeUps((endpoint) => operations.isHeldBack(endpoint));
   const observations = openObservationService({ ...shared, operations, remembered });
   const standings = openStandingService({ ...shared, events, groups, operations, observations, askedPerSecond: 50 });
   const packages = openPackageService({ store, clock, random, maxBytes: maxPackageBytes });

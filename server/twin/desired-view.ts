@@ -65,6 +65,8 @@ const reasons = {
   "waiting-for-address": "Another device has registered from its address: it is written when it says where it is now.",
   "waiting-for-connection": "The secured connection of the device is gone: it is written when the device comes back.",
   "waiting-for-wake-up": "The device sleeps: it is written when it wakes up.",
+  "waiting-for-patience": "The device has asked to be left alone for a while: it is written after that, when the device listens.",
+  "waiting-for-next-wake-up": "Too little is left of this wake-up: it is written in a later one.",
   "waiting-for-turn": "The device is awake: the write has its turn soon.",
   "under-way": "The write is on its way to the device.",
   "retry-later": "The device did not take it, which may pass: it is tried again.",
