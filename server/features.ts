@@ -147,11 +147,8 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors, onOpe
     ...{ ...deps, devices, registrations, registry, coap: watched, learn, leniency, limits },
     ...{ links, knownValues, patience },
   });
-<<<<<<< Updated upstream
   onOpened("operations", () => operations.close());
-=======
   outlooks.attachWakeUps((endpoint) => operations.isHeldBack(endpoint));
->>>>>>> Stashed changes
   const observations = openObservationService({
     ...{ ...deps, registrations, operations, registry, coap: watched, learn, leniency, links, remembered },
   });
