@@ -133,7 +133,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors, onOpe
   watchSecuredDevices({ secured, registrations, identities, supervisor });
   const traces = await openTraces(deps, doors, registrations);
   onOpened("traces", async () => traces.close());
-  const remembered = await rememberObservations(store, registrations);
+  const remembered = await rememberObservations({ ...deps, registrations });
   const twins = openTwinService({ ...deps, registry });
   const lastText = lastTextOf((endpoint) => twins.find(endpoint));
   const groups = await openGroupService({ ...deps, devices, registrations, lastText, isShared: deps.owner.isShared });

@@ -13,6 +13,7 @@ import { percentilesOf } from "@lwm2m/protocol/bench/statistics";
 import { collections } from "../collections.ts";
 import type { Device } from "../devices/device.ts";
 import { DeviceStore, deviceCollection } from "../devices/device-store.ts";
+import { eventWrites } from "../events/event-writes.ts";
 import type { RegistrationDocument } from "../registration/registration-store.ts";
 import { registrationCollection } from "../registration/registration-store.ts";
 import { openEmbeddedStore } from "../storage/embedded-store.ts";
@@ -80,7 +81,7 @@ async function fill(directory: string, seconds: number): Promise<{ readonly fill
   }
   await before;
   const filledMs = performance.now() - startedAt;
-  const devices = new DeviceStore(store);
+  const devices = new DeviceStore(store, { writes: (collection) => eventWrites(collection, { log: {}, relay: { nudge: () => {} } }) });
   const pages = await measurePages(seconds, async (after) => void (await devices.list(pageLength, nameOf(after))));
   await store.close();
   return { filledMs, pages };

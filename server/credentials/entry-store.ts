@@ -6,7 +6,8 @@
  */
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { EventDraft, EventType, WithOutbox } from "../events/event.ts";
-import { draftEvents, outboxIndex, outboxOf, withEvents } from "../events/outbox.ts";
+import type { EventWrites } from "../events/event-writes.ts";
+import { draftEvents, outboxIndex, outboxOf } from "../events/outbox.ts";
 import type { OutboxRelay } from "../events/outbox-relay.ts";
 import type { Realm } from "../security/device-credentials.ts";
 import { type Sealed, sealedByIndex } from "../security/sealed-documents.ts";
@@ -18,6 +19,7 @@ import {
   type IndexDefinition,
   type Json,
   type StoredDocument,
+  type Update,
 } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
 import type { Supervisor } from "../supervisor.ts";
@@ -66,11 +68,13 @@ export class EntryStore<T extends Entry> {
   readonly #deps: EntryStoreDeps;
   readonly #definition: CollectionDefinition;
   readonly #entries: Collection<T>;
+  readonly #writes: EventWrites<T>;
 
   constructor(deps: EntryStoreDeps, definition: CollectionDefinition) {
     this.#deps = deps;
     this.#definition = definition;
     this.#entries = deps.store.collection<T>(definition);
+    this.#writes = deps.relay.writes(this.#entries);
   }
 
   /** At start, when the relay has taken over what was left: gravestones whose event is in the log go. */
@@ -99,25 +103,22 @@ export class EntryStore<T extends Entry> {
   /** Undefined when another entry of the realm has the same lookup. */
   async insert(id: string, own: Own<T>, news: EntryNews): Promise<T | undefined> {
     const nowMs = this.#deps.clock.now();
-    const made = { removed: false, rev: 1, createdAt: nowMs, updatedAt: nowMs, ...outboxOf(this.#drafts(id, 1, nowMs, news)) };
+    const made = { removed: false, rev: 1, createdAt: nowMs, updatedAt: nowMs, ...outboxOf([]) };
     // Own members and those of every entry make a whole T.
     const entry = { ...own, ...made, _id: id } as unknown as T;
-    const outcome = await this.#entries.insertOne(entry);
-    if (!outcome.ok) return undefined;
-    this.#deps.relay.nudge(this.#definition.name, id);
-    return entry;
+    const outcome = await this.#writes.insertOne(entry, this.#drafts(id, 1, nowMs, news));
+    return outcome.ok ? entry : undefined;
   }
 
   /** "changed" when somebody else replaced or removed it meanwhile. */
   async replace(before: T, own: Own<T>, news: EntryNews): Promise<T | "duplicate" | "changed"> {
     const nowMs = this.#deps.clock.now();
     const rev = before.rev + 1;
-    const update = withEvents({ $set: { ...own, rev, updatedAt: nowMs } }, this.#drafts(before._id, rev, nowMs, news));
+    const filter = { _id: before._id, rev: before.rev, removed: false };
+    const events = this.#drafts(before._id, rev, nowMs, news);
     try {
-      const after = await this.#entries.findOneAndUpdate({ _id: before._id, rev: before.rev, removed: false }, update);
-      if (after === undefined) return "changed";
-      this.#deps.relay.nudge(this.#definition.name, before._id);
-      return after;
+      const update: Update = { $set: { ...own, rev, updatedAt: nowMs } };
+      return (await this.#writes.findOneAndUpdate({ filter, update, events })) ?? "changed";
     } catch (error) {
       if (error instanceof DuplicateKeyError) return "duplicate";
       throw error;
@@ -129,10 +130,10 @@ export class EntryStore<T extends Entry> {
     const nowMs = this.#deps.clock.now();
     const rev = before.rev + 1;
     const gone = { removed: true, lookup: `removed:${before._id}`, secrets: {}, rev, updatedAt: nowMs };
-    const update = withEvents({ $set: gone }, this.#drafts(before._id, rev, nowMs, news));
-    const { matched } = await this.#entries.updateOne({ _id: before._id, rev: before.rev, removed: false }, update);
+    const filter = { _id: before._id, rev: before.rev, removed: false };
+    const events = this.#drafts(before._id, rev, nowMs, news);
+    const { matched } = await this.#writes.updateOne({ filter, update: { $set: gone }, events });
     if (matched === 0) return false;
-    this.#deps.relay.nudge(this.#definition.name, before._id);
     this.#deps.supervisor.run(this.#bury(before._id), `forget the removed ${before._id}`);
     return true;
   }

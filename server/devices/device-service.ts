@@ -5,7 +5,7 @@ import type { OutboxRelay } from "../events/outbox-relay.ts";
 import type { Store } from "../storage/store.ts";
 import type { Supervisor } from "../supervisor.ts";
 import { type Device, type Devices, neverSeen } from "./device.ts";
-import { DeviceStore, deviceCollection } from "./device-store.ts";
+import { DeviceStore } from "./device-store.ts";
 
 /** One write a minute per device at most: a fleet that talks every second must not write every second. */
 const seenResolutionMs = 60_000;
@@ -39,7 +39,7 @@ export class DeviceService implements Devices {
 
   constructor(deps: DeviceServiceDeps) {
     this.#deps = deps;
-    this.#store = new DeviceStore(deps.store);
+    this.#store = new DeviceStore(deps.store, deps.relay);
   }
 
   async load(): Promise<void> {
@@ -70,7 +70,6 @@ export class DeviceService implements Devices {
     if (device === undefined) return false;
     const claimed = await this.#store.claim(endpoint, this.#draft("device.claimed", endpoint, `${device.createdAt}/claimed`));
     this.#quarantined.delete(endpoint);
-    if (claimed) this.#deps.relay.nudge(deviceCollection.name, endpoint);
     return claimed;
   }
 
@@ -137,7 +136,6 @@ export class DeviceService implements Devices {
     const lastSeenAt = seen ? createdAt : neverSeen;
     const event = this.#draft(state === undefined ? "device.created" : "device.quarantined", endpoint, String(createdAt));
     const created = await this.#store.ensure(endpoint, { createdAt, lastSeenAt, ...(state === undefined ? {} : { state }) }, event);
-    if (created) this.#deps.relay.nudge(deviceCollection.name, endpoint);
     if (seen && !this.#sightings.has(endpoint)) this.#sightings.set(endpoint, { seenAt: createdAt, writtenAt: created ? createdAt : 0 });
     return created;
   }

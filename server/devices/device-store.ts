@@ -1,5 +1,7 @@
 import type { EventDraft } from "../events/event.ts";
-import { outboxIndex, withEvents } from "../events/outbox.ts";
+import type { EventWrites } from "../events/event-writes.ts";
+import { outboxIndex } from "../events/outbox.ts";
+import type { OutboxRelay } from "../events/outbox-relay.ts";
 import type { Collection, CollectionDefinition } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
 import type { Device } from "./device.ts";
@@ -12,16 +14,16 @@ export const deviceCollection: CollectionDefinition = {
 
 export class DeviceStore {
   readonly #devices: Collection<Device>;
+  readonly #writes: EventWrites<Device>;
 
-  constructor(store: Store) {
+  constructor(store: Store, relay: Pick<OutboxRelay, "writes">) {
     this.#devices = store.collection<Device>(deviceCollection);
+    this.#writes = relay.writes(this.#devices);
   }
 
   /** True when this call made the entry. */
   async ensure(endpoint: string, device: Pick<Device, "createdAt" | "lastSeenAt" | "state">, event: EventDraft): Promise<boolean> {
-    const fresh = { ...device, outbox: [event], hasOutbox: true };
-    const outcome = await this.#devices.updateOne({ _id: endpoint }, { $setOnInsert: fresh }, { upsert: true });
-    return outcome.upserted;
+    return (await this.#writes.insertOne({ _id: endpoint, ...device }, [event])).ok;
   }
 
   find(endpoint: string): Promise<Device | undefined> {
@@ -39,8 +41,8 @@ export class DeviceStore {
 
   /** False when it is not in quarantine. */
   async claim(endpoint: string, event: EventDraft): Promise<boolean> {
-    const update = withEvents({ $unset: { state: true } }, [event]);
-    return (await this.#devices.updateOne({ _id: endpoint, state: "quarantined" }, update)).matched > 0;
+    const filter = { _id: endpoint, state: "quarantined" };
+    return (await this.#writes.updateOne({ filter, update: { $unset: { state: true } }, events: [event] })).matched > 0;
   }
 
   async noteSeen(endpoint: string, seenAt: number): Promise<void> {

@@ -1,8 +1,9 @@
 /** The log of everything that happened: one collection, numbered in order, each event once. */
 import type { Clock } from "@lwm2m/protocol/ports/clock";
-import type { Collection, CollectionDefinition, Filter } from "../storage/collection.ts";
+import type { Beside, Collection, CollectionDefinition, Filter } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
-import type { EventDraft, EventFeed, LoggedEvent } from "./event.ts";
+import type { AppendBeside, EventDraft, EventFeed, LoggedEvent } from "./event.ts";
+import { TellingLine } from "./telling-line.ts";
 
 export const eventsDefinition: CollectionDefinition = {
   name: "events",
@@ -51,9 +52,11 @@ interface WaitingAppend {
 }
 
 class StoredEventLog implements EventFeed {
+  readonly appendBeside?: AppendBeside;
   readonly #events: Collection<LoggedEvent>;
   readonly #settings: EventLogSettings;
   readonly #listeners = new Set<(events: readonly LoggedEvent[]) => void>();
+  readonly #line = new TellingLine<readonly LoggedEvent[]>((events) => this.#tell(events));
   #waiting: WaitingAppend[] = [];
   #writing = false;
   /** Number given last: not given again, even when its write failed. */
@@ -67,6 +70,8 @@ class StoredEventLog implements EventFeed {
     this.#lastId = lastId;
     this.#number = Number(lastId === "" ? 0 : lastId);
     this.#removedAt = this.#number;
+    // Numbers of two processes would cross.
+    if (settings.store.commitsTogether === true && !this.isShared) this.appendBeside = this.#appendBeside.bind(this);
   }
 
   append(drafts: readonly EventDraft[]): Promise<void> {
@@ -108,6 +113,25 @@ class StoredEventLog implements EventFeed {
     return () => void this.#listeners.delete(entry);
   }
 
+  /** The numbers are given in the turn of the write: the engine takes writes in the order they were asked for. */
+  async #appendBeside<R>(
+    drafts: readonly EventDraft[],
+    write: (beside: Beside) => Promise<R>,
+    hasApplied: (outcome: R) => boolean,
+  ): Promise<R> {
+    const documents = this.#numbered(drafts);
+    const leave = this.#line.join();
+    let written: readonly LoggedEvent[] = [];
+    try {
+      const outcome = await write({ collection: eventsDefinition.name, documents });
+      if (hasApplied(outcome)) written = documents;
+      return outcome;
+    } finally {
+      leave(written);
+      void this.#removeOld();
+    }
+  }
+
   /** Never rejects: every failure goes to those who appended, or to `onError`. */
   async #writeWaiting(): Promise<void> {
     this.#writing = true;
@@ -115,8 +139,7 @@ class StoredEventLog implements EventFeed {
       const group = takeGroup(this.#waiting);
       this.#waiting = this.#waiting.slice(group.length);
       try {
-        const written = await this.#write(group.flatMap((append) => append.drafts));
-        this.#tell(written);
+        await this.#write(group.flatMap((append) => append.drafts));
         for (const append of group) append.resolve();
       } catch (error) {
         for (const append of group) append.reject(error);
@@ -126,18 +149,31 @@ class StoredEventLog implements EventFeed {
     this.#writing = false;
   }
 
-  /** The events that are new; a draft whose key is known changes nothing. */
-  async #write(drafts: readonly EventDraft[]): Promise<readonly LoggedEvent[]> {
-    const written: LoggedEvent[] = [];
+  #numbered(drafts: readonly EventDraft[]): readonly LoggedEvent[] {
+    return drafts.map(({ key, ...draft }) => ({ _id: idOf(++this.#number), sourceKey: key, ...draft }));
+  }
+
+  /** A draft whose key is known changes nothing. */
+  async #write(drafts: readonly EventDraft[]): Promise<void> {
     for (let waiting = drafts; waiting.length > 0; ) {
-      const events = waiting.map(({ key, ...draft }): LoggedEvent => ({ _id: idOf(++this.#number), sourceKey: key, ...draft }));
+      const refused = await this.#insert(waiting);
+      waiting = refused.length === 0 ? [] : await this.#unknown(refused);
+    }
+  }
+
+  /** Those whose number or key was taken. */
+  async #insert(drafts: readonly EventDraft[]): Promise<readonly EventDraft[]> {
+    const events = this.#numbered(drafts);
+    const leave = this.#line.join();
+    let written: readonly LoggedEvent[] = [];
+    try {
       const { failed } = await this.#events.bulkWrite(events.map((document) => ({ insertOne: { document } })));
       const positions = new Set(failed.map((failure) => failure.position));
-      written.push(...(positions.size === 0 ? events : events.filter((_, position) => !positions.has(position))));
-      waiting = positions.size === 0 ? [] : await this.#unknown(waiting.filter((_, position) => positions.has(position)));
+      written = positions.size === 0 ? events : events.filter((_, position) => !positions.has(position));
+      return drafts.filter((_, position) => positions.has(position));
+    } finally {
+      leave(written);
     }
-    this.#lastId = written.at(-1)?._id ?? this.#lastId;
-    return written;
   }
 
   /**
@@ -157,6 +193,7 @@ class StoredEventLog implements EventFeed {
 
   #tell(events: readonly LoggedEvent[]): void {
     if (events.length === 0) return;
+    this.#lastId = events.at(-1)?._id ?? this.#lastId;
     for (const listener of [...this.#listeners]) {
       try {
         listener(events);

@@ -1,5 +1,5 @@
 /** What happened, for people and programs: CloudEvents 1.0 with a monotonic id (SSE resumes by it). */
-import type { Json } from "../storage/collection.ts";
+import type { Beside, Json } from "../storage/collection.ts";
 
 export const eventTypes = [
   "device.created",
@@ -69,6 +69,8 @@ export interface WithOutbox {
 export interface EventLog {
   /** Durable when it resolves. For events with no document of their own; others go through the outbox. */
   append(drafts: readonly EventDraft[]): Promise<void>;
+  /** Events that go beside a write, in its commit; absent where the engine has no such commit. */
+  readonly appendBeside?: AppendBeside;
   /** Oldest first, after an id ("" from the beginning). */
   read(query: {
     readonly after: string;
@@ -81,6 +83,13 @@ export interface EventLog {
   /** Called after events became durable, in order; returns how to stop. */
   subscribe(listener: (events: readonly LoggedEvent[]) => void): () => void;
 }
+
+/** `write` begins its write before it returns, with what it is given; `hasApplied` says of the outcome whether the events are there now. */
+export type AppendBeside = <R>(
+  drafts: readonly EventDraft[],
+  write: (beside: Beside) => Promise<R>,
+  hasApplied: (outcome: R) => boolean,
+) => Promise<R>;
 
 /** What the event feed needs beside. */
 export interface EventFeed extends EventLog {

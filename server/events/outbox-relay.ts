@@ -1,5 +1,5 @@
 /**
- * Moves events from the outboxes of documents to the log: append to the log, then clear the outbox. A crash between the two
+ * For stores that do not commit a document and its events together. Moves events from the outboxes of documents to the log: append to the log, then clear the outbox. A crash between the two
  * repeats the first, and the log knows the keys: so each event is there once. Nudges only save time; at start, and now and then
  * for other processes on the same store, everything left behind is swept up.
  *
@@ -9,6 +9,7 @@
 import type { Clock, Timer } from "@lwm2m/protocol/ports/clock";
 import type { BulkWrite, Collection, StoredDocument } from "../storage/collection.ts";
 import type { EventDraft, EventLog, WithOutbox } from "./event.ts";
+import { type EventWrites, eventWrites } from "./event-writes.ts";
 
 export type DocumentWithOutbox = StoredDocument & WithOutbox;
 
@@ -22,6 +23,8 @@ export interface OutboxRelaySettings {
 }
 
 export interface OutboxRelay {
+  /** Writes of one of the relay's collections that tell of themselves: nobody need nudge for them. */
+  writes<T extends DocumentWithOutbox>(collection: Collection<T>): EventWrites<T>;
   /**
    * A document of this collection has something in its outbox. Returns at once. With the drafts that were put there since the last nudge the
    * document need not be read; never with drafts that an earlier nudge told of.
@@ -74,6 +77,10 @@ class StoredOutboxRelay implements OutboxRelay {
   constructor(settings: OutboxRelaySettings) {
     this.#settings = settings;
     this.#collections = new Map(settings.collections.map((collection) => [collection.name, collection]));
+  }
+
+  writes<T extends DocumentWithOutbox>(collection: Collection<T>): EventWrites<T> {
+    return eventWrites(collection, { log: this.#settings.log, relay: this });
   }
 
   nudge(collection: string, id: string, drafts?: readonly EventDraft[]): void {

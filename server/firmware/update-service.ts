@@ -1,7 +1,9 @@
 /** Firmware updates of single devices: started by REST, moved on by the clock, by contacts and by the blocks that devices fetch. */
+
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Random } from "@lwm2m/protocol/ports/random";
 import type { EventLog, LoggedEvent } from "../events/event.ts";
+import type { OutboxRelay } from "../events/outbox-relay.ts";
 import type { Operation, Operations } from "../operations/operation.ts";
 import type { WakeUpQueue, WakeUps } from "../queue/wake-up-queue.ts";
 import type { Registrations } from "../registration/registration.ts";
@@ -14,7 +16,7 @@ import { type FirmwareUpdate, irrevocableStates } from "./update.ts";
 import { type UpdateLimits, updateLimits } from "./update-limits.ts";
 import { newUpdate, type UpdateOrder } from "./update-order.ts";
 import { UpdateRunner } from "./update-runner.ts";
-import { UpdateStore, updateCollection } from "./update-store.ts";
+import { UpdateStore } from "./update-store.ts";
 import { waitsForNothing } from "./update-words.ts";
 
 export interface UpdateServiceDeps {
@@ -26,7 +28,7 @@ export interface UpdateServiceDeps {
   readonly random: Random;
   readonly packageUri: (update: FirmwareUpdate) => Promise<string | undefined>;
   /** Moves the events of a changed document to the log. */
-  readonly relay: { nudge(collection: string, id: string): void };
+  readonly relay: Pick<OutboxRelay, "writes">;
   readonly supervisor: { run(work: Promise<unknown>, what: string): void };
   readonly wakeUps: WakeUpQueue;
   readonly owner: ProcessOwner;
@@ -71,7 +73,7 @@ export class UpdateService {
   constructor(deps: UpdateServiceDeps) {
     this.#deps = deps;
     this.#limits = deps.limits ?? updateLimits;
-    const updates = new UpdateStore(deps.store);
+    const updates = new UpdateStore(deps.store, deps.relay);
     this.#store = updates;
     this.#runner = new UpdateRunner({ ...deps, updates, limits: this.#limits, onChanged: (update) => this.#changed(update) });
     this.#progress = new DownloadProgress({
@@ -167,7 +169,6 @@ export class UpdateService {
   }
 
   #changed(update: FirmwareUpdate): void {
-    if (update.hasOutbox) this.#deps.relay.nudge(updateCollection.name, update._id);
     if (update.active) {
       this.#wakeUps.schedule(update._id, update.wakeAt);
       return;

@@ -1,4 +1,7 @@
 import type { EventDraft } from "../events/event.ts";
+import type { EventWrites } from "../events/event-writes.ts";
+import { outboxIndex } from "../events/outbox.ts";
+import type { OutboxRelay } from "../events/outbox-relay.ts";
 import type { Collection, CollectionDefinition, Filter, Update } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
 import type { FirmwareUpdate, UpdateState } from "./update.ts";
@@ -14,7 +17,7 @@ export const updateCollection: CollectionDefinition = {
     { name: "endpoint", fields: ["endpoint"] },
     { name: "download", fields: ["downloadToken"], unique: true },
     { name: "package", fields: ["packageId"] },
-    { name: "outbox", fields: ["hasOutbox"], where: { field: "hasOutbox", equals: true } },
+    outboxIndex,
   ],
 };
 
@@ -25,14 +28,17 @@ export type UpdateChange = Partial<
 
 export class UpdateStore {
   readonly #updates: Collection<FirmwareUpdate>;
+  readonly #writes: EventWrites<FirmwareUpdate>;
 
-  constructor(store: Store) {
+  constructor(store: Store, relay: Pick<OutboxRelay, "writes">) {
     this.#updates = store.collection<FirmwareUpdate>(updateCollection);
+    this.#writes = relay.writes(this.#updates);
   }
 
   /** False when the device has an active update. */
   async insert(update: FirmwareUpdate): Promise<boolean> {
-    return (await this.#updates.insertOne(update)).ok;
+    const { outbox, hasOutbox: _, ...made } = update;
+    return (await this.#writes.insertOne(made, outbox)).ok;
   }
 
   find(id: string): Promise<FirmwareUpdate | undefined> {
@@ -76,11 +82,12 @@ export class UpdateStore {
   change(before: FirmwareUpdate, change: UpdateChange, nowMs: number, via?: UpdateState): Promise<FirmwareUpdate | undefined> {
     const isNewState = change.state !== undefined && change.state !== before.state;
     const update: Update = {
-      $set: { ...change, ...(isNewState ? { stateSince: nowMs, hasOutbox: true } : {}) },
+      $set: { ...change, ...(isNewState ? { stateSince: nowMs } : {}) },
       $inc: { rev: 1 },
-      ...(isNewState ? { $push: changePushes(before, change, nowMs, via) } : {}),
+      ...(isNewState ? { $push: { history: historyEntries(change, nowMs, via) } } : {}),
     };
-    return this.#updates.findOneAndUpdate({ _id: before._id, rev: before.rev }, update);
+    const events = isNewState ? [changeEvent({ ...before, ...change, rev: before.rev + 1 }, nowMs)] : [];
+    return this.#writes.findOneAndUpdate({ filter: { _id: before._id, rev: before.rev }, update, events });
   }
 
   /** Progress of the block server: beside the state, so it takes no part in compare-and-set. False: the update is over. */
@@ -93,17 +100,9 @@ function drivenBy(owner: string | undefined): Filter {
   return owner === undefined ? {} : { $or: [{ "claim.owner": owner }, { "claim.owner": { $exists: false } }] };
 }
 
-function changePushes(
-  before: FirmwareUpdate,
-  change: UpdateChange,
-  nowMs: number,
-  via?: UpdateState,
-): { readonly [path: string]: unknown } {
+function historyEntries(change: UpdateChange, nowMs: number, via?: UpdateState) {
   const entry = { state: change.state, at: nowMs, ...(typeof change.detail === "string" ? { detail: change.detail } : {}) };
-  return {
-    history: { $each: via === undefined ? [entry] : [{ state: via, at: nowMs }, entry], $slice: -historyLength },
-    outbox: { $each: [changeEvent({ ...before, ...change, rev: before.rev + 1 }, nowMs)] },
-  };
+  return { $each: via === undefined ? [entry] : [{ state: via, at: nowMs }, entry], $slice: -historyLength };
 }
 
 export function changeEvent(update: FirmwareUpdate, nowMs: number): EventDraft {

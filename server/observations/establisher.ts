@@ -5,7 +5,6 @@
  */
 import type { Clock, Timer } from "@lwm2m/protocol/ports/clock";
 import type { Random } from "@lwm2m/protocol/ports/random";
-import type { OutboxRelay } from "../events/outbox-relay.ts";
 import type { Operation, OperationRequest } from "../operations/operation.ts";
 import type { OperationService } from "../operations/operation-service.ts";
 import type { ProcessOwner } from "../storage/process-owner.ts";
@@ -14,7 +13,7 @@ import { type DevicePlan, requestFor, retryAfterMs, type Step } from "./device-w
 import { type Observation, targetOf } from "./observation.ts";
 import { observationDraft } from "./observation-events.ts";
 import type { ObservationService } from "./observation-service.ts";
-import { type ObservationStore, observationCollection } from "./observation-store.ts";
+import type { ObservationStore } from "./observation-store.ts";
 import { Pace } from "./pace.ts";
 import { actor } from "./relation-news.ts";
 
@@ -22,7 +21,6 @@ export interface EstablisherDeps {
   readonly store: ObservationStore;
   readonly observations: ObservationService;
   readonly operations: OperationService;
-  readonly relay: OutboxRelay;
   readonly clock: Clock;
   readonly random: Random;
   readonly supervisor: Supervisor;
@@ -216,7 +214,7 @@ export class Establisher {
   }
 
   async #refuse(observation: Observation, operation: AskedInVain): Promise<void> {
-    const { clock, store, relay } = this.#deps;
+    const { clock, store } = this.#deps;
     const isRefusal = refusals.has(operation.reason ?? "");
     const state = isRefusal ? "refused" : "waiting";
     const failures = (observation.failures ?? 0) + 1;
@@ -232,7 +230,6 @@ export class Establisher {
     if (!(await store.refuse(observation, { state, refusal, failures }, events))) return;
     this.#counted[isRefusal ? "refused" : "unanswered"] += 1;
     if (!isRefusal) return;
-    relay.nudge(observationCollection.name, _id);
     // It may have been held still, though silent.
     await this.#deps.observations.drop(_id);
   }

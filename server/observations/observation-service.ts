@@ -23,7 +23,7 @@ import type { Supervisor } from "../supervisor.ts";
 import { HeldRelations } from "./held-relations.ts";
 import { findTarget, type Observation, observationId, relationOf, targetOf } from "./observation.ts";
 import { type EventDetails, type ObservationEvent, observationDraft } from "./observation-events.ts";
-import { ObservationStore, observationCollection } from "./observation-store.ts";
+import { ObservationStore } from "./observation-store.ts";
 import { actor, type RelationListener, type RelationNews } from "./relation-news.ts";
 import { observationsLeft, type RememberedObservation } from "./remembered-observations.ts";
 
@@ -59,7 +59,7 @@ export class ObservationService implements ObservationExchange {
 
   constructor(deps: ObservationServiceDeps) {
     this.#deps = deps;
-    this.#store = new ObservationStore(deps.store);
+    this.#store = new ObservationStore(deps.store, deps.relay);
     this.#held = new HeldRelations({
       ...deps,
       store: this.#store,
@@ -119,7 +119,6 @@ export class ObservationService implements ObservationExchange {
       operation.createdBy !== actor,
       this.#draft("observation.started", registration._id, target, token, {}),
     );
-    this.#deps.relay.nudge(observationCollection.name, id);
     if (ended) this.#endedByDevice(registration._id, target, token, undefined);
     return outcome;
   }
@@ -134,7 +133,6 @@ export class ObservationService implements ObservationExchange {
     const asking = (await this.#store.find(id))?.asking;
     const endedAt = this.#deps.clock.now();
     const isEnded = await this.#store.end(id, { reason: "cancelled", coapCode: null, endedAt }, event);
-    if (isEnded) this.#deps.relay.nudge(observationCollection.name, id);
     // One that was asked for again but not granted yet must not come back.
     if (asking) await this.#deps.operations.cancel(asking.operationId, "the observation was cancelled");
     this.#tell({ kind: "ended", endpoint });
@@ -153,7 +151,6 @@ export class ObservationService implements ObservationExchange {
     const target = targetOf(observation);
     const event = this.#draft("observation.ended", endpoint, target, held?.token ?? String(observation.rev), { reason: "withdrawn" });
     await this.#store.end(_id, { reason: "withdrawn", coapCode: null, endedAt: this.#deps.clock.now() }, event);
-    this.#deps.relay.nudge(observationCollection.name, _id);
   }
 
   find(endpoint: string, path: string): Promise<Observation | undefined> {
@@ -229,7 +226,6 @@ export class ObservationService implements ObservationExchange {
     const seconds = Math.round((this.#deps.clock.now() - heardAt) / 1_000);
     const event = this.#draft("observation.silent", endpoint, target, `${token}/${heardAt}`, { seconds });
     if (!(await this.#store.noteSilence(id, token, heardAt, event))) return;
-    this.#deps.relay.nudge(observationCollection.name, id);
     this.#tell({ kind: "silent", endpoint });
   }
 
@@ -249,7 +245,6 @@ export class ObservationService implements ObservationExchange {
     this.#deps.supervisor.run(
       end.then((ended) => {
         if (!ended) return;
-        this.#deps.relay.nudge(observationCollection.name, id);
         this.#tell({ kind: "ended", endpoint });
       }),
       `end the observation ${id}`,

@@ -1,5 +1,7 @@
 import type { EventDraft } from "../events/event.ts";
-import { outboxIndex, outboxOf, withEvents } from "../events/outbox.ts";
+import type { EventWrites } from "../events/event-writes.ts";
+import { outboxIndex } from "../events/outbox.ts";
+import type { OutboxRelay } from "../events/outbox-relay.ts";
 import type { Collection, CollectionDefinition, Update } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
 import type { EndReason, Observation, Refusal } from "./observation.ts";
@@ -28,9 +30,11 @@ const blank = { state: "waiting", endReason: null, coapCode: null, relation: nul
 
 export class ObservationStore {
   readonly #observations: Collection<Observation>;
+  readonly #writes: EventWrites<Observation>;
 
-  constructor(store: Store) {
+  constructor(store: Store, relay: Pick<OutboxRelay, "writes">) {
     this.#observations = store.collection<Observation>(observationCollection);
+    this.#writes = relay.writes(this.#observations);
   }
 
   find(id: string): Promise<Observation | undefined> {
@@ -68,7 +72,7 @@ export class ObservationStore {
       ...(own ? { $unset: { standingOnly: true } } : {}),
       $inc: { rev: 1 },
     };
-    await this.#observations.updateOne({ _id }, withEvents(update, [event]), { upsert: true });
+    await this.#writes.updateOne({ filter: { _id }, update, events: [event] }, { upsert: true });
   }
 
   /** About to be asked for: `asking` is there before its operation is. False: it changed in the meantime. */
@@ -83,9 +87,8 @@ export class ObservationStore {
         asking,
         rev: 1,
         ...(standingOnly ? { standingOnly: true as const } : {}),
-        ...outboxOf([]),
       };
-      return (await this.#observations.insertOne(fresh)).ok;
+      return (await this.#writes.insertOne(fresh, [])).ok;
     }
     const state = present.state === "refused" ? "refused" : "waiting";
     // What is only silent may be heard meanwhile.
@@ -106,7 +109,7 @@ export class ObservationStore {
     const filter = { _id, "asking.operationId": asking?.operationId ?? "", state: { $in: ["waiting", "refused"] } };
     const over = outcome.state === "refused" ? { relation: null, silentSince: null } : {};
     const update: Update = { $set: { ...outcome, ...over, asking: null }, $inc: { rev: 1 } };
-    return (await this.#observations.updateOne(filter, withEvents(update, events))).matched > 0;
+    return (await this.#writes.updateOne({ filter, update, events })).matched > 0;
   }
 
   /** Nobody wishes it any more and nothing is held. False: it changed in the meantime. */
@@ -122,9 +125,8 @@ export class ObservationStore {
   /** False: it is not active any more, or by another relation. */
   async noteSilence(id: string, token: string, silentSince: number, event: EventDraft): Promise<boolean> {
     const update: Update = { $set: { state: "waiting", silentSince }, $inc: { rev: 1 } };
-    return (
-      (await this.#observations.updateOne({ _id: id, state: "active", "relation.token": token }, withEvents(update, [event]))).matched > 0
-    );
+    const filter = { _id: id, state: "active", "relation.token": token };
+    return (await this.#writes.updateOne({ filter, update, events: [event] })).matched > 0;
   }
 
   /** False: it is being asked for anew, or has come to something else. */
@@ -154,8 +156,7 @@ export class ObservationStore {
       $set: { state: "ended", endReason: end.reason, coapCode: end.coapCode, endedAt: end.endedAt, ...nothingHeld },
       $inc: { rev: 1, ...(end.reason === "device-ended" ? { failures: 1 } : {}) },
     };
-    const outcome = await this.#observations.updateOne(filter, withEvents(update, [event]));
-    return outcome.matched > 0;
+    return (await this.#writes.updateOne({ filter, update, events: [event] })).matched > 0;
   }
 
   async noteFault(id: string, at: number, detail: string): Promise<void> {

@@ -25,7 +25,7 @@ import type { RelationNews } from "./relation-news.ts";
 import { RestartWatch } from "./restart-watch.ts";
 import type { Attributes, DeviceState, StandingDevice, StandingObservation } from "./standing.ts";
 import { StandingMembers } from "./standing-members.ts";
-import { type StandingQuery, StandingStore, standingCollection } from "./standing-store.ts";
+import { type StandingQuery, StandingStore } from "./standing-store.ts";
 
 export interface StandingServiceDeps {
   readonly store: Store;
@@ -81,11 +81,11 @@ export class StandingService {
 
   constructor(deps: StandingServiceDeps) {
     this.#deps = deps;
-    const { clock, store, observations } = deps;
-    this.#store = new StandingStore(store);
+    const { clock, store, relay, observations } = deps;
+    this.#store = new StandingStore(store, relay);
     this.#mayStand = true;
     this.#restarts = new RestartWatch(store, clock);
-    const observationStore = new ObservationStore(store);
+    const observationStore = new ObservationStore(store, relay);
     const findStanding = (id: string): Promise<StandingObservation | undefined> => this.#store.find(id);
     this.#lookDeps = { ...deps, store: observationStore, standings: this.#store, findStanding, restarts: this.#restarts };
     this.#establisher = new Establisher({
@@ -155,18 +155,16 @@ export class StandingService {
 
   /** Durable when it resolves; its devices follow. Under an id that was promised before, it is made once. */
   async create(wish: NewStanding, createdBy: string, _id = this.newId()): Promise<StandingObservation> {
-    const { clock, relay } = this.#deps;
-    const nowMs = clock.now();
+    const nowMs = this.#deps.clock.now();
     const standing: StandingObservation = {
       ...{ _id, ...wish, state: "standing", createdAt: nowMs, updatedAt: nowMs, createdBy, rev: 1 },
-      ...outboxOf([draft("observation.created", { _id, ...wish, rev: 0 }, nowMs)]),
+      ...outboxOf([]),
     };
-    if (!(await this.#store.insert(standing))) {
+    if (!(await this.#store.insert(standing, draft("observation.created", { _id, ...wish, rev: 0 }, nowMs)))) {
       const present = await this.#store.find(_id);
       if (present === undefined) throw new Error(`standing observation ${_id} exists and does not`);
       return present;
     }
-    relay.nudge(standingCollection.name, _id);
     this.#mayStand = true;
     this.#members.begin(standing);
     return standing;
@@ -207,7 +205,6 @@ export class StandingService {
       const changed = { ...present, ...change, updatedAt, rev: present.rev + 1 };
       if (!(await this.#store.change(present, { ...change, updatedAt }, draft(type, { ...changed, rev: present.rev }, updatedAt))))
         continue;
-      this.#deps.relay.nudge(standingCollection.name, id);
       return changed;
     }
     throw new Error(`the standing observation ${id} changed ${casAttempts} times while it was changed`);

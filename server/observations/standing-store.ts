@@ -1,6 +1,8 @@
 import type { EventDraft } from "../events/event.ts";
-import { outboxIndex, withEvents } from "../events/outbox.ts";
-import type { Collection, CollectionDefinition, Filter } from "../storage/collection.ts";
+import type { EventWrites } from "../events/event-writes.ts";
+import { outboxIndex } from "../events/outbox.ts";
+import type { OutboxRelay } from "../events/outbox-relay.ts";
+import type { Collection, CollectionDefinition, Filter, Update } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
 import { observationId } from "./observation.ts";
 import {
@@ -37,10 +39,12 @@ const pageSize = 1_000;
 
 export class StandingStore {
   readonly #standings: Collection<StandingObservation>;
+  readonly #writes: EventWrites<StandingObservation>;
   readonly #devices: Collection<StandingDevice>;
 
-  constructor(store: Store) {
+  constructor(store: Store, relay: Pick<OutboxRelay, "writes">) {
     this.#standings = store.collection<StandingObservation>(standingCollection);
+    this.#writes = relay.writes(this.#standings);
     this.#devices = store.collection<StandingDevice>(standingDeviceCollection);
   }
 
@@ -49,8 +53,8 @@ export class StandingStore {
   }
 
   /** False: there is one with this id. */
-  async insert(standing: StandingObservation): Promise<boolean> {
-    return (await this.#standings.insertOne(standing)).ok;
+  async insert(standing: StandingObservation, event: EventDraft): Promise<boolean> {
+    return (await this.#writes.insertOne(standing, [event])).ok;
   }
 
   list({ endpoint, group, after = "", limit }: StandingQuery): Promise<readonly StandingObservation[]> {
@@ -68,8 +72,8 @@ export class StandingStore {
     change: Partial<Pick<StandingObservation, "attributes" | "restore" | "state" | "updatedAt">>,
     event: EventDraft,
   ): Promise<boolean> {
-    const outcome = await this.#standings.updateOne({ _id, rev }, withEvents({ $set: change, $inc: { rev: 1 } }, [event]));
-    return outcome.matched > 0;
+    const update: Update = { $set: change, $inc: { rev: 1 } };
+    return (await this.#writes.updateOne({ filter: { _id, rev }, update, events: [event] })).matched > 0;
   }
 
   /** Once its events are told. */

@@ -75,7 +75,7 @@ export class OperationService implements Operations {
     this.#deps = deps;
     this.#limits = { ...operationServiceLimits, ...deps.limits };
     this.#secrets = new OperationSecrets(deps.secrets, deps.registry, operationCollection);
-    this.#store = new OperationStore(deps.store, this.#secrets);
+    this.#store = new OperationStore(deps.store, deps.relay, this.#secrets);
     this.#dispatcher = new OperationDispatcher({
       ...deps,
       mostTogether: this.#limits.mostTogether,
@@ -151,7 +151,7 @@ export class OperationService implements Operations {
       this.#deps.clock.now(),
     );
     const beginning = await this.#dispatcher.begin(operation);
-    const { outbox, hasOutbox, ...stored } = beginning?.claimed ?? operation;
+    const { outbox, hasOutbox: _, ...stored } = beginning?.claimed ?? operation;
     let isStored = false;
     try {
       isStored = await this.#store.insert(stored, outbox);
@@ -163,7 +163,6 @@ export class OperationService implements Operations {
       if (present === undefined) throw new Error(`operation ${operation._id} exists and does not`);
       return { ok: true, operation: present };
     }
-    if (hasOutbox) this.#deps.relay.nudge(operationCollection.name, operation._id);
     this.#sweeper?.hasten(operation.expiresAt);
     if (beginning !== undefined) return { ok: true, operation: beginning.claimed };
     await this.#supersede(operation);
@@ -284,7 +283,6 @@ export class OperationService implements Operations {
   }
 
   #changed(operation: Operation): void {
-    if (operation.hasOutbox) this.#deps.relay.nudge(operationCollection.name, operation._id);
     if (operation.open) return;
     for (const finish of this.#waiting.get(operation._id) ?? []) finish(operation);
     for (const listener of this.#finishListeners) listener(operation);

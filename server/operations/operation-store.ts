@@ -1,7 +1,9 @@
 import type { EventDraft } from "../events/event.ts";
-import { outboxIndex, outboxOf, withEvents } from "../events/outbox.ts";
+import type { EventWrites } from "../events/event-writes.ts";
+import { outboxIndex, outboxOf } from "../events/outbox.ts";
+import type { OutboxRelay } from "../events/outbox-relay.ts";
 import { sealedByIndex } from "../security/sealed-documents.ts";
-import type { Collection, CollectionDefinition, Filter } from "../storage/collection.ts";
+import type { Collection, CollectionDefinition, Filter, Update } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
 import { withinHorizon } from "./horizon.ts";
 import type { Operation } from "./operation.ts";
@@ -35,18 +37,14 @@ export const wakeUpHorizon = { oldest: pageSize, urgent: 250 } as const;
 /** Urgent operations are looked for among so many of the oldest. */
 export const wakeUpReach = 5_000;
 
-/** As it stands after an update that was not read back; what lies in its outbox may have been relayed since. */
-function afterStep(operation: Operation, change: OperationStep["change"], events: readonly EventDraft[]): Operation {
-  const hasOutbox = events.length > 0 || operation.hasOutbox;
-  return { ...operation, ...change, rev: operation.rev + 1, outbox: [...operation.outbox, ...events], hasOutbox };
-}
-
 export class OperationStore {
   readonly #operations: Collection<StoredOperation>;
+  readonly #writes: EventWrites<StoredOperation>;
   readonly #secrets: OperationSecrets;
 
-  constructor(store: Store, secrets: OperationSecrets) {
+  constructor(store: Store, relay: Pick<OutboxRelay, "writes">, secrets: OperationSecrets) {
     this.#operations = store.collection<StoredOperation>(operationCollection);
+    this.#writes = relay.writes(this.#operations);
     this.#secrets = secrets;
   }
 
@@ -61,14 +59,14 @@ export class OperationStore {
 
   /** False: an operation with this id exists. */
   async insert(operation: Omit<Operation, "outbox" | "hasOutbox">, events: readonly EventDraft[]): Promise<boolean> {
-    const outcome = await this.#operations.insertOne(this.#secrets.sealed({ ...operation, ...outboxOf(events) }));
+    const outcome = await this.#writes.insertOne(this.#secrets.sealed({ ...operation, ...outboxOf([]) }), events);
     return outcome.ok;
   }
 
   /** The operation after the step; undefined when it changed in the meantime, were it that its claim is another's now. */
   async apply({ _id, rev }: Operation, { change, events }: OperationStep): Promise<Operation | undefined> {
-    const update = withEvents({ $set: { ...change }, $inc: { rev: 1 } }, events);
-    const changed = await this.#operations.findOneAndUpdate({ _id, rev }, update);
+    const update: Update = { $set: { ...change }, $inc: { rev: 1 } };
+    const changed = await this.#writes.findOneAndUpdate({ filter: { _id, rev }, update, events });
     return changed && this.#secrets.opened(changed);
   }
 
@@ -80,12 +78,14 @@ export class OperationStore {
       const changed = await this.apply(...only);
       return changed === undefined ? [] : [changed];
     }
-    const { matched } = await this.#operations.bulkWrite(
+    const matched = await this.#writes.updateEach(
       steps.map(([{ _id, rev }, { change, events }]) => ({
-        updateOne: { filter: { _id, rev }, update: withEvents({ $set: { ...change }, $inc: { rev: 1 } }, events) },
+        filter: { _id, rev },
+        update: { $set: { ...change }, $inc: { rev: 1 } },
+        events,
       })),
     );
-    const after = steps.map(([operation, { change, events }]) => afterStep(operation, change, events));
+    const after = steps.map(([operation, { change }]) => ({ ...operation, ...change, rev: operation.rev + 1 }));
     return matched === steps.length ? after : this.#present(after);
   }
 

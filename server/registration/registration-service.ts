@@ -21,7 +21,7 @@ import type { DisconnectListener, GoneListener, MoveListener, Registration, Regi
 import { presenceTeller, registrationDraft, summaryOf } from "./registration-events.ts";
 import { RegistrationListeners } from "./registration-listeners.ts";
 import { alarmOf, newRegistration, nextContact, type RegisterFacts, type UpdateFacts, updateRegistration } from "./registration-machine.ts";
-import { type GoneReason, RegistrationStore, registrationCollection, type StoredRegistration } from "./registration-store.ts";
+import { type GoneReason, RegistrationStore, type StoredRegistration } from "./registration-store.ts";
 
 export interface RegistrationServiceDeps {
   readonly store: Store;
@@ -64,7 +64,7 @@ export class RegistrationService implements Registrations {
   constructor(deps: RegistrationServiceDeps) {
     this.#deps = deps;
     this.#secured = deps.secured ?? noSecuredPeers;
-    this.#store = new RegistrationStore(deps.store, this.#secured, deps.owner);
+    this.#store = new RegistrationStore(deps, this.#secured);
     const windowMsOf = (endpoint: string): number => deps.links?.awakeWindowMs(endpoint) ?? maxTransmitWaitMs(defaultParameters);
     this.#windows = new AwakeWindows(deps.clock, windowMsOf, presenceTeller(deps));
   }
@@ -85,7 +85,6 @@ export class RegistrationService implements Registrations {
     const about = { ...summaryOf(registration), replaced: this.#addresses.has(facts.endpoint) };
     const event = this.#draft("device.registered", registration, "registered", about);
     await this.#store.replace(registration, event);
-    this.#deps.relay.nudge(registrationCollection.name, facts.endpoint, [event]);
     this.#remember(registration);
     if (registration.expiresAt !== null) this.#sweeper?.hasten(registration.expiresAt);
     return { ...registration, rev: 1, outbox: [], hasOutbox: false };
@@ -105,7 +104,6 @@ export class RegistrationService implements Registrations {
       const contactIntervalMs = nowMs - registration.updatedAt;
       const alarmAt = alarmOf(registration.alarmAt, fields.expiresAt, nowMs);
       if (!(await this.#store.update(registration, { ...fields, alarmAt, contactIntervalMs }, events))) continue;
-      if (events.length > 0) this.#deps.relay.nudge(registrationCollection.name, registration._id, events);
       const updated = { ...registration, ...fields, alarmAt, contactIntervalMs, rev: registration.rev + 1 };
       this.#remember(updated);
       if (alarmAt !== null) this.#sweeper?.hasten(alarmAt);
@@ -144,7 +142,6 @@ export class RegistrationService implements Registrations {
     const event = this.#draft("device.barred", registration, `barred/${registration.rev}`, { reason: "credential-removed" });
     // One that changed meanwhile was changed by its device, or is gone.
     await this.#store.update(registration, { barredAt: this.#deps.clock.now() }, [event]);
-    this.#deps.relay.nudge(registrationCollection.name, endpoint);
   }
 
   /** False: no live registration has this location. */
@@ -267,7 +264,6 @@ export class RegistrationService implements Registrations {
     const type = reason === "expired" ? "device.expired" : "device.deregistered";
     const event = this.#draft(type, registration, reason, summaryOf(registration));
     if (!(await this.#store.markGone(registration, reason, this.#deps.clock.now(), event))) return false;
-    this.#deps.relay.nudge(registrationCollection.name, registration._id);
     this.#windows.remove(registration._id);
     this.#addresses.forget(registration._id);
     this.#withheld.delete(registration._id);

@@ -1,7 +1,9 @@
 import type { SocketAddress } from "@lwm2m/protocol/ports/datagram-socket";
 import type { SecuredPeers } from "../doors/secured-peers.ts";
 import type { EventDraft } from "../events/event.ts";
-import { outboxIndex, withEvents } from "../events/outbox.ts";
+import type { EventWrites } from "../events/event-writes.ts";
+import { outboxIndex } from "../events/outbox.ts";
+import type { OutboxRelay } from "../events/outbox-relay.ts";
 import type { Collection, CollectionDefinition, Update } from "../storage/collection.ts";
 import type { ProcessOwner } from "../storage/process-owner.ts";
 import { RecentDocuments } from "../storage/recent-documents.ts";
@@ -51,8 +53,15 @@ const pageSize = 250;
 /** Registrations that need not be read, about 1.5 kB each: of the devices that were heard of last. */
 const rememberedRegistrations = 20_000;
 
+export interface RegistrationStoreDeps {
+  readonly store: Store;
+  readonly relay: Pick<OutboxRelay, "writes">;
+  readonly owner: ProcessOwner;
+}
+
 export class RegistrationStore {
   readonly #registrations: Collection<RegistrationDocument>;
+  readonly #writes: EventWrites<RegistrationDocument>;
   readonly #locate: SecuredPeers["find"];
   readonly #owner: ProcessOwner;
   /** By endpoint. */
@@ -60,8 +69,9 @@ export class RegistrationStore {
   /** Whose a location is, and always was. */
   readonly #endpoints: RecentDocuments<string>;
 
-  constructor(store: Store, { find }: Pick<SecuredPeers, "find">, owner: ProcessOwner) {
+  constructor({ store, relay, owner }: RegistrationStoreDeps, { find }: Pick<SecuredPeers, "find">) {
     this.#registrations = store.collection<RegistrationDocument>(registrationCollection);
+    this.#writes = relay.writes(this.#registrations);
     this.#locate = find;
     this.#owner = owner;
     const remembered = store.isShared === true || owner.isShared ? 0 : rememberedRegistrations;
@@ -94,7 +104,7 @@ export class RegistrationStore {
       $inc: { rev: 1 },
     };
     try {
-      await this.#registrations.updateOne({ _id }, withEvents(update, [event]), { upsert: true });
+      await this.#writes.updateOne({ filter: { _id }, update, events: [event] }, { upsert: true });
     } finally {
       this.#recent.drop(_id);
     }
@@ -115,7 +125,7 @@ export class RegistrationStore {
     const known = this.#recent.peek(_id);
     // Until it is known how it ended, nobody builds on it.
     this.#recent.drop(_id);
-    const outcome = await this.#registrations.updateOne({ _id, rev }, withEvents({ $set: set, $inc: { rev: 1 } }, events));
+    const outcome = await this.#writes.updateOne({ filter: { _id, rev }, update: { $set: set, $inc: { rev: 1 } }, events });
     if (outcome.matched > 0 && known?.rev === rev) this.#recent.put(_id, { ...known, ...set, rev: rev + 1 });
     return outcome.matched > 0;
   }
@@ -125,7 +135,7 @@ export class RegistrationStore {
     const { _id, rev } = registration;
     const update: Update = { $set: { gone: { reason, at: nowMs }, expiresAt: null, endsAt: null }, $inc: { rev: 1 } };
     try {
-      const outcome = await this.#registrations.updateOne({ _id, rev }, withEvents(update, [event]));
+      const outcome = await this.#writes.updateOne({ filter: { _id, rev }, update, events: [event] });
       return outcome.matched > 0;
     } finally {
       this.#recent.drop(_id);

@@ -16,6 +16,7 @@ import type { Store } from "../storage/store.ts";
 import { openSupervisor } from "../supervisor.ts";
 import { LightDevice } from "../testing/light-device.ts";
 import { MemoryCredentials } from "../testing/memory-credentials.ts";
+import { noRelay } from "../testing/no-relay.ts";
 import { quiet } from "../testing/plain-parts.ts";
 import { DeviceIdentities } from "./device-identities.ts";
 import { MismatchReports } from "./mismatch-reports.ts";
@@ -26,7 +27,6 @@ import { openRegistrationService, type RegistrationService } from "./registratio
 import { registrationCollection } from "./registration-store.ts";
 
 const serverAddress = { address: "10.0.0.1", port: 5_683 };
-const noRelay = { nudge: () => {}, settled: async () => {}, close: async () => {} };
 const noEvents: EventLog = { append: async () => {}, read: async () => [], lastId: () => "", subscribe: () => () => {} };
 
 class Storm {

@@ -1,7 +1,7 @@
 /**
  * The document-collection port: the subset of the MongoDB Collection API that both engines give with the same meaning.
- * One document is one atomic write; there are no transactions over several. Every flow is compare-and-set on `rev`,
- * an idempotent step and a sweeper.
+ * One document is one atomic write; there are no transactions over several, but for what is inserted beside a write. Every flow is
+ * compare-and-set on `rev`, an idempotent step and a sweeper.
  */
 
 /** JSON throughout: instants are epoch milliseconds, 64-bit integers and bytes are strings, identifiers are strings. */
@@ -37,6 +37,23 @@ export interface FindQuery {
   readonly after?: { readonly value: unknown; readonly id: string };
 }
 
+/**
+ * Documents of another collection, new with a write: there exactly if the write has applied, in the same commit. One whose key is there already
+ * is left out. Only where the store `commitsTogether`.
+ */
+export interface Beside {
+  readonly collection: string;
+  readonly documents: readonly StoredDocument[];
+}
+
+export interface InsertSettings {
+  readonly beside?: Beside | undefined;
+}
+
+export interface UpdateSettings extends InsertSettings {
+  readonly upsert?: boolean;
+}
+
 export type InsertOutcome = { readonly ok: true } | { readonly ok: false; readonly reason: "duplicate-key"; readonly index: string };
 
 export interface UpdateOutcome {
@@ -46,7 +63,7 @@ export interface UpdateOutcome {
 
 export type BulkWrite<T extends StoredDocument = StoredDocument> =
   | { readonly insertOne: { readonly document: T } }
-  | { readonly updateOne: { readonly filter: Filter; readonly update: Update; readonly upsert?: boolean } }
+  | { readonly updateOne: { readonly filter: Filter; readonly update: Update } & UpdateSettings }
   | { readonly deleteOne: { readonly filter: Filter } };
 
 export interface BulkOutcome {
@@ -63,10 +80,10 @@ export interface Collection<T extends StoredDocument> {
   find(filter: Filter, query?: FindQuery): Promise<readonly T[]>;
   /** Stops counting at `cap`. */
   count(filter: Filter, cap?: number): Promise<number>;
-  insertOne(document: T): Promise<InsertOutcome>;
-  updateOne(filter: Filter, update: Update, settings?: { readonly upsert?: boolean }): Promise<UpdateOutcome>;
+  insertOne(document: T, settings?: InsertSettings): Promise<InsertOutcome>;
+  updateOne(filter: Filter, update: Update, settings?: UpdateSettings): Promise<UpdateOutcome>;
   /** The document after the update, or undefined when nothing matched (and no upsert was asked for). */
-  findOneAndUpdate(filter: Filter, update: Update, settings?: { readonly upsert?: boolean }): Promise<T | undefined>;
+  findOneAndUpdate(filter: Filter, update: Update, settings?: UpdateSettings): Promise<T | undefined>;
   /** Unordered; not atomic as a whole. */
   bulkWrite(writes: readonly BulkWrite<T>[]): Promise<BulkOutcome>;
   deleteOne(filter: Filter): Promise<{ readonly deleted: number }>;

@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, beforeEach, describe, test } from "node:test";
 import type { Collection, CollectionDefinition } from "./collection.ts";
+import { describeBesides } from "./contract-besides.ts";
 import { filterCases, filterDocuments, type Lack, type Thing, updateCases, withoutNestedArrays } from "./contract-cases.ts";
 import { describeDocuments, describeKeys, describeTelemetry } from "./contract-documents.ts";
 import { describeRefusals } from "./contract-refusals.ts";
@@ -63,6 +64,11 @@ export function describeStoreContract(engine: string, openStore: OpenStore, lack
     );
     describeDocuments(() => things, lacks);
     describeRefusals(() => things);
+    describeBesides(
+      () => store,
+      () => things,
+      () => keyed,
+    );
     describeTelemetry(() => store);
     test("probe: a write and a read go through", () => store.probe());
   });

@@ -1,5 +1,6 @@
 /** The main thread's side of one collection: checks the call, sends it to the worker, parses what comes back. */
 import type {
+  Beside,
   BulkOutcome,
   BulkWrite,
   Collection,
@@ -7,15 +8,17 @@ import type {
   Filter,
   FindQuery,
   InsertOutcome,
+  InsertSettings,
   StoredDocument,
   Update,
   UpdateOutcome,
+  UpdateSettings,
 } from "./collection.ts";
 import { DuplicateKeyError } from "./collection.ts";
 import { checkDocument, checkFilter, checkFind, checkUpdate, checkUpsert, storeLimits } from "./guard.ts";
 import { keysOf } from "./key-columns.ts";
 import { isServed, isSortServed } from "./narrowing.ts";
-import type { StoreRequest, WriteRequest } from "./requests.ts";
+import type { InsertRequest, StoreRequest, WriteRequest } from "./requests.ts";
 import type { OnUnserved } from "./unserved-queries.ts";
 import type { WorkerLink } from "./worker-link.ts";
 
@@ -23,17 +26,27 @@ import type { WorkerLink } from "./worker-link.ts";
 const usualCap = 1_000_000;
 const byId = { _id: 1 } as const;
 
+export interface EmbeddedCollectionParts {
+  readonly definition: CollectionDefinition;
+  readonly link: WorkerLink;
+  readonly onUnserved: OnUnserved;
+  /** Any collection of the store by name; throws where there is none. */
+  readonly sibling: (name: string) => EmbeddedCollection<StoredDocument>;
+}
+
 export class EmbeddedCollection<T extends StoredDocument> implements Collection<T> {
   readonly name: string;
   readonly #definition: CollectionDefinition;
   readonly #link: WorkerLink;
   readonly #onUnserved: OnUnserved;
+  readonly #sibling: (name: string) => EmbeddedCollection<StoredDocument>;
 
-  constructor(definition: CollectionDefinition, link: WorkerLink, onUnserved: OnUnserved) {
+  constructor({ definition, link, onUnserved, sibling }: EmbeddedCollectionParts) {
     this.name = definition.name;
     this.#definition = definition;
     this.#link = link;
     this.#onUnserved = onUnserved;
+    this.#sibling = sibling;
   }
 
   findOne(filter: Filter): Promise<T | undefined> {
@@ -58,21 +71,21 @@ export class EmbeddedCollection<T extends StoredDocument> implements Collection<
     }, Number);
   }
 
-  insertOne(document: T): Promise<InsertOutcome> {
+  insertOne(document: T, { beside }: InsertSettings = {}): Promise<InsertOutcome> {
     return this.#link.ask<InsertOutcome>(
-      () => this.#insertion(document),
+      () => ({ ...this.insertion(document), ...this.#besides(beside) }),
       () => ({ ok: true }),
       (index) => ({ ok: false, reason: "duplicate-key", index }),
     );
   }
 
-  updateOne(filter: Filter, update: Update, settings: { readonly upsert?: boolean } = {}): Promise<UpdateOutcome> {
-    return this.#link.ask<UpdateOutcome>(() => this.#updating(filter, update, settings.upsert === true, false), JSON.parse, this.#refuse);
+  updateOne(filter: Filter, update: Update, settings: UpdateSettings = {}): Promise<UpdateOutcome> {
+    return this.#link.ask<UpdateOutcome>(() => this.#updating(filter, update, settings, false), JSON.parse, this.#refuse);
   }
 
-  findOneAndUpdate(filter: Filter, update: Update, settings: { readonly upsert?: boolean } = {}): Promise<T | undefined> {
+  findOneAndUpdate(filter: Filter, update: Update, settings: UpdateSettings = {}): Promise<T | undefined> {
     return this.#link.ask(
-      () => this.#updating(filter, update, settings.upsert === true, true),
+      () => this.#updating(filter, update, settings, true),
       (text) => (JSON.parse(text) as T | null) ?? undefined,
       this.#refuse,
     );
@@ -81,9 +94,10 @@ export class EmbeddedCollection<T extends StoredDocument> implements Collection<
   async bulkWrite(writes: readonly BulkWrite<T>[]): Promise<BulkOutcome> {
     if (writes.length === 0) return { failed: [], matched: 0 };
     const requests = writes.map((write) => {
-      if ("insertOne" in write) return this.#insertion(write.insertOne.document);
+      if ("insertOne" in write) return this.insertion(write.insertOne.document);
       if ("deleteOne" in write) return this.#deletion(write.deleteOne.filter, false);
-      return this.#updating(write.updateOne.filter, write.updateOne.update, write.updateOne.upsert === true, false);
+      const { filter, update, ...settings } = write.updateOne;
+      return this.#updating(filter, update, settings, false);
     });
     return this.#link.ask<BulkOutcome>(() => ({ op: "bulk", writes: requests }), JSON.parse);
   }
@@ -117,17 +131,24 @@ export class EmbeddedCollection<T extends StoredDocument> implements Collection<
     };
   }
 
-  #insertion(document: StoredDocument): WriteRequest {
+  /** The request alone, to go with another. */
+  insertion(document: StoredDocument): InsertRequest {
     checkDocument(this.#definition, document);
     const text = JSON.stringify(document);
     if (text.length > storeLimits.documentCharacters) throw new Error(`document of ${this.name}: ${text.length} characters`);
     return { op: "insert", collection: this.name, id: document._id, document: text, keys: keysOf(this.#definition, document) };
   }
 
-  #updating(filter: Filter, update: Update, upsert: boolean, returning: boolean): WriteRequest {
+  #updating(filter: Filter, update: Update, { upsert = false, beside }: UpdateSettings, returning: boolean): WriteRequest {
     checkUpdate(this.name, update);
     if (upsert) checkUpsert(this.name, filter);
-    return { op: "update", collection: this.name, filter: this.#checked(filter), update, upsert, returning };
+    return { op: "update", collection: this.name, filter: this.#checked(filter), update, upsert, returning, ...this.#besides(beside) };
+  }
+
+  #besides(beside: Beside | undefined): { readonly beside?: readonly InsertRequest[] } {
+    if (beside === undefined || beside.documents.length === 0) return {};
+    const sibling = this.#sibling(beside.collection);
+    return { beside: beside.documents.map((document) => sibling.insertion(document)) };
   }
 
   #deletion(filter: Filter, many: boolean): WriteRequest {

@@ -67,17 +67,23 @@ type BlobFiles = Awaited<ReturnType<typeof openBlobFiles>>;
 
 function assemble(settings: EmbeddedStoreSettings, link: WorkerLink, blobs: BlobFiles): EmbeddedStore {
   const unserved = watchUnservedQueries(settings.strictFilters === true, settings.onWarning);
+  const { onUnserved } = unserved;
+  const sibling = (name: string): EmbeddedCollection<StoredDocument> => {
+    const collection = collections.get(name);
+    if (collection === undefined) throw new Error(`the store was opened without the collection ${name}`);
+    return collection;
+  };
   const collections = new Map(
-    settings.collections.map((definition) => [definition.name, new EmbeddedCollection(definition, link, unserved.onUnserved)]),
+    settings.collections.map((definition) => [
+      definition.name,
+      new EmbeddedCollection<StoredDocument>({ definition, link, onUnserved, sibling }),
+    ]),
   );
   return {
     schema: link.schema,
-    collection<T extends StoredDocument>(definition: CollectionDefinition): Collection<T> {
-      const collection = collections.get(definition.name);
-      if (collection === undefined) throw new Error(`the store was opened without the collection ${definition.name}`);
-      // A collection's documents are of one type, by the feature that declares it.
-      return collection as unknown as Collection<T>;
-    },
+    commitsTogether: true,
+    // A collection's documents are of one type, by the feature that declares it.
+    collection: <T extends StoredDocument>(definition: CollectionDefinition) => sibling(definition.name) as unknown as Collection<T>,
     blobs,
     telemetry: new EmbeddedTelemetry(link),
     probe: () => link.ask(() => ({ op: "probe" }), nothing),

@@ -2,7 +2,7 @@
  * The port at run time: what both engines give with the same meaning passes, everything else is a bug of the caller and
  * throws, before it reaches an engine that would take it.
  */
-import type { CollectionDefinition, Filter, FindQuery, StoredDocument, Update } from "./collection.ts";
+import type { CollectionDefinition, Filter, FindQuery, InsertSettings, StoredDocument, Update } from "./collection.ts";
 import { isRecord, isScalar, reach } from "./document-path.ts";
 import { hasOperators } from "./matcher.ts";
 
@@ -75,6 +75,11 @@ export function indexedFields(definition: CollectionDefinition): readonly string
   const fields = [...new Set(all)].filter((path) => path !== "_id");
   fieldsByDefinition.set(definition, fields);
   return fields;
+}
+
+/** For an engine that has no commit of several documents: nothing may be left out silently. */
+export function refuseBeside(name: string, { beside }: InsertSettings): void {
+  if (beside !== undefined) throw new Error(`${name}: this engine writes nothing beside a document`);
 }
 
 export function checkFilter(name: string, filter: Filter): void {

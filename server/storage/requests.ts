@@ -23,8 +23,17 @@ export interface FindRequest {
   readonly after?: { readonly value: string; readonly id: string };
 }
 
+export interface InsertRequest {
+  readonly op: "insert";
+  readonly collection: string;
+  readonly id: string;
+  readonly document: string;
+  readonly keys: Keys;
+}
+
+/** `beside`: done if the write applies, in the same commit. */
 export type WriteRequest =
-  | { readonly op: "insert"; readonly collection: string; readonly id: string; readonly document: string; readonly keys: Keys }
+  | (InsertRequest & { readonly beside?: readonly InsertRequest[] })
   | {
       readonly op: "update";
       readonly collection: string;
@@ -32,6 +41,7 @@ export type WriteRequest =
       readonly update: Update;
       readonly upsert: boolean;
       readonly returning: boolean;
+      readonly beside?: readonly InsertRequest[];
     }
   | { readonly op: "delete"; readonly collection: string; readonly filter: Filter; readonly many: boolean };
 

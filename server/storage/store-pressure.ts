@@ -72,7 +72,7 @@ export function watchPressure(store: Store, clock: Clock, limits: PressureLimits
 
 function watchCollection(target: Collection<StoredDocument>, gauge: Gauge): Collection<StoredDocument> {
   return inPlaceOf(target, {
-    insertOne: (document: StoredDocument) => gauge.time(1, () => target.insertOne(document)),
+    insertOne: (...args: Parameters<typeof target.insertOne>) => gauge.time(1, () => target.insertOne(...args)),
     updateOne: (...args: Parameters<typeof target.updateOne>) => gauge.time(1, () => target.updateOne(...args)),
     findOneAndUpdate: (...args: Parameters<typeof target.findOneAndUpdate>) => gauge.time(1, () => target.findOneAndUpdate(...args)),
     bulkWrite: (writes: Parameters<typeof target.bulkWrite>[0]) => gauge.time(writes.length, () => target.bulkWrite(writes)),

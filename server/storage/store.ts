@@ -8,6 +8,8 @@ export interface Store {
   readonly telemetry: TelemetryStore;
   /** Other processes may work on it at the same time; absent where a lock keeps them out. */
   readonly isShared?: true;
+  /** Collections take what goes beside a write; absent where an engine has no such commit. */
+  readonly commitsTogether?: true;
   /** Resolves when a write and a read went through the engine just now; rejects otherwise. */
   probe(): Promise<void>;
   /** Rewrites the files in which what was changed or deleted can still be read; absent where that is not in this process's hands. Takes long. */

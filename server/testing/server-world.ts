@@ -89,7 +89,10 @@ export class ServerWorld {
   }
 
   async #openStore(): Promise<WatchedStore> {
-    this.#store = watchStore(await openWorldStore(this.directory, worldCollections));
+    const opened = await openWorldStore(this.directory, worldCollections);
+    // Several servers number events of their own: such a store does not commit them beside a document.
+    const { commitsTogether: _, ...ofSeveral } = opened;
+    this.#store = watchStore(this.#leaseMs === undefined ? opened : ofSeveral);
     return this.#store;
   }
 

@@ -64,6 +64,7 @@ export function watchStore(store: Store): WatchedStore {
     collection: <T extends StoredDocument>(definition: CollectionDefinition): Collection<T> => watch(store.collection<T>(definition)),
     blobs: watchBlobs(watch(store.blobs), watch),
     telemetry: watch(store.telemetry),
+    ...(store.commitsTogether === true ? { commitsTogether: true } : {}),
     probe: () => store.probe(),
     close: () => store.close(),
     fail(error) {

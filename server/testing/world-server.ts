@@ -165,7 +165,7 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
     all: false,
     limits: { messagesPerDevice: 100, bytes: 100_000 },
   });
-  const remembered = await rememberObservations(store, registrations);
+  const remembered = await rememberObservations({ store, relay, registrations });
   const twins = openTwinService({ store, relay, registry, clock });
   const lastText = lastTextOf((endpoint) => twins.find(endpoint));
   const groups = await openGroupService({

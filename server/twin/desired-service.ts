@@ -84,7 +84,7 @@ export class DesiredService {
 
   constructor(deps: DesiredServiceDeps) {
     this.#deps = deps;
-    this.#store = new DesiredStore(deps.store);
+    this.#store = new DesiredStore(deps.store, deps.relay);
     const look = new DesiredLook({
       ...deps,
       desired: this.#store,
@@ -223,7 +223,6 @@ export class DesiredService {
 
   #changed(desired: DesiredTwin): void {
     this.#watched.remember(desired);
-    if (desired.hasOutbox) this.#deps.relay.nudge(desiredCollection.name, desired._id);
     if (desired.wakeAt === null) this.#wakeUps?.cancel(desired._id);
     else this.#wakeUps?.schedule(desired._id, desired.wakeAt);
   }

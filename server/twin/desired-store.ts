@@ -1,5 +1,7 @@
 import type { EventDraft } from "../events/event.ts";
-import { outboxIndex, outboxOf, withEvents } from "../events/outbox.ts";
+import type { EventWrites } from "../events/event-writes.ts";
+import { outboxIndex } from "../events/outbox.ts";
+import type { OutboxRelay } from "../events/outbox-relay.ts";
 import { sealedByIndex } from "../security/sealed-documents.ts";
 import type { Collection, CollectionDefinition } from "../storage/collection.ts";
 import type { Store } from "../storage/store.ts";
@@ -25,9 +27,11 @@ const pageSize = 500;
 
 export class DesiredStore {
   readonly #desired: Collection<DesiredTwin>;
+  readonly #writes: EventWrites<DesiredTwin>;
 
-  constructor(store: Store) {
+  constructor(store: Store, relay: Pick<OutboxRelay, "writes">) {
     this.#desired = store.collection<DesiredTwin>(desiredCollection);
+    this.#writes = relay.writes(this.#desired);
   }
 
   find(endpoint: string): Promise<DesiredTwin | undefined> {
@@ -36,12 +40,12 @@ export class DesiredStore {
 
   /** False: the device has one. */
   async insert(desired: Omit<DesiredTwin, "outbox" | "hasOutbox">): Promise<boolean> {
-    return (await this.#desired.insertOne({ ...desired, ...outboxOf([]) })).ok;
+    return (await this.#writes.insertOne(desired, [])).ok;
   }
 
   /** Compare-and-set on `rev`: undefined when somebody else was faster. */
   change({ _id, since, rev }: DesiredTwin, change: DesiredChange, events: readonly EventDraft[]): Promise<DesiredTwin | undefined> {
-    return this.#desired.findOneAndUpdate({ _id, since, rev }, withEvents({ $set: { ...change }, $inc: { rev: 1 } }, events));
+    return this.#writes.findOneAndUpdate({ filter: { _id, since, rev }, update: { $set: { ...change }, $inc: { rev: 1 } }, events });
   }
 
   /** Every device there is something to look after, by endpoint name. */

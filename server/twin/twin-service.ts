@@ -4,7 +4,6 @@ import { findPath } from "@lwm2m/protocol/lwm2m/path";
 import { formatInstant } from "@lwm2m/protocol/platform/instant";
 import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { EventDraft } from "../events/event.ts";
-import { outboxOf } from "../events/outbox.ts";
 import type { OutboxRelay } from "../events/outbox-relay.ts";
 import type { News } from "../operations/news.ts";
 import { type DeviceModel, deviceModel } from "../registration/device-model.ts";
@@ -12,7 +11,7 @@ import { isSecretPath, newestModels } from "../registration/secret-paths.ts";
 import type { DownsampleQuery, Store, TelemetryPoint, TelemetryStep } from "../storage/store.ts";
 import { ArrivalTimes } from "./arrival-times.ts";
 import { difference, type KnownValue, pointsOf, type Twin } from "./twin.ts";
-import { TwinStore, twinCollection } from "./twin-store.ts";
+import { TwinStore } from "./twin-store.ts";
 
 export interface TwinServiceDeps {
   readonly store: Store;
@@ -55,7 +54,7 @@ export class TwinService {
 
   constructor(deps: TwinServiceDeps) {
     this.#deps = deps;
-    this.#store = new TwinStore(deps.store);
+    this.#store = new TwinStore(deps.store, deps.relay);
     this.#models = newestModels(deps.registry);
   }
 
@@ -156,11 +155,9 @@ export class TwinService {
     }
     const written =
       present === undefined
-        ? await this.#store.insert({ _id: endpoint, since, values, rev, ...outboxOf(events) })
+        ? await this.#store.insert({ _id: endpoint, since, values, rev }, events)
         : await this.#store.change(present, { set, unset, values }, events);
-    if (!written) return undefined;
-    if (events.length > 0) this.#deps.relay.nudge(twinCollection.name, endpoint, events);
-    return { set, unset };
+    return written ? { set, unset } : undefined;
   }
 
   #told(endpoint: string, step: string, { source, receivedAt }: News, told: ReadonlyMap<string, KnownValue>): EventDraft {

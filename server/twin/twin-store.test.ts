@@ -6,6 +6,7 @@ import { test } from "node:test";
 import type { StoredDocument } from "../storage/collection.ts";
 import { openEmbeddedStore } from "../storage/embedded-store.ts";
 import type { Store } from "../storage/store.ts";
+import { noRelay } from "../testing/no-relay.ts";
 import type { KnownValue } from "./twin.ts";
 import { type ChangedTwin, type TwinChange, TwinStore, twinCollection } from "./twin-store.ts";
 
@@ -15,8 +16,6 @@ const aTwin = {
   since: 1,
   values: { "/3303/0/5700": measured(1), "/3303/0/5701": measured(2) },
   rev: 1,
-  outbox: [],
-  hasOutbox: false,
 };
 
 /** One value measured anew, others unknown from now on. */
@@ -44,12 +43,12 @@ async function openCounted(t: { after(run: () => Promise<void>): void }, isShare
     },
   });
   const seen: Store = Object.assign(Object.create(store), { collection: () => watched, ...(isShared ? { isShared } : {}) });
-  return { twins: new TwinStore(seen), counted, collection };
+  return { twins: new TwinStore(seen, noRelay), counted, collection };
 }
 
 test("twin store: a change after a change reads nothing, and builds on what is stored", async (t) => {
   const { twins, counted } = await openCounted(t);
-  await twins.insert(aTwin);
+  await twins.insert(aTwin, []);
   for (const value of [3, 4, 5]) {
     const present = await twins.findForChange("dev");
     assert.ok(present);
@@ -63,7 +62,7 @@ test("twin store: a change after a change reads nothing, and builds on what is s
 
 test("twin store: a twin that somebody else changed is found out by its revision, and read again", async (t) => {
   const { twins, collection } = await openCounted(t);
-  await twins.insert(aTwin);
+  await twins.insert(aTwin, []);
   const first = await twins.findForChange("dev");
   assert.ok(first);
   await twins.change(first, changeOf(first, 3), []);
@@ -77,7 +76,7 @@ test("twin store: a twin that somebody else changed is found out by its revision
 
 test("twin store: who would change nothing learns that the twin is another or gone", async (t) => {
   const { twins, collection } = await openCounted(t);
-  await twins.insert(aTwin);
+  await twins.insert(aTwin, []);
   const first = await twins.findForChange("dev");
   assert.ok(first);
   await twins.change(first, changeOf(first, 3), []);
@@ -90,7 +89,7 @@ test("twin store: who would change nothing learns that the twin is another or go
 
 test("twin store: on a store that others write to as well, every change begins with a read", async (t) => {
   const { twins, counted } = await openCounted(t, true);
-  await twins.insert(aTwin);
+  await twins.insert(aTwin, []);
   for (const value of [3, 4]) {
     const present = await twins.findForChange("dev");
     assert.ok(present);

@@ -1,5 +1,7 @@
 import type { EventDraft } from "../events/event.ts";
-import { outboxIndex, withEvents } from "../events/outbox.ts";
+import type { EventWrites } from "../events/event-writes.ts";
+import { outboxIndex } from "../events/outbox.ts";
+import type { OutboxRelay } from "../events/outbox-relay.ts";
 import type { Collection, CollectionDefinition, Update } from "../storage/collection.ts";
 import { RecentDocuments } from "../storage/recent-documents.ts";
 import type { Store } from "../storage/store.ts";
@@ -25,10 +27,12 @@ const mostRememberedValues = 64;
 
 export class TwinStore {
   readonly #twins: Collection<Twin>;
+  readonly #writes: EventWrites<Twin>;
   readonly #recent: RecentDocuments<ChangedTwin>;
 
-  constructor(store: Store) {
+  constructor(store: Store, relay: Pick<OutboxRelay, "writes">) {
     this.#twins = store.collection<Twin>(twinCollection);
+    this.#writes = relay.writes(this.#twins);
     this.#recent = new RecentDocuments(store.isShared === true ? 0 : rememberedTwins);
   }
 
@@ -43,8 +47,8 @@ export class TwinStore {
   }
 
   /** False: the device has one. */
-  async insert(twin: Twin): Promise<boolean> {
-    return (await this.#twins.insertOne(twin)).ok;
+  async insert(twin: ChangedTwin, events: readonly EventDraft[]): Promise<boolean> {
+    return (await this.#writes.insertOne(twin, events)).ok;
   }
 
   /** False: the twin changed in the meantime. */
@@ -58,7 +62,7 @@ export class TwinStore {
     };
     // Until it is known how it ended, nobody builds on it.
     this.#recent.drop(_id);
-    const outcome = await this.#twins.updateOne({ _id, rev }, withEvents(update, events));
+    const outcome = await this.#writes.updateOne({ filter: { _id, rev }, update, events });
     if (outcome.matched === 0) return false;
     if (Object.keys(values).length <= mostRememberedValues) this.#recent.put(_id, { _id, since, values, rev: rev + 1 });
     return true;

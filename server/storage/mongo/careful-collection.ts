@@ -12,9 +12,11 @@ import type {
   FindQuery,
   IndexDefinition,
   InsertOutcome,
+  InsertSettings,
   StoredDocument,
   Update,
   UpdateOutcome,
+  UpdateSettings,
 } from "../collection.ts";
 import { DuplicateKeyError } from "../collection.ts";
 import { isRecord } from "../document-path.ts";
@@ -24,10 +26,6 @@ import { type FindOther, findCollision } from "./unique-keys.ts";
 
 /** No field has this name. */
 const nowhere = "nothing-to-change";
-
-interface UpsertSetting {
-  readonly upsert?: boolean;
-}
 
 export class CarefulCollection<T extends StoredDocument> implements Collection<T> {
   readonly name: string;
@@ -56,15 +54,15 @@ export class CarefulCollection<T extends StoredDocument> implements Collection<T
     return this.#inner.count(filter, cap);
   }
 
-  insertOne(document: T): Promise<InsertOutcome> {
-    return this.#turns.run(() => this.#insert(document));
+  insertOne(document: T, settings?: InsertSettings): Promise<InsertOutcome> {
+    return this.#turns.run(() => this.#insert(document, settings));
   }
 
-  updateOne(filter: Filter, update: Update, settings: UpsertSetting = {}): Promise<UpdateOutcome> {
+  updateOne(filter: Filter, update: Update, settings: UpdateSettings = {}): Promise<UpdateOutcome> {
     return this.#turns.run(() => this.#update(filter, update, settings));
   }
 
-  findOneAndUpdate(filter: Filter, update: Update, settings: UpsertSetting = {}): Promise<T | undefined> {
+  findOneAndUpdate(filter: Filter, update: Update, settings: UpdateSettings = {}): Promise<T | undefined> {
     return this.#turns.run(async () => this.#inner.findOneAndUpdate(...(await this.#prepared(filter, update, settings)), settings));
   }
 
@@ -81,19 +79,19 @@ export class CarefulCollection<T extends StoredDocument> implements Collection<T
     return this.#turns.run(() => this.#inner.deleteMany(filter));
   }
 
-  async #insert(document: T): Promise<InsertOutcome> {
+  async #insert(document: T, settings?: InsertSettings): Promise<InsertOutcome> {
     const index = await findCollision(document, this.#unguarded, this.#findOther);
     // The server names `_id` first where that is taken as well.
-    if (index === undefined || (await this.#findOther({ _id: document._id }))) return this.#inner.insertOne(document);
+    if (index === undefined || (await this.#findOther({ _id: document._id }))) return this.#inner.insertOne(document, settings);
     return { ok: false, reason: "duplicate-key", index };
   }
 
-  async #update(filter: Filter, update: Update, settings: UpsertSetting): Promise<UpdateOutcome> {
+  async #update(filter: Filter, update: Update, settings: UpdateSettings): Promise<UpdateOutcome> {
     return this.#inner.updateOne(...(await this.#prepared(filter, update, settings)), settings);
   }
 
   /** The filter of the one document the update will meet, once its keys are known to be free, and the update as the server reads it. */
-  async #prepared(filter: Filter, update: Update, { upsert = false }: UpsertSetting): Promise<readonly [Filter, Update]> {
+  async #prepared(filter: Filter, update: Update, { upsert = false }: UpdateSettings): Promise<readonly [Filter, Update]> {
     const misread = isMisread(update);
     if (this.#unguarded.length === 0 && !misread) return [filter, update];
     const found = await this.#inner.findOne(filter);
@@ -130,9 +128,9 @@ export class CarefulCollection<T extends StoredDocument> implements Collection<T
   async #apply(write: BulkWrite<T>): Promise<number | "duplicate-key"> {
     if ("insertOne" in write) return (await this.#insert(write.insertOne.document)).ok ? 0 : "duplicate-key";
     if ("deleteOne" in write) return (await this.#inner.deleteOne(write.deleteOne.filter)).deleted;
-    const { filter, update, upsert = false } = write.updateOne;
+    const { filter, update, ...settings } = write.updateOne;
     try {
-      return (await this.#update(filter, update, { upsert })).matched;
+      return (await this.#update(filter, update, settings)).matched;
     } catch (error) {
       if (error instanceof DuplicateKeyError) return "duplicate-key";
       throw error;

@@ -8,12 +8,14 @@ import type {
   Filter,
   FindQuery,
   InsertOutcome,
+  InsertSettings,
   StoredDocument,
   Update,
   UpdateOutcome,
+  UpdateSettings,
 } from "../collection.ts";
 import { DuplicateKeyError, StorageUnavailableError } from "../collection.ts";
-import { checkDocument, checkFilter, checkFind, checkUpdate, checkUpsert, storeLimits } from "../guard.ts";
+import { checkDocument, checkFilter, checkFind, checkUpdate, checkUpsert, refuseBeside, storeLimits } from "../guard.ts";
 import { isServed, isSortServed } from "../narrowing.ts";
 import type { OnUnserved } from "../unserved-queries.ts";
 import { filterToBson, fromBson, toBson, updateToBson } from "./bson-document.ts";
@@ -78,7 +80,8 @@ export class MongoCollection<T extends StoredDocument> implements Collection<T> 
     return this.#link.ask(() => this.#collection.countDocuments(own, { limit: cap }));
   }
 
-  async insertOne(document: T): Promise<InsertOutcome> {
+  async insertOne(document: T, settings: InsertSettings = {}): Promise<InsertOutcome> {
+    refuseBeside(this.name, settings);
     checkDocument(this.#definition, document);
     const written = this.#written(document);
     try {
@@ -90,14 +93,16 @@ export class MongoCollection<T extends StoredDocument> implements Collection<T> 
     }
   }
 
-  async updateOne(filter: Filter, update: Update, settings: { readonly upsert?: boolean } = {}): Promise<UpdateOutcome> {
+  async updateOne(filter: Filter, update: Update, settings: UpdateSettings = {}): Promise<UpdateOutcome> {
+    refuseBeside(this.name, settings);
     const upsert = settings.upsert === true;
     const [own, change] = this.#updating(filter, update, upsert);
     const outcome = await this.#retrying(filter, upsert, () => this.#collection.updateOne(own, change, { upsert }));
     return { matched: outcome.matchedCount, upserted: outcome.upsertedCount > 0 };
   }
 
-  async findOneAndUpdate(filter: Filter, update: Update, settings: { readonly upsert?: boolean } = {}): Promise<T | undefined> {
+  async findOneAndUpdate(filter: Filter, update: Update, settings: UpdateSettings = {}): Promise<T | undefined> {
+    refuseBeside(this.name, settings);
     const upsert = settings.upsert === true;
     const [own, change] = this.#updating(filter, update, upsert);
     const found = await this.#retrying(filter, upsert, () =>
@@ -134,6 +139,7 @@ export class MongoCollection<T extends StoredDocument> implements Collection<T> 
       return { insertOne: { document: this.#written(write.insertOne.document) } };
     }
     if ("deleteOne" in write) return { deleteOne: { filter: this.#checked(write.deleteOne.filter) } };
+    refuseBeside(this.name, write.updateOne);
     const upsert = write.updateOne.upsert === true;
     const [filter, update] = this.#updating(write.updateOne.filter, write.updateOne.update, upsert);
     return { updateOne: { filter, update, upsert } };
