@@ -1,6 +1,6 @@
 /** The checks of the plugtest descriptions on what went over the wire, read by a codec that is not the product's. */
 import assert from "node:assert/strict";
-import { acknowledgement, codeText, confirmable, nonConfirmable, uintValue, type WireMessage } from "../conformance/wire-message.ts";
+import { acknowledgement, codeText, confirmable, nonConfirmable, reset, uintValue, type WireMessage } from "../conformance/wire-message.ts";
 import type { Captured, UdpRelay } from "./platform/udp-relay.ts";
 
 export const optionNumber = {
@@ -39,7 +39,9 @@ export function requestsOn({ captured }: UdpRelay): WireMessage[] {
 
 /** Every request, copies of one counted once, with its response; throws where one is missing or does not belong to it. */
 export function exchangesOn(wire: UdpRelay): Exchange[] {
-  const requests = new Map(requestsOn(wire).map((message) => [message.messageId, message]));
+  const requests = new Map<number, WireMessage>();
+  // The first copy: on a busy machine another may cross with the response.
+  for (const message of requestsOn(wire)) if (!requests.has(message.messageId)) requests.set(message.messageId, message);
   return [...requests.values()].map((request) => ({ request, response: responseOn(wire, request) }));
 }
 
@@ -120,6 +122,12 @@ export function reactionsTo({ captured }: UdpRelay, { messageId }: WireMessage):
 export function checkObserveOrder(notifications: readonly WireMessage[]): void {
   const numbers = notifications.map((message) => uintValue(message, optionNumber.observe) ?? -1);
   for (const [i, number] of numbers.entries()) assert.ok(i === 0 || number > (numbers[i - 1] ?? 0), `Observe ${numbers.join(", ")}`);
+}
+
+/** Which exchange a message belongs to: message ids count on each side by itself (RFC 7252 §4.4). */
+export function exchangeKey({ type, messageId }: WireMessage, fromClient: boolean): string {
+  const isReaction = type === acknowledgement || type === reset;
+  return `${fromClient !== isReaction} ${messageId}`;
 }
 
 export function isConfirmable({ type }: WireMessage): boolean {

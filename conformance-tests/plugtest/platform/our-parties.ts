@@ -9,6 +9,7 @@ import { systemClock } from "@lwm2m/protocol/platform/system-clock";
 import { systemRandom } from "@lwm2m/protocol/platform/system-random";
 import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
 import { PlugtestSite } from "@lwm2m/protocol/testing/plugtest-site";
+import { stablePort } from "@lwm2m/server/testing/platform/stable-port";
 import { codeText } from "../../conformance/wire-message.ts";
 import type { PlugtestAnswer, PlugtestClient, PlugtestRequest, PlugtestServer, PlugtestWatch, ResourceNames } from "../party.ts";
 
@@ -103,7 +104,7 @@ export const describedNames: ResourceNames = {
 };
 
 export async function openOurServer(): Promise<PlugtestServer> {
-  let endpoint = await openQuickEndpoint();
+  let endpoint = await openQuickEndpoint(await stablePort("udp"));
   let site = new PlugtestSite(endpoint, systemClock);
   const { port } = endpoint.local;
   const nameOf = (path: string): string => path.slice(1);
