@@ -24,7 +24,7 @@ interface Note extends StoredDocument {
 const directory = mkdtempSync(join(tmpdir(), "mongo-faults-"));
 after(() => rmSync(directory, { recursive: true }));
 
-const open = (url: string, timeoutMs = 2_000, collections = [notes]) =>
+const open = (url: string, timeoutMs = 10_000, collections = [notes]) =>
   openMongoStore({ url, collections, directory, poolSize: 8, timeoutMs });
 
 interface Load {
@@ -66,7 +66,7 @@ async function answers(store: Store): Promise<boolean> {
 
 ferretSuite("MongoDB adapter, FerretDB killed and halted", (ferret) => {
   test("killed -9 five times under load: what was acknowledged is there, and the store recovers by itself", async (t) => {
-    const store = await open(ferret().url("killed"), 500);
+    const store = await open(ferret().url("killed"), 2_000);
     t.after(() => store.close());
     const collection = store.collection<Note>(notes);
     let isOver = false;
@@ -101,7 +101,7 @@ ferretSuite("MongoDB adapter, FerretDB killed and halted", (ferret) => {
   });
 
   test("halted: calls end as unavailable within the time allowed, and work again when it goes on", async () => {
-    const store = await open(ferret().url("halted"), 600);
+    const store = await open(ferret().url("halted"), 2_000);
     const collection = store.collection<Note>(notes);
     await collection.insertOne({ _id: "a", n: 1, key: "a" });
     ferret().halt();
@@ -139,7 +139,7 @@ ferretSuite("MongoDB adapter, FerretDB killed and halted", (ferret) => {
     const url = ferret().url("indexes");
     await (await open(url)).close();
     const changed: CollectionDefinition = { name: "notes", indexes: [{ name: "n", fields: ["n", "key"] }] };
-    const store = await open(url, 2_000, [changed]);
+    const store = await open(url, 10_000, [changed]);
     const collection = store.collection<Note>(changed);
     // The unique key is no longer declared.
     for (const _id of ["a", "b"]) assert.deepEqual(await collection.insertOne({ _id, n: 1, key: "same" }), { ok: true });
@@ -150,7 +150,7 @@ ferretSuite("MongoDB adapter, FerretDB killed and halted", (ferret) => {
   test("a filter no index serves is counted and reported once", async () => {
     const warnings: string[] = [];
     const store = await openMongoStore({
-      ...{ url: ferret().url("unserved"), collections: [notes], directory, poolSize: 2, timeoutMs: 2_000 },
+      ...{ url: ferret().url("unserved"), collections: [notes], directory, poolSize: 2, timeoutMs: 10_000 },
       onWarning: (message) => warnings.push(message),
     });
     const collection = store.collection<Note>(notes);
