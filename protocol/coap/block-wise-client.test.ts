@@ -32,7 +32,24 @@ test("RFC 7959 §2.4: a caller that names a block gets that block alone, as it c
   await world.end();
 });
 
-test("RFC 7959 §2.4: a changed ETag starts the fetch again once, then ends it", async () => {
+test("RFC 7959 §2.4: a representation that changes each time is fetched from the start four times, then it is an answer that cannot be used", async () => {
+  const world = openWorld();
+  const endpoint = world.endpoint();
+  const peer = world.scripted();
+  const outcome = watch(endpoint.request(endpoint.peerAt(deviceAddress), { method: Method.get, path: ["a"] }));
+  let [asked = ""] = await peer.listen();
+  for (let version = 1; version <= 5; version++) {
+    assert.equal(outcome(), undefined);
+    const [second = ""] = await peer.ask(answerTo(asked, "45", `410${version}d10608ff${hexOf(16)}`));
+    assert.ok(second.endsWith("b161c110"), second);
+    [asked = ""] = await peer.ask(answerTo(second, "45", "41bbd10610ff01"));
+  }
+  assert.equal(asked, "");
+  assert.equal(reasonOf(outcome()), "invalid-response");
+  await world.end();
+});
+
+test("RFC 7959 §2.4: a changed ETag starts the fetch again", async () => {
   const world = openWorld();
   const endpoint = world.endpoint();
   const peer = world.scripted();
