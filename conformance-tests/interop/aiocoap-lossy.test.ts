@@ -110,6 +110,7 @@ for (const link of links) {
         const { openClient, openServer } = link.pairing(setting);
         const server = await openServer({ nonConfirmableNotifications: false });
         const wire = await UdpRelay.open(server.port);
+        wire.sparesLastBlocks = server.forgetsRequests === true;
         try {
           const client = await openClient(wire.port);
           await run({ client, server, wire }).finally(() => client.close());

@@ -57,6 +57,8 @@ export interface PlugtestServer {
   readonly endRelations?: (path: string, code: "4.04" | "4.06") => Promise<void>;
   /** Its answer to the last block of a body does not name the block, as RFC 7959 §2.3 wants it. */
   readonly omitsFinalBlock1?: true;
+  /** It takes a copy of a request for a new one. */
+  readonly forgetsRequests?: true;
   /** It tells the end of a relation in NON. */
   readonly endsByNon?: true;
   /** How many observe it; undefined where the server does not tell. */

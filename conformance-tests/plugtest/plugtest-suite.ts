@@ -21,6 +21,7 @@ export function plugtest(name: PairingName, pairing: () => PlugtestPairing): voi
       const { openClient, openServer } = pairing();
       const server = await openServer({ nonConfirmableNotifications: each.nonConfirmableNotifications ?? false });
       const wire = await UdpRelay.open(server.port);
+      wire.sparesLastBlocks = server.forgetsRequests === true;
       try {
         const client = await openClient(wire.port);
         await each.run({ client, server, wire }).finally(() => client.close());

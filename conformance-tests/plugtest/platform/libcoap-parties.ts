@@ -120,6 +120,7 @@ export async function openLibcoapServer(directory: string, nonConfirmableNotific
     port,
     resources: names,
     change: put,
+    forgetsRequests: true,
     endsByNon: true,
     omitsFinalBlock1: true,
     // The only end it knows: the resource is deleted.
