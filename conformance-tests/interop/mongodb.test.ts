@@ -117,7 +117,9 @@ ferretSuite("the server on FerretDB that is killed under load", (ferret) => {
   /** A store that is slow for a moment is 503, with when to come back. */
   function answerOf(path: string): Promise<RestReply> {
     return eventually(`an answer to GET ${path}`, patienceMs, async () => {
-      const reply = await server.rest.get(path);
+      const reply = await server.rest.get(path).catch((error: unknown) => {
+        throw new Error(`GET ${path}: ${String(error)}\n${server.child.transcript()}`, { cause: error });
+      });
       return reply.status === 503 ? undefined : reply;
     });
   }
