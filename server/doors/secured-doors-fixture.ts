@@ -70,7 +70,7 @@ export async function aDevice(t: TestContext, answer: OutgoingResponse = { code:
     },
     async connect(port: number) {
       const peer = coap.peerAt(await client.connect(port, ownKey));
-      return (request: OutgoingRequest): Promise<RequestOutcome> => coap.request(peer, request, { timeoutMs: 20_000 });
+      return (request: OutgoingRequest): Promise<RequestOutcome> => coap.request(peer, request, { timeoutMs: 60_000 });
     },
   };
 }
@@ -106,7 +106,7 @@ export async function aProcess(t: TestContext, directory: string, ports: Ports) 
       await exit;
     },
     async ask(method: string, path: string, body?: unknown): Promise<{ readonly status: number; readonly body: Record<string, unknown> }> {
-      const headers = { authorization: `Bearer ${apiKey}`, "content-type": "application/json", prefer: "wait=10" };
+      const headers = { authorization: `Bearer ${apiKey}`, "content-type": "application/json", prefer: "wait=30" };
       const request = { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) };
       const reply = await fetch(`http://127.0.0.1:${bound["http"]}/api/v1${path}`, request);
       const answer: unknown = await reply.json();
@@ -132,7 +132,7 @@ async function boundPorts(child: ChildProcessWithoutNullStreams): Promise<Ports>
 /** Polls, because the device asks nobody. */
 export async function until(isSo: () => boolean): Promise<void> {
   for (let turn = 0; !isSo(); turn += 1) {
-    if (turn === 500) assert.fail("it did not come about");
+    if (turn === 6_000) assert.fail("it did not come about");
     await new Promise<void>((resolve) => systemClock.after(10, resolve));
   }
 }

@@ -67,7 +67,7 @@ test("a credential removed while connections slept in the journal: after the sta
     const own = { psk: { identity: Buffer.from(identity), key: Buffer.from(psk.key) } };
     const peer = coap.peerAt(await client.connect(server.app.coapsPort, own));
     assert.equal(codeOf(await coap.request(peer, { ...aRegister, query: [`ep=${endpoint}`, "lt=3600", "lwm2m=1.1"] })), "2.01");
-    devices.push({ client, location, send: () => coap.request(peer, aSend(1), { timeoutMs: 20_000 }) });
+    devices.push({ client, location, send: () => coap.request(peer, aSend(1), { timeoutMs: 60_000 }) });
   }
   const [one, two] = devices;
   assert.ok(one !== undefined && two !== undefined);
