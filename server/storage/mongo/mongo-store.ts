@@ -1,7 +1,7 @@
 /** The store a fleet runs on: documents, points and blobs in MongoDB, through the official driver. */
 import { resolve } from "node:path";
 import { type BlobFiles, openBlobFiles } from "../blob-files.ts";
-import type { Collection, CollectionDefinition, StoredDocument } from "../collection.ts";
+import type { Collection, CollectionDefinition, IndexDefinition, StoredDocument } from "../collection.ts";
 import { StorageUnavailableError } from "../collection.ts";
 import { makeDirectories } from "../directories.ts";
 import { checkDefinition } from "../guard.ts";
@@ -17,6 +17,7 @@ import { migrate } from "./mongo-schema.ts";
 import { connect, type MongoServer, type MongoServerSettings, openFailure } from "./mongo-server.ts";
 import { openMongoTelemetry } from "./mongo-telemetry.ts";
 import { OneAtATime } from "./one-at-a-time.ts";
+import type { LookedUpIndex } from "./unique-keys.ts";
 
 export interface MongoStoreSettings extends MongoServerSettings {
   /** For local copies of blobs; made when it is not there. One per process. */
@@ -51,10 +52,11 @@ export async function openMongoStore(settings: MongoStoreSettings): Promise<Mong
     const schema = await migrate(server.database);
     const shortcomings = await makeIndexes(server.database, settings.collections, warn);
     const link = new MongoLink();
+    // Of the whole database: it is one file there, and who finds it locked sleeps and tries again, in no order, for seconds.
     const turns = server.updatesOverlap ? new OneAtATime() : undefined;
     const telemetry = await openMongoTelemetry({ database: server.database, link, turns, onWarning: warn });
     const blobs = new MongoBlobs(server.database, link, await openCache(settings.directory));
-    return assemble(settings, { server, schema, shortcomings, link, telemetry, blobs });
+    return assemble(settings, { server, schema, shortcomings, link, turns, telemetry, blobs });
   } catch (error) {
     await server.client.close();
     throw openFailure(error);
@@ -66,6 +68,7 @@ interface Parts {
   readonly schema: SchemaChange;
   readonly shortcomings: Shortcomings;
   readonly link: MongoLink;
+  readonly turns: OneAtATime | undefined;
   readonly telemetry: TelemetryStore;
   readonly blobs: MongoBlobs;
 }
@@ -105,16 +108,21 @@ function assemble(settings: MongoStoreSettings, parts: Parts): MongoStore {
 
 function makeCollection(
   definition: CollectionDefinition,
-  { server, shortcomings, link }: Parts,
+  { server, shortcomings, link, turns }: Parts,
   { onUnserved }: UnservedQueries,
 ): Collection<StoredDocument> {
   const collection = server.database.collection<ServerDocument>(definition.name);
   const plain = new MongoCollection({ definition, collection, link, onUnserved });
-  const unguarded = server.missingKeysDiffer
-    ? definition.indexes.filter((index) => index.unique === true)
-    : (shortcomings.unguarded.get(definition.name) ?? []);
-  if (!server.updatesOverlap && unguarded.length === 0) return plain;
-  return new CarefulCollection(plain, new OneAtATime(), unguarded);
+  const withoutCounterpart = shortcomings.unguarded.get(definition.name) ?? [];
+  const unguarded = server.missingKeysDiffer ? lookedUp(definition, withoutCounterpart) : withoutCounterpart;
+  if (turns === undefined && unguarded.length === 0) return plain;
+  return new CarefulCollection(plain, turns ?? new OneAtATime(), unguarded);
+}
+
+/** A server that tells missing keys apart does not say either which of two unique indexes refuses a document: then each is looked up. */
+function lookedUp(definition: CollectionDefinition, withoutCounterpart: readonly IndexDefinition[]): readonly LookedUpIndex[] {
+  const unique = definition.indexes.filter((index) => index.unique === true);
+  return unique.map((index) => ({ ...index, guardsPresentKeys: unique.length === 1 && !withoutCounterpart.includes(index) }));
 }
 
 async function openCache(dataDirectory: string): Promise<BlobFiles> {
