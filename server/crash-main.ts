@@ -1,40 +1,73 @@
-/** `npm run crash -- [--rounds N] [--seed S] [--devices N] [--programs N] [--store embedded|mongo]`: pulls the plug on a server under load; code 1 when something acknowledged is lost. */
-import { mkdtemp, rm } from "node:fs/promises";
+/** `npm run crash -- [--rounds N] [--seed S] [--devices N] [--programs N] [--store embedded|mongo] [--rounds-per-store N]`: pulls the plug on a server under load; code 1 when something acknowledged is lost. */
+import { rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { crashRun } from "./crash/crash-run.ts";
+import { crashSeries } from "./crash/crash-series.ts";
 import { embeddedCrashStore, mongoCrashStore } from "./crash/crash-store.ts";
+import { CrashTally } from "./crash/crash-tally.ts";
+import { endWhenAsked } from "./testing/platform/own-children.ts";
 
-const numbers = { rounds: 50, seed: 1, devices: 12, programs: 4 };
-const engines = { embedded: { make: embeddedCrashStore, lifeFactor: 1 }, mongo: { make: mongoCrashStore, lifeFactor: 4 } };
-let chosen: (typeof engines)[keyof typeof engines] = engines.embedded;
-const names = Object.keys(numbers) as (keyof typeof numbers)[];
-
-try {
-  const { values } = parseArgs({ options: Object.fromEntries([...names, "store"].map((name) => [name, { type: "string" as const }])) });
-  const engine = values["store"] ?? "embedded";
-  if (engine !== "embedded" && engine !== "mongo") throw new Error(`--store takes embedded or mongo, got ${engine}`);
-  chosen = engines[engine];
-  for (const name of names) {
-    const text = values[name] ?? String(numbers[name]);
-    if (!/^[1-9]\d{0,8}$/.test(String(text))) throw new Error(`--${name} takes a whole number from 1, got ${text}`);
-    numbers[name] = Number(text);
-  }
-} catch (error) {
-  process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
-  process.exit(2);
-}
-
+const engines = {
+  embedded: { makeStore: embeddedCrashStore, lifeFactor: 1, roundsPerStore: 50, devices: 12, programs: 4 },
+  // With more at once every answer takes seconds there, and nothing comes to an end.
+  mongo: { makeStore: mongoCrashStore, lifeFactor: 6, roundsPerStore: 5, devices: 6, programs: 2 },
+};
+type Engine = keyof typeof engines;
 /** Looks at a device are five seconds apart, and there are a few per firmware update. */
 const lastLifeMs = 60_000;
+
+const settings = settingsOf(process.argv.slice(2));
+endWhenAsked();
 const directory = await mkdtemp(join(tmpdir(), "crash-run-"));
+// Engines make their directories where temporary files go: all of it goes, or stays, together.
+process.env["TMPDIR"] = directory;
+let isKept = false;
+process.on("exit", () => {
+  if (!isKept) rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
+});
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
-const store = await chosen.make(directory);
-const wrong = await crashRun({ ...numbers, directory, store, lastLifeMs, lifeFactor: chosen.lifeFactor, onRound: say });
-await store.dispose();
+const tally = new CrashTally();
+const wrong = await crashSeries({ ...settings, directory, lastLifeMs, tally, onRound: say }).catch((error: unknown) => [
+  `the run itself failed: ${error instanceof Error ? error.message : error}`,
+]);
 for (const line of wrong) say(`wrong: ${line}`);
-if (wrong.length === 0) await rm(directory, { recursive: true });
-else say(`the data directory is kept: ${directory}`);
-say(`seed ${numbers.seed}, ${numbers.rounds} rounds: ${wrong.length === 0 ? "nothing acknowledged was lost" : `${wrong.length} faults`}`);
-process.exit(wrong.length === 0 ? 0 : 1);
+isKept = wrong.length > 0;
+if (isKept) say(`the data directory is kept: ${directory}`);
+say(tally.describe());
+say(`seed ${settings.seed}, ${settings.rounds} rounds: ${isKept ? `${wrong.length} faults` : "nothing acknowledged was lost"}`);
+process.exit(isKept ? 1 : 0);
+
+function settingsOf(args: readonly string[]) {
+  try {
+    const names = ["rounds", "seed", "devices", "programs", "rounds-per-store", "store"];
+    const { values } = parseArgs({
+      args: [...args],
+      options: Object.fromEntries(names.map((name) => [name, { type: "string" as const }])),
+    });
+    const name = values["store"] ?? "embedded";
+    if (!isEngine(name)) throw new Error(`--store takes embedded or mongo, got ${name}`);
+    const engine = engines[name];
+    const numberOf = (option: string, otherwise: number): number => {
+      const text = String(values[option] ?? otherwise);
+      if (!/^[1-9]\d{0,8}$/.test(text)) throw new Error(`--${option} takes a whole number from 1, got ${text}`);
+      return Number(text);
+    };
+    return {
+      ...engine,
+      rounds: numberOf("rounds", 50),
+      seed: numberOf("seed", 1),
+      devices: numberOf("devices", engine.devices),
+      programs: numberOf("programs", engine.programs),
+      roundsPerStore: numberOf("rounds-per-store", engine.roundsPerStore),
+    };
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : error}\n`);
+    process.exit(2);
+  }
+}
+
+function isEngine(name: unknown): name is Engine {
+  return typeof name === "string" && Object.hasOwn(engines, name);
+}

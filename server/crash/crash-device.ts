@@ -4,6 +4,7 @@ import { ContentFormat } from "@lwm2m/protocol/coap/content-formats";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import type { IncomingRequest, OutgoingRequest, OutgoingResponse, RequestOutcome, ServedObservation } from "@lwm2m/protocol/coap/message";
 import { defaultParameters } from "@lwm2m/protocol/coap/parameters";
+import type { Clock } from "@lwm2m/protocol/ports/clock";
 import type { Random } from "@lwm2m/protocol/ports/random";
 import { CrashFirmware } from "./crash-firmware.ts";
 import type { Ledger } from "./ledger.ts";
@@ -17,12 +18,18 @@ const parameters = { ...defaultParameters, ackTimeoutMs: 200, maxRetransmit: 4 }
 /** Seconds since 1970 of the first Send; each has a second of its own. */
 const firstSecond = 1_700_000_000;
 
+/** Before it says the next thing to a server that is busy: asking on and on would keep it so. */
+const busyPauseMs = 250;
+
 export interface CrashDeviceDeps {
   readonly endpoint: string;
   readonly coap: CoapEndpoint;
   readonly serverPort: number;
   readonly ledger: Ledger;
+  readonly clock: Clock;
   readonly random: Random;
+  /** What it sent before the death of the server it sends again behind it; others begin anew, so that the load is there at once. */
+  readonly isPatient: boolean;
 }
 
 export class CrashDevice {
@@ -31,6 +38,9 @@ export class CrashDevice {
   readonly #deps: CrashDeviceDeps;
   #relation: ServedObservation | undefined;
   #value = 0;
+  #life = new AbortController();
+  /** The life of the server in which a Register was left without the answer that says what became of it. */
+  #doubtfulLife: number | undefined;
 
   constructor(deps: CrashDeviceDeps) {
     this.#deps = deps;
@@ -46,6 +56,13 @@ export class CrashDevice {
   /** One thing after the other until told to stop; the last one may stay unanswered. */
   async run(isOver: () => boolean): Promise<void> {
     while (!isOver()) await this.#step();
+  }
+
+  /** The server was dead and is back. */
+  noteRestart(): void {
+    if (this.#deps.isPatient) return;
+    this.#life.abort();
+    this.#life = new AbortController();
   }
 
   close(): Promise<void> {
@@ -73,9 +90,14 @@ export class CrashDevice {
       contentFormat: ContentFormat.linkFormat,
       payload: bytes(links),
     });
-    if (!outcome.ok || outcome.response.code !== ResponseCode.created) return;
+    if (!outcome.ok || outcome.response.code !== ResponseCode.created) {
+      this.#doubtfulLife = ledger.life;
+      return;
+    }
+    ledger.registrations++;
     ledger.locations.set(this.endpoint, outcome.response.locationPath.join("/"));
-    ledger.registering.delete(this.endpoint);
+    // The one before it may still come to its end, behind this one: until the server that has it is dead.
+    if (this.#doubtfulLife !== ledger.life) ledger.registering.delete(this.endpoint);
   }
 
   async #update(): Promise<void> {
@@ -129,8 +151,12 @@ export class CrashDevice {
     return this.#deps.coap.peerAt({ address: "127.0.0.1", port: this.#deps.serverPort });
   }
 
-  #request(request: OutgoingRequest): Promise<RequestOutcome> {
-    return this.#deps.coap.request(this.#server(), request);
+  async #request(request: OutgoingRequest): Promise<RequestOutcome> {
+    const outcome = await this.#deps.coap.request(this.#server(), request, { signal: this.#life.signal });
+    if (outcome.ok && outcome.response.code === ResponseCode.serviceUnavailable) {
+      await new Promise<void>((resolve) => void this.#deps.clock.after(busyPauseMs, resolve));
+    }
+    return outcome;
   }
 }
 

@@ -30,7 +30,7 @@ redisSuite(name, () =>
           `${killed} in one round: ${lines.join("\n")}`,
         );
       }
-      for (const kind of ["registrations", "updates", "operations", "values"]) {
+      for (const kind of ["registrations", "updates", "operations", "notifications", "values"]) {
         assert.match(lines.at(-1) ?? "", new RegExp(`[1-9]\\d* ${kind}`), "there was load of every kind");
       }
 

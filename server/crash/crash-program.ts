@@ -8,6 +8,10 @@ import type { Ledger } from "./ledger.ts";
 
 /** Between two tries while the server is away. */
 const pauseMs = 20;
+/** After it has said that it is busy: asking on and on would keep it so. */
+const busyPauseMs = 250;
+/** 429 and 503 (RFC 6585 §4, RFC 9110 §15.6.4). */
+const busy: ReadonlySet<number> = new Set([429, 503]);
 
 export interface CrashProgramDeps {
   readonly name: string;
@@ -133,14 +137,16 @@ export class CrashProgram {
         headers,
         ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
       });
-      return { status: reply.status, body: (await reply.json()) as Reply["body"] };
+      const answer = { status: reply.status, body: (await reply.json()) as Reply["body"] };
+      if (busy.has(answer.status)) await this.#pause(busyPauseMs);
+      return answer;
     } catch {
       // The server is dead: nothing was acknowledged.
       return undefined;
     }
   }
 
-  #pause(): Promise<void> {
-    return new Promise((resolve) => void this.#deps.clock.after(pauseMs, resolve));
+  #pause(delayMs = pauseMs): Promise<void> {
+    return new Promise((resolve) => void this.#deps.clock.after(delayMs, resolve));
   }
 }

@@ -8,7 +8,8 @@ import { checkStore } from "./crash-check.ts";
 import { CrashDevice } from "./crash-device.ts";
 import { CrashProgram } from "./crash-program.ts";
 import { type CrashStore, embeddedCrashStore } from "./crash-store.ts";
-import { Ledger } from "./ledger.ts";
+import { CrashTally } from "./crash-tally.ts";
+import { describeCounts, Ledger } from "./ledger.ts";
 import { apiKey, ServerProcess, serverProgram } from "./platform/server-process.ts";
 
 export interface CrashRunSettings {
@@ -25,15 +26,20 @@ export interface CrashRunSettings {
   /** After the last death the server lives until the firmware updates have ended, this long at most; default: shortly. */
   readonly lastLifeMs?: number;
   readonly onRound: (line: string) => void;
+  /** Of the first round, for the lines. Default 1. */
+  readonly firstRound?: number;
+  readonly tally?: CrashTally;
 }
 
 /** The server lives this long under load in one round, milliseconds. */
 const shortestLifeMs = 200;
 const lifeSpreadMs = 1_500;
 /** The last life goes on until something of every kind was acknowledged, this long at most. */
-const mostLifeMs = 60_000;
+const mostLifeMs = 300_000;
 /** An engine that was killed is away this long at most. */
 const awaySpreadMs = 600;
+/** One device in so many waits for an answer over the death of the server. */
+const patienceStride = 3;
 
 /** What is wrong, one line each; nothing when all that was acknowledged is there. */
 export async function crashRun(settings: CrashRunSettings): Promise<readonly string[]> {
@@ -41,20 +47,26 @@ export async function crashRun(settings: CrashRunSettings): Promise<readonly str
   // Of its own: how often the load asks for a number depends on the machine.
   const deaths = seededRandom(settings.seed);
   const ledger = new Ledger();
+  const { tally = new CrashTally(), firstRound = 1 } = settings;
   const store = settings.store ?? embeddedCrashStore(settings.directory);
   const server = new ServerProcess(settings.directory, serverProgram, store.settings);
   await server.start();
   const load = await startLoad(settings, server, ledger, random);
+  const startAgain = async (): Promise<void> => {
+    await server.start();
+    load.noteRestart();
+  };
   try {
-    for (let round = 1; round <= settings.rounds; round++) {
-      if (round > 1) await server.start();
-      const killed = await oneDeath(store, server, { random: deaths, factor: settings.lifeFactor ?? 1 });
+    for (let round = 0; round < settings.rounds; round++) {
+      if (round > 0) await startAgain();
+      const killed = await oneDeath(store, server, { random: deaths, factor: settings.lifeFactor ?? 1, tally });
+      ledger.life++;
       const wrong = [...(await checkStore(store, ledger)), ...ledger.violations];
-      settings.onRound(`round ${round}: ${killed}; acknowledged so far: ${ledger.count()}`);
+      settings.onRound(`round ${firstRound + round}: ${killed}; acknowledged so far: ${describeCounts(ledger.counts())}`);
       if (wrong.length > 0) return wrong;
     }
     // Alive once more, then an orderly end: what was left halfway is brought to its one end.
-    await server.start();
+    await startAgain();
     await pause(lifeSpreadMs);
     // On a busy machine the lives before were too short for that.
     for (let waitedMs = 0; waitedMs < mostLifeMs && !ledger.hasEveryKind(); waitedMs += shortestLifeMs) await pause(shortestLifeMs);
@@ -62,31 +74,36 @@ export async function crashRun(settings: CrashRunSettings): Promise<readonly str
     for (let waitedMs = 0; waitedMs < (settings.lastLifeMs ?? 0) && ledger.firmwareUnderWay() > 0; waitedMs += lifeSpreadMs) {
       await pause(lifeSpreadMs);
     }
-    settings.onRound(`after a last life: ${ledger.count()}`);
+    settings.onRound(`after a last life: ${describeCounts(ledger.counts())}`);
     await load.stop();
     await server.stop();
     return [...(await checkStore(store, ledger)), ...ledger.violations];
   } finally {
     await server.kill();
     await load.stop();
+    tally.add(ledger.counts());
   }
 }
 
+interface Fate {
+  readonly random: SeededRandom;
+  readonly factor: number;
+  readonly tally: CrashTally;
+}
+
 /** The server dies at a random moment; before it, in two rounds of three where there are engines, one of them does. Engines are up again at the end. */
-async function oneDeath(
-  { engines }: CrashStore,
-  server: ServerProcess,
-  { random, factor }: { readonly random: SeededRandom; readonly factor: number },
-): Promise<string> {
+async function oneDeath({ engines }: CrashStore, server: ServerProcess, { random, factor, tally }: Fate): Promise<string> {
   const lifeMs = () => (shortestLifeMs + random.integer(lifeSpreadMs)) * factor;
   const firstMs = lifeMs();
   await pause(firstMs);
   const engine = engines[random.integer(engines.length + 1)];
+  tally.noteKill("the server");
   if (engine === undefined) {
     await server.kill();
     return `server killed after ${firstMs} ms`;
   }
   await engine.kill();
+  tally.noteKill(engine.name);
   const awayMs = random.integer(awaySpreadMs);
   await pause(awayMs);
   // Now and then the server dies while the engine is away.
@@ -115,7 +132,10 @@ export async function startLoad(
       clock: systemClock,
       random: systemRandom,
     });
-    devices.push(new CrashDevice({ endpoint: `crash-${n}`, coap, serverPort: server.coapPort, ledger, random }));
+    const isPatient = n % patienceStride === 0;
+    devices.push(
+      new CrashDevice({ endpoint: `crash-${n}`, coap, serverPort: server.coapPort, clock: systemClock, ledger, random, isPatient }),
+    );
   }
   const lanes = Array.from({ length: programs }, (_, n) =>
     new CrashProgram({
@@ -131,6 +151,9 @@ export async function startLoad(
   );
   const runs = [...devices.map((device) => device.run(() => isOver)), ...lanes];
   return {
+    noteRestart: () => {
+      for (const device of devices) device.noteRestart();
+    },
     calm: () => {
       isCalm = true;
     },

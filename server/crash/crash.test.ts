@@ -13,7 +13,7 @@ test("kill -9 of the server under load, 3 rounds: registrations, operations, Sen
   const lines: string[] = [];
   const wrong = await crashRun({ directory, rounds: 3, seed: 5, devices: 6, programs: 2, onRound: (line) => lines.push(line) });
   assert.deepEqual(wrong, []);
-  for (const kind of ["registrations", "updates", "operations", "values"]) {
+  for (const kind of ["registrations", "updates", "operations", "notifications", "values"]) {
     assert.match(lines.at(-1) ?? "", new RegExp(`[1-9]\\d* ${kind}`), "there was load of every kind");
   }
 

@@ -16,6 +16,29 @@ export interface AcknowledgedPoint {
   readonly value: number;
 }
 
+/** What was acknowledged, in numbers. */
+export interface LedgerCounts {
+  readonly registrations: number;
+  readonly updates: number;
+  readonly operations: number;
+  readonly endedOperations: number;
+  readonly notifications: number;
+  readonly sentValues: number;
+  readonly firmwareUpdates: number;
+  readonly endedFirmwareUpdates: number;
+  readonly successfulFirmwareUpdates: number;
+}
+
+export function describeCounts(counts: LedgerCounts): string {
+  const { registrations, updates, operations, notifications, sentValues, firmwareUpdates } = counts;
+  const { endedOperations, endedFirmwareUpdates, successfulFirmwareUpdates } = counts;
+  return [
+    `${registrations} registrations, ${updates} updates, ${operations} operations (${endedOperations} ended)`,
+    `${notifications} notifications, ${sentValues} values sent`,
+    `${firmwareUpdates} firmware updates (${endedFirmwareUpdates} ended, ${successfulFirmwareUpdates} in success)`,
+  ].join(", ");
+}
+
 export class Ledger {
   /** By endpoint name: the location of the last acknowledged Register. */
   readonly locations = new Map<string, string>();
@@ -24,6 +47,9 @@ export class Ledger {
   /** By id. */
   readonly operations = new Map<string, AcknowledgedOperation>();
   readonly points: AcknowledgedPoint[] = [];
+  /** Of the server, counted by its deaths. */
+  life = 0;
+  registrations = 0;
   updates = 0;
   /** Firmware updates by id: the final state once a reply has shown one. */
   readonly firmware = new Map<string, { readonly endpoint: string; readonly finalState: string | undefined }>();
@@ -56,12 +82,21 @@ export class Ledger {
 
   /** Of what every run has; firmware updates begin by chance. */
   hasEveryKind(): boolean {
-    return this.locations.size > 0 && this.updates > 0 && this.operations.size > 0 && this.points.length > 0;
+    const { registrations, updates, operations, notifications, sentValues } = this.counts();
+    return [registrations, updates, operations, notifications, sentValues].every((count) => count > 0);
   }
 
-  count(): string {
-    const { locations, operations, points, updates, firmware } = this;
-    const ended = firmware.size - this.firmwareUnderWay();
-    return `${locations.size} registrations, ${updates} updates, ${operations.size} operations, ${points.length} values, ${firmware.size} firmware updates (${ended} ended)`;
+  counts(): LedgerCounts {
+    const { registrations, updates, operations, points, firmware } = this;
+    const sentValues = points.filter(({ timeMs }) => timeMs !== undefined).length;
+    const ends = [...firmware.values()].map(({ finalState }) => finalState);
+    return {
+      ...{ registrations, updates, sentValues, notifications: points.length - sentValues },
+      operations: operations.size,
+      endedOperations: [...operations.values()].filter(({ finalStatus }) => finalStatus !== undefined).length,
+      firmwareUpdates: firmware.size,
+      endedFirmwareUpdates: ends.filter((state) => state !== undefined).length,
+      successfulFirmwareUpdates: ends.filter((state) => state === "succeeded").length,
+    };
   }
 }

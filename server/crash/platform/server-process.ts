@@ -4,6 +4,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
+import { owned } from "../../testing/platform/own-children.ts";
 import { stablePort } from "../../testing/platform/stable-port.ts";
 
 export const apiKey = "a-key-for-the-crash-run";
@@ -65,7 +66,7 @@ export class ServerProcess {
       ...{ HTTP_PORT: port("http"), COAP_PORT: port("coap"), COAPS_PORT: port("coaps") },
       ...{ BOOTSTRAP_COAP_PORT: port("bootstrap-coap"), BOOTSTRAP_COAPS_PORT: port("bootstrap-coaps") },
     };
-    const child = spawn(process.execPath, [this.#program], { env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = owned(spawn(process.execPath, [this.#program], { env, stdio: ["ignore", "pipe", "pipe"] }));
     this.#child = child;
     this.complaints = "";
     const closed = new Promise((resolve) => child.once("close", resolve));

@@ -5,9 +5,13 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { owned } from "./own-children.ts";
 import { stablePort } from "./stable-port.ts";
 
 const program = fileURLToPath(new URL("../../../../.peers/ferretdb/ferretdb", import.meta.url));
+
+/** It reads every document as text for most filters, and would collect garbage most of the time. */
+const garbagePercent = "1000";
 
 /** A file system without a disk, on Linux. */
 const memory = "/dev/shm";
@@ -41,7 +45,8 @@ export class FerretProcess {
 
   /** Resolves when it takes connections. */
   async start(): Promise<void> {
-    const child = spawn(program, [`127.0.0.1:${this.port}`, `file:${this.directory}/`], { stdio: ["ignore", "pipe", "ignore"] });
+    const place = [`127.0.0.1:${this.port}`, `file:${this.directory}/`];
+    const child = owned(spawn(program, place, { env: { ...process.env, GOGC: garbagePercent }, stdio: ["ignore", "pipe", "ignore"] }));
     this.#child = child;
     await new Promise<void>((resolve, reject) => {
       child.stdout.on("data", (text) => {

@@ -4,6 +4,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { owned } from "./own-children.ts";
 import { stablePort } from "./stable-port.ts";
 
 /** What keeps the jobs of a killed Redis. */
@@ -41,7 +42,7 @@ export class RedisProcess {
   /** Resolves when it answers. */
   async start(options: readonly string[] = keepingJobs): Promise<void> {
     const place = ["--bind", "127.0.0.1", "--port", String(this.port), "--dir", this.#directory, "--save", ""];
-    const child = spawn("redis-server", [...place, ...options], { stdio: ["ignore", "pipe", "ignore"] });
+    const child = owned(spawn("redis-server", [...place, ...options], { stdio: ["ignore", "pipe", "ignore"] }));
     this.#child = child;
     await new Promise<void>((resolve, reject) => {
       let said = "";
