@@ -77,3 +77,29 @@ test("RFC 7252 §4.8.2: windows differ with the links of their devices; each end
   assert.deepEqual(changes, ["60000 other false", "93000 fast false", "747500 slow false"]);
   assert.equal(clock.pendingTimers(), 0);
 });
+
+test("a window goes on over a restart of the server, from the last message that is stored, and nobody is told twice that it opened", async () => {
+  const { clock, changes, windows } = open();
+  await clock.advance(200_000);
+  for (const endpoint of ["late", "early", "over", "heard"]) windows.add(endpoint, true);
+  windows.add("online", false);
+  windows.extend("heard");
+  changes.length = 0;
+  const heard = [
+    { endpoint: "late", at: 190_000 },
+    { endpoint: "early", at: 120_000 },
+    { endpoint: "over", at: 107_000 },
+    { endpoint: "heard", at: 150_000 },
+    { endpoint: "online", at: 199_000 },
+    { endpoint: "nobody", at: 199_000 },
+  ];
+  windows.recall(heard);
+  assert.deepEqual(
+    heard.map(({ endpoint }) => windows.find(endpoint)?.until),
+    [283_000, 213_000, undefined, 293_000, undefined, undefined],
+  );
+  assert.deepEqual(changes, []);
+  await clock.advance(200_000);
+  assert.deepEqual(changes, ["213000 early false", "283000 late false", "293000 heard false"]);
+  assert.equal(clock.pendingTimers(), 0);
+});

@@ -22,6 +22,12 @@ interface Row {
 /** All that sleep share it: there may be a million of them. */
 const asleep: Presence = { awakeUntil: 0, awakeSince: 0, row: undefined };
 
+/** When an earlier process heard a device last, as far as it is stored. */
+export interface Heard {
+  readonly endpoint: string;
+  readonly at: number;
+}
+
 export class AwakeWindows {
   readonly #clock: Clock;
   readonly #windowMsOf: (endpoint: string) => number;
@@ -77,6 +83,27 @@ export class AwakeWindows {
     if (before.awakeUntil <= nowMs) this.#onChange(endpoint, true);
   }
 
+  /** Whether the device still listens after a message of that time, if it is in queue mode. */
+  wouldListen({ endpoint, at }: Heard): boolean {
+    return this.#presences.has(endpoint) && at + this.#windowMsOf(endpoint) > this.#clock.now();
+  }
+
+  /** Devices whose windows an earlier process opened go on listening: that they woke has been told. */
+  recall(heard: readonly Heard[]): void {
+    const touched = new Map<number, Row>();
+    for (const each of heard) {
+      const { endpoint, at } = each;
+      if (!this.wouldListen(each) || this.isAwake(endpoint)) continue;
+      const windowMs = this.#windowMsOf(endpoint);
+      const row = this.#rowOf(windowMs);
+      const presence = { awakeUntil: at + windowMs, awakeSince: at, row };
+      this.#presences.set(endpoint, presence);
+      row.awake.set(endpoint, presence);
+      touched.set(windowMs, row);
+    }
+    for (const [windowMs, row] of touched) this.#putInOrder(windowMs, row);
+  }
+
   /** The device did not answer: whatever its window said, it sleeps. */
   end(endpoint: string): void {
     const presence = this.#presences.get(endpoint);
@@ -97,6 +124,14 @@ export class AwakeWindows {
     const row: Row = { awake: new Map(), timer: undefined };
     this.#rows.set(windowMs, row);
     return row;
+  }
+
+  #putInOrder(windowMs: number, row: Row): void {
+    const inOrder = [...row.awake].sort(([, a], [, b]) => a.awakeUntil - b.awakeUntil);
+    row.awake.clear();
+    for (const [endpoint, presence] of inOrder) row.awake.set(endpoint, presence);
+    row.timer?.cancel();
+    this.#closeDueWindows(windowMs, row);
   }
 
   #closeDueWindows(windowMs: number, row: Row): void {

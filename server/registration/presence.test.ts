@@ -68,6 +68,21 @@ describe("LwM2M Core 1.1 §6.5: each message of the device starts its awake wind
     });
   }
 
+  test("the window goes on over a restart of the server: what waits is sent in it, and not after it", async () => {
+    await world.clock.advance(60_000);
+    await world.stop();
+    await world.start();
+    assert.equal(isAwake(), true);
+    const sentAtOnce = await world.carryOut("dev-1", { kind: "read", path });
+    assert.equal(sentAtOnce.status, "succeeded");
+    await world.clock.advance(94_000);
+    await world.stop();
+    await world.start();
+    assert.equal(isAwake(), false);
+    const presence = (await world.eventTypes("dev-1")).filter((type) => /awake|asleep/.test(type));
+    assert.deepEqual(presence, ["device.awake", "device.asleep"]);
+  });
+
   test("a device that does not answer is asleep from then on, with an event; its next message wakes it", async () => {
     await world.until(world.server.links.set("dev-1", { profile: "default", awakeSeconds: 600 }));
     await device.update();

@@ -279,7 +279,8 @@ export class RegistrationService implements Registrations {
   }
 
   #rememberAll(): Promise<void> {
-    return recallRegistrations(this.#store, this.#addresses, (registration, ownsAddress) => this.#remember(registration, ownsAddress));
+    const remember = (registration: StoredRegistration, owns: boolean): void => this.#remember(registration, owns);
+    return recallRegistrations(this.#store, this.#addresses, this.#windows, remember);
   }
 
   #remember({ _id, queueMode, address }: Pick<Registration, "_id" | "queueMode" | "address">, ownsAddress = true): void {
