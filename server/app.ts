@@ -117,6 +117,7 @@ async function open(deps: AppDeps, { closers, wait, key: openKey }: StartParts):
 
   const numbers = () => ({
     doors: [coap.numbers(), bootstrap.numbers()],
+    messages: [coap.messages(), bootstrap.messages()],
     identityMismatches: features.identityMismatches,
     refusedDevices: features.refusedDevices,
     registrations: features.registrations,

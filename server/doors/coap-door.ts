@@ -1,4 +1,5 @@
 /** A CoAP door: UDP socket and DTLS beside it as one endpoint, which hears nothing before the features behind it are there. */
+import { createCoapCounters } from "@lwm2m/protocol/coap/counters";
 import { openCoapEndpoint } from "@lwm2m/protocol/coap/endpoint";
 import type { CoapEndpoint } from "@lwm2m/protocol/coap/endpoint-contract";
 import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
@@ -49,6 +50,8 @@ export interface CoapDoor {
   open(): void;
   /** Of the secured side. */
   numbers(): DoorNumbers;
+  /** CoAP of both sides. */
+  messages(): DoorNumbers;
 }
 
 /** Rejects with `StartError`. Closed by the caller. */
@@ -67,7 +70,9 @@ export async function bindCoapDoor(parts: CoapDoorSettings): Promise<CoapDoor> {
   );
   const reports = new HandshakeReports({ ...parts, door: secured.door, dtls });
   const socket = new JoinedSocket(plain.socket, dtls.plaintext);
+  const counters = createCoapCounters();
   const endpoint = openCoapEndpoint({
+    counters,
     socket,
     clock,
     random,
@@ -85,6 +90,7 @@ export async function bindCoapDoor(parts: CoapDoorSettings): Promise<CoapDoor> {
     secured: securedPeers(dtls, socket),
     findFault,
     numbers: () => ({ door: secured.door, port: dtls.plaintext.local.port, counters: dtls.counters }),
+    messages: () => ({ door, port: endpoint.local.port, counters }),
     open() {
       plain.release();
       dtlsSocket.release();

@@ -9,6 +9,8 @@ export interface DoorNumbers {
 
 export interface AllNumbers {
   readonly doors: readonly DoorNumbers[];
+  /** CoAP messages of each plain door and its secured side together. */
+  readonly messages: readonly DoorNumbers[];
   /** Who came under a name that is not its own, by why. */
   readonly identityMismatches: { readonly [reason: string]: number };
   /** Who was refused because nobody expects it, by why. */
@@ -23,12 +25,14 @@ export function doorRoutes(numbers: () => AllNumbers): readonly Route[] {
       method: "GET",
       path: "/doors",
       name: "getDoors",
-      summary: "The secured doors devices come in by: their ports, and what happened there since the server started",
+      summary:
+        "The doors devices come in by: their ports, and what happened there since the server started. `doors`: the secured ones; `messages`: CoAP, of a plain door and its secured one together (refusedRate: told to come back, by the limits of the door; backOffs: devices that asked to be left alone)",
       replies: { 200: { description: "The doors", schema: doorsSchema } },
       async handle() {
-        const { doors, identityMismatches, refusedDevices, registrations } = numbers();
+        const { doors, messages, identityMismatches, refusedDevices, registrations } = numbers();
         const body = {
           doors: doors.map((door) => ({ ...door, counters: { ...door.counters } })),
+          messages: messages.map((door) => ({ ...door, counters: { ...door.counters } })),
           identityMismatches: { ...identityMismatches },
           ...(refusedDevices === undefined ? {} : { refusedDevices: { ...refusedDevices } }),
           ...(registrations === undefined ? {} : { registrations: { ...registrations } }),
@@ -41,24 +45,24 @@ export function doorRoutes(numbers: () => AllNumbers): readonly Route[] {
 
 const countsSchema = { type: "object", additionalProperties: { type: "integer" } } as const;
 
+const listOf = (...names: readonly string[]) =>
+  ({
+    type: "array",
+    items: {
+      type: "object",
+      properties: { door: { enum: names }, port: { type: "integer" }, counters: countsSchema },
+      required: ["door", "port", "counters"],
+    },
+  }) as const;
+
 const doorsSchema = {
   type: "object",
   properties: {
-    doors: {
-      type: "array",
-      items: {
-        type: "object",
-        properties: {
-          door: { enum: ["coaps", "bootstrap-coaps"] },
-          port: { type: "integer" },
-          counters: countsSchema,
-        },
-        required: ["door", "port", "counters"],
-      },
-    },
+    doors: listOf("coaps", "bootstrap-coaps"),
+    messages: listOf("coap", "bootstrap-coap"),
     identityMismatches: countsSchema,
     refusedDevices: countsSchema,
     registrations: countsSchema,
   },
-  required: ["doors", "identityMismatches"],
+  required: ["doors", "messages", "identityMismatches"],
 } as const;

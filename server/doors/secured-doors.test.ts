@@ -137,6 +137,13 @@ test("LwM2M Core 1.1 §6.1.7.1: bootstrap over DTLS, by name or by credential; t
     ],
   );
   assert.equal(seen.doors[1].counters.connected, 1);
+  assert.deepEqual(
+    seen.messages.map(({ door, counters }: { door: string; counters: { requests: number } }) => [door, counters.requests > 0]),
+    [
+      ["coap", false],
+      ["bootstrap-coap", true],
+    ],
+  );
   assert.deepEqual(seen.identityMismatches, { "other-endpoint": 1, "unknown-identity": 0, unsecured: 1, unnamed: 0 });
   // The bootstrap credential opens no other door.
   assert.equal(await device.isLetIn(server.app.coapsPort), false);

@@ -10,7 +10,11 @@ test("metrics: what has counters of its own is read when it is asked for, events
   const metrics = openMetrics({
     pressure: () => ({ level: "slow", waiting: 12, commitP95Ms: 250, oldestMs: 1_500, reached: { slow: 2, refusing: 0 } }),
     putOff: () => ({ sends: 5, registrations: 1, requests: 0 }),
-    doors: () => ({ doors: [{ door: "coaps", port: 5684, counters: { connected: handshakes } }], identityMismatches: { name: 4 } }),
+    doors: () => ({
+      doors: [{ door: "coaps", port: 5684, counters: { connected: handshakes } }],
+      messages: [{ door: "coap", port: 5683, counters: { refusedRate: 9 } }],
+      identityMismatches: { name: 4 },
+    }),
     events: {
       subscribe: (listener) => {
         tell = listener;
@@ -29,6 +33,7 @@ test("metrics: what has counters of its own is read when it is asked for, events
     'lwm2m_store_pressure_reached_total{level="slow"} 2',
     'lwm2m_put_off_total{what="sends"} 5',
     'lwm2m_secured_door_total{door="coaps",what="connected"} 3',
+    'lwm2m_coap_total{door="coap",what="refusedRate"} 9',
     'lwm2m_identity_mismatches_total{reason="name"} 4',
     'lwm2m_events_total{type="device.registered"} 2',
     'lwm2m_events_total{type="operation.failed"} 0',

@@ -51,15 +51,19 @@ function storeMetrics(register: Registry, { pressure, putOff }: MetricsSources):
 }
 
 function doorMetrics(register: Registry, { doors }: MetricsSources): void {
-  const name = "lwm2m_secured_door_total";
-  const made: Counter<"door" | "what"> = new Counter({
-    ...{ name, help: "What happened at the secured doors: handshakes, drops, alerts", labelNames: ["door", "what"] as const },
-    registers: [register],
-    collect() {
-      made.reset();
-      for (const { door, counters } of doors().doors) for (const [what, count] of Object.entries(counters)) made.inc({ door, what }, count);
-    },
-  });
+  const byDoor = (name: string, help: string, read: () => AllNumbers["doors"]): void => {
+    const made: Counter<"door" | "what"> = new Counter({
+      ...{ name, help, labelNames: ["door", "what"] as const },
+      registers: [register],
+      collect() {
+        made.reset();
+        for (const { door, counters } of read()) for (const [what, count] of Object.entries(counters)) made.inc({ door, what }, count);
+      },
+    });
+  };
+  byDoor("lwm2m_secured_door_total", "What happened at the secured doors: handshakes, drops, alerts", () => doors().doors);
+  const coapHelp = "CoAP messages of a plain door and its secured one: requests, retransmissions, duplicates, refusals";
+  byDoor("lwm2m_coap_total", coapHelp, () => doors().messages);
   const help = "Who came under a name that is not its own";
   counts(register, "lwm2m_identity_mismatches_total", help, "reason", () => doors().identityMismatches);
 }
