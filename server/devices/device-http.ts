@@ -106,7 +106,7 @@ async function list(deps: DeviceRoutesDeps, { query }: RouteRequest): Promise<Re
 
 async function searched({ describeAll }: DeviceRoutesDeps, search: DeviceSearch, q: string, query: RouteRequest["query"]): Promise<Reply> {
   const reading = parseFilter(q, search.fields);
-  if (!reading.ok) return { problem: filterProblem(reading.fault, "q") };
+  if (!reading.ok) return { problem: filterProblem(reading.fault, "/q", "q") };
   const inState: Condition = { kind: "equals", field: "state", values: ["quarantined"], not: false };
   const condition: Condition =
     query["state"] === "quarantined" ? { kind: "and", conditions: [inState, reading.condition] } : reading.condition;

@@ -29,7 +29,13 @@ export function eventRoutes(settings: EventDoorSettings): readonly Route[] {
     }
     const from = request.headers["last-event-id"] ?? request.query["after"];
     const after = from === undefined ? settings.log.lastId() : idOf(String(from));
-    if (after === undefined) return { problem: { type: "bad-request", detail: "Last-Event-ID is not an id of this feed" } };
+    if (after === undefined)
+      return {
+        problem: {
+          type: "bad-request",
+          detail: "Last-Event-ID is no id of this feed: expected up to 16 decimal digits, such as 0000000000000007",
+        },
+      };
     const goneReply = await findGone(settings.log, after);
     if (goneReply !== undefined) return goneReply;
     const stream = serverSentEvents(settings, { after, filter, signal: request.signal }, (change) => {

@@ -18,7 +18,8 @@ export function findFilterProblem(text: string, fields: Fields, pointer: string)
   return reading.ok ? undefined : filterProblem(reading.fault, pointer);
 }
 
-export function filterProblem({ position, field, detail }: FilterFault, pointer: string): Problem {
+/** `place`: the pointer in words. */
+export function filterProblem({ position, field, detail }: FilterFault, pointer: string, place = pointer): Problem {
   const words = `position ${position}${field === undefined ? "" : `, ${field}`}: ${detail}`;
-  return { type: "bad-request", detail: `${pointer}: ${words}`, errors: [{ pointer, detail: words }] };
+  return { type: "bad-request", detail: `${place}: ${words}`, errors: [{ pointer, detail: words }] };
 }

@@ -72,7 +72,7 @@ async function exportAll({ telemetry, registry, clock }: FleetRoutesDeps, { quer
   const paths: string[] = [];
   for (const text of pathsOf(query)) {
     const path = findNamed(registry, text);
-    if (path === undefined) return unknownPath(text);
+    if (path === undefined) return unknownPath(registry, text);
     paths.push(path);
   }
   const range = readRange(query, clock.now());
@@ -89,7 +89,7 @@ async function exportAll({ telemetry, registry, clock }: FleetRoutesDeps, { quer
 
 async function listLatest({ latest, registry, clock }: FleetRoutesDeps, { query }: RouteRequest): Promise<Reply> {
   const path = findNamed(registry, String(query["path"]));
-  if (path === undefined) return unknownPath(String(query["path"]));
+  if (path === undefined) return unknownPath(registry, String(query["path"]));
   const level = levelOf(findPath(path) ?? { objectId: 0 });
   if (level !== "resource" && level !== "resourceInstance") return wrong("/path", `${path} is an ${level}, expected a resource`);
   const page = await latest.page({ path, ...pageIn(query) });
@@ -112,7 +112,7 @@ function findNamed(registry: ObjectRegistry, text: string): string | undefined {
   return path === undefined ? undefined : formatPath(path);
 }
 
-function unknownPath(text: string): Reply {
-  const detail = `${JSON.stringify(text)} is no path, and no name in the object models`;
+function unknownPath(registry: ObjectRegistry, text: string): Reply {
+  const detail = deviceModel(registry, undefined).faultOf(text);
   return { problem: { type: "path-not-in-model", detail, errors: [{ pointer: "/path", detail }] } };
 }

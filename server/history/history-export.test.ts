@@ -133,6 +133,21 @@ test("over all devices: device by device, from one on; CSV and NDJSON, and nothi
   await problemOf(await ask("/history?path=no/such"), 422, "path-not-in-model");
 });
 
+test("a page of a resource whose values lie in its instances names them; one that has none is empty", async (t) => {
+  const many = [0, 1, 2, 3, 4, 5].map((instance) => point("dev-1", `/3/0/11/${instance}`, 0, instance));
+  const { ask } = await aHistory(t, [...few, ...many]);
+  for (const more of ["", "&stepSeconds=60"]) {
+    const { detail } = await problemOf(await ask(`/devices/dev-1/history?path=/3/0/11&${all}${more}`), 400, "bad-request");
+    assert.match(
+      String(detail),
+      /^query parameter path: \/3\/0\/11 has values in resource instances: \/3\/0\/11\/0, .*\/3\/0\/11\/4, …; ask/,
+    );
+  }
+  for (const path of ["/3/0/11/5", "/3/0/1", "/3/0/14"]) {
+    assert.equal((await ask(`/devices/dev-1/history?path=${path}&from=2025-01-01T00:00:00Z&to=2025-01-02T00:00:00Z`)).status, 200, path);
+  }
+});
+
 test("what does not go together is refused with the parameter at fault", async (t) => {
   const { ask } = await aHistory(t, few);
   const history = "/devices/dev-1/history";

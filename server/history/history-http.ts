@@ -6,6 +6,7 @@ import type { Devices } from "../devices/device.ts";
 import { unknownDevice } from "../devices/device-http.ts";
 import type { Reply, Route, RouteRequest } from "../http/route.ts";
 import type { OperationDoor } from "../operations/operation-door.ts";
+import type { JsonObject } from "../storage/json-object.ts";
 import type { SeriesName, TelemetryStore } from "../storage/store.ts";
 import { chooseType, csv, exportReply, exportStreams, ndjson } from "./history-export.ts";
 import { type HistoryRange, pathsOf, rangeQuery, readRange, wrong } from "./history-range.ts";
@@ -23,6 +24,8 @@ const json = "application/json";
 const microsecondMs = 0.001;
 const usualLimit = 1_000;
 const greatestLimit = 10_000;
+/** Series named in a refusal. */
+const shownInstances = 5;
 
 export function historyRoutes(deps: HistoryRoutesDeps): Route[] {
   return [
@@ -59,7 +62,7 @@ async function history(deps: HistoryRoutesDeps, { params, query, headers }: Rout
   if (!(await deps.devices.isKnown(endpoint))) return unknownDevice(endpoint);
   const paths: string[] = [];
   for (const text of pathsOf(query)) {
-    const resolved = await deps.door.findPath(endpoint, text);
+    const resolved = await deps.door.findPath(endpoint, text, "/path");
     if ("problem" in resolved) return resolved;
     paths.push(resolved.path);
   }
@@ -90,32 +93,50 @@ async function page(
   if (path === undefined) return wrong("/path", "is missing; with Accept: application/x-ndjson or text/csv it may be");
   const fault = more.length > 0 ? "given twice; several are for Accept: application/x-ndjson or text/csv" : notASeries(path);
   if (fault !== undefined) return wrong("/path", fault);
-  return range.steps === undefined
-    ? byPoints(deps, { endpoint, path }, range)
-    : bySteps(deps, { endpoint, path }, { ...range, ...range.steps });
+  const { body, isEmpty } =
+    range.steps === undefined
+      ? await byPoints(deps, { endpoint, path }, range)
+      : await bySteps(deps, { endpoint, path }, { ...range, ...range.steps });
+  const inInstances = isEmpty ? await findInstances(deps, { endpoint, path }) : undefined;
+  return inInstances === undefined ? { status: 200, body } : wrong("/path", inInstances);
+}
+
+/** Its values have series of their own: an empty list would read as "nothing happened". */
+async function findInstances({ telemetry }: HistoryRoutesDeps, { endpoint, path }: SeriesName): Promise<string | undefined> {
+  const names = await telemetry.series({ endpoint, under: path, limit: shownInstances + 1 });
+  if (names.length === 0 || names.some((name) => name.path === path)) return undefined;
+  const shown = names.slice(0, shownInstances).map((name) => name.path);
+  const list = [...shown, ...(names.length > shownInstances ? ["…"] : [])].join(", ");
+  return `${path} has values in resource instances: ${list}; ask for one of them (all: Accept: application/x-ndjson or text/csv)`;
+}
+
+interface Page {
+  readonly body: JsonObject;
+  readonly isEmpty: boolean;
 }
 
 async function byPoints(
   { telemetry }: HistoryRoutesDeps,
   name: SeriesName,
   range: HistoryRange & { readonly limit: number },
-): Promise<Reply> {
+): Promise<Page> {
   const { fromMs, toMs, limit } = range;
   const points = await telemetry.range({ ...name, fromMs, toMs, limit });
   const last = points.at(-1);
   const next = points.length === limit && last !== undefined ? formatInstant(last.timeMs + microsecondMs) : null;
-  return { status: 200, body: { ...name, items: points.map(pointView), next } };
+  return { body: { ...name, items: points.map(pointView), next }, isEmpty: points.length === 0 };
 }
 
 async function bySteps(
   { telemetry }: HistoryRoutesDeps,
   name: SeriesName,
   { fromMs, toMs, stepMs, aggregate, limit }: HistoryRange & NonNullable<HistoryRange["steps"]> & { readonly limit: number },
-): Promise<Reply> {
+): Promise<Page> {
   const steps = await telemetry.downsample({ ...name, fromMs, toMs, stepMs, limit });
   const last = steps.at(-1);
   const next = steps.length === limit && last !== undefined ? formatInstant(last.fromMs + stepMs) : null;
-  return { status: 200, body: { ...name, stepSeconds: stepMs / 1_000, items: steps.map((step) => stepView(step, aggregate)), next } };
+  const items = steps.map((step) => stepView(step, aggregate));
+  return { body: { ...name, stepSeconds: stepMs / 1_000, items, next }, isEmpty: steps.length === 0 };
 }
 
 /** A series belongs to one value: an empty list for an object would read as "nothing happened". */

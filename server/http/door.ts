@@ -162,7 +162,9 @@ function answerer(settings: HttpDoorSettings): Answer {
       case "unknown":
         return { problem: { type: "not-found", detail: notFoundDetail(context, guarded) } };
       case "malformed":
-        return { problem: { type: "bad-request", detail: "the address has a percent escape that is none (RFC 3986 §2.1)" } };
+        return {
+          problem: { type: "bad-request", detail: "the address has a percent escape that is none, or that is no UTF-8 (RFC 3986 §2.1)" },
+        };
       case "wrong-method":
         if (context.method === "OPTIONS") return { status: 204, headers: { Allow: match.allow } };
         return {

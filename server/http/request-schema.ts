@@ -4,6 +4,7 @@ import { Ajv2020, type ErrorObject, type ValidateFunction } from "ajv/dist/2020.
 import type { Json } from "../storage/collection.ts";
 import type { Problem } from "./problem.ts";
 import type { Route, RouteRequest } from "./route.ts";
+import { alternativesDetail, knownMembers, withoutAlternatives } from "./schema-alternatives.ts";
 
 export interface CheckedRoute {
   readonly route: Route;
@@ -111,7 +112,8 @@ function checkQuery(search: string, validate: ValidateFunction, repeatable: Read
   };
 }
 
-function faultsProblem(where: "query" | "body", faults: readonly ErrorObject[], got: (error: ErrorObject) => string): Problem {
+function faultsProblem(where: "query" | "body", all: readonly ErrorObject[], got: (error: ErrorObject) => string): Problem {
+  const faults = withoutAlternatives(all);
   const errors = faults.slice(0, shownFaults).map((fault) => ({ pointer: pointerAt(fault), detail: faultDetail(fault, got) }));
   const first = errors[0];
   const place = where === "query" ? `query parameter ${first?.pointer.slice(1)}` : first?.pointer || "the body";
@@ -131,7 +133,12 @@ function faultDetail(fault: ErrorObject, got: (error: ErrorObject) => string): s
       return "is missing";
     case "additionalProperties":
     case "unevaluatedProperties":
-      return "is not known here";
+      return `is not known here${knownMembers(fault)}`;
+    case "oneOf":
+      return alternativesDetail(fault);
+    case "pattern":
+      if (typeof fault.parentSchema?.["description"] !== "string") return `${got(fault)}, ${fault.message}`;
+      return `${got(fault)}, ${fault.message} (${fault.parentSchema["description"]})`;
     case "enum":
       return `${got(fault)}, expected one of ${JSON.stringify(fault.params["allowedValues"])}`;
     case "const":

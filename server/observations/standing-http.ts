@@ -217,12 +217,14 @@ type Target = Pick<NewStanding, "path" | "paths">;
 
 /** Names by the newest models: a group has devices of several. */
 function resolve({ path, paths }: NewBody, registry: ObjectRegistry): { readonly target: Target } | { readonly problem: Problem } {
-  const { names } = deviceModel(registry, undefined);
+  const { names, faultOf } = deviceModel(registry, undefined);
   const found: string[] = [];
-  for (const text of paths ?? [path ?? ""]) {
+  for (const [index, text] of (paths ?? [path ?? ""]).entries()) {
     const named = text === "/" && paths !== undefined ? undefined : names.find(text);
     if (named === undefined && !(text === "/" && paths !== undefined)) {
-      return { problem: { type: "path-not-in-model", detail: `${JSON.stringify(text)} is no path, and no name in the object model` } };
+      const detail = faultOf(text);
+      const pointer = paths === undefined ? "/path" : `/paths/${index}`;
+      return { problem: { type: "path-not-in-model", detail, errors: [{ pointer, detail }] } };
     }
     found.push(named === undefined ? text : formatPath(named));
   }

@@ -34,7 +34,9 @@ export function newOperation(
     createdBy: actor,
     traceId,
     queuedAt: nowMs,
-    expiresAt: request.expiresAt ?? nowMs + (request.onOffline === "fail" ? onlineExpiryMs : defaultExpiryMs),
+    // What may not be sent yet waits for its device from then on.
+    expiresAt:
+      request.expiresAt ?? Math.max(nowMs, request.notBefore ?? nowMs) + (request.onOffline === "fail" ? onlineExpiryMs : defaultExpiryMs),
     sentAt: null,
     finishedAt: null,
     open: true,

@@ -15,6 +15,7 @@ import type { Json } from "../storage/collection.ts";
 import type { CreateRefusal, Operation, OperationRequest } from "./operation.ts";
 import { findTimeFault } from "./operation-request.ts";
 import type { OperationService } from "./operation-service.ts";
+import { escapePointer } from "./operation-value.ts";
 import { operationView } from "./operation-view.ts";
 import { type DeviceQueue, wakeUpView } from "./queue-view.ts";
 import { withoutUnreadable } from "./unreadable-values.ts";
@@ -44,11 +45,13 @@ export class OperationDoor {
   }
 
   /** `device/0/batteryLevel` or `3/0/9`, with or without a leading slash, in the model the device registered. */
-  async findPath(endpoint: string, text: string): Promise<{ readonly path: string } | { readonly problem: Problem }> {
+  async findPath(endpoint: string, text: string, pointer?: string): Promise<{ readonly path: string } | { readonly problem: Problem }> {
     const last = await this.#deps.registrations.findLast(endpoint);
-    const path = deviceModel(this.#deps.registry, last).names.find(text);
+    const { names, faultOf } = deviceModel(this.#deps.registry, last);
+    const path = names.find(text);
     if (path !== undefined) return { path: formatPath(path) };
-    return { problem: { type: "path-not-in-model", detail: `${JSON.stringify(text)} is no path, and no name in the object model` } };
+    const detail = faultOf(text);
+    return { problem: { type: "path-not-in-model", detail, ...(pointer === undefined ? {} : { errors: [{ pointer, detail }] }) } };
   }
 
   async submit(request: RouteRequest, endpoint: string, wanted: OperationRequest): Promise<Submitted> {
@@ -106,10 +109,14 @@ export class OperationDoor {
     wanted: OperationRequest,
   ): Promise<{ readonly request: OperationRequest } | { readonly problem: Problem }> {
     const { path, paths, values } = wanted;
-    const texts = [...(paths === undefined && values === undefined ? [path] : []), ...(paths ?? []), ...Object.keys(values ?? {})];
+    const pointers = new Map<string, string>([
+      ...(paths === undefined && values === undefined ? [[path, "/path"] as const] : []),
+      ...(paths ?? []).map((text, index) => [text, `/paths/${index}`] as const),
+      ...Object.keys(values ?? {}).map((text) => [text, `/values/${escapePointer(text)}`] as const),
+    ]);
     const found = new Map<string, string>();
-    for (const text of new Set(texts)) {
-      const resolved = text === "/" && paths !== undefined ? { path: text } : await this.findPath(endpoint, text);
+    for (const [text, pointer] of pointers) {
+      const resolved = text === "/" && paths !== undefined ? { path: text } : await this.findPath(endpoint, text, pointer);
       if ("problem" in resolved) return resolved;
       found.set(text, resolved.path);
     }

@@ -45,6 +45,26 @@ describe("a request that means something else than it says is refused with its p
     const good = await one.rest("POST", operations, { body: { ...body, notBefore: inSeconds(49), expiresAt: inSeconds(50) }, waitMs: 0 });
     assert.equal(good.status, 202);
   });
+
+  test("without expiresAt it waits as long as any, counted from notBefore, however late that is", async () => {
+    await one.device.register();
+    const late = { kind: "read", path: "/3/0/9", notBefore: inSeconds(30 * 86_400) };
+    const { status, body: made } = await one.rest("POST", operations, { body: late, waitMs: 0 });
+    assert.deepEqual([status, at(made, "expiresAt")], [202, inSeconds(37 * 86_400)]);
+  });
+});
+
+test("a retry is not sent earlier than what it repeats was to be; what cannot be taken back says why", async () => {
+  await one.device.register();
+  one.device.answers.set("GET /3/0/9", senmlValue("/3/0/9", 87));
+  const wanted = { kind: "read", path: "/3/0/9", notBefore: inSeconds(3_600) };
+  const { body: first } = await one.rest("POST", operations, { body: wanted, waitMs: 0 });
+  await one.rest("POST", `/operations/${at(first, "id")}:cancel`);
+  const { body: again } = await one.rest("POST", `/operations/${at(first, "id")}:retry`, { waitMs: 0 });
+  assert.deepEqual([at(again, "notBefore"), at(again, "waitingFor", "code")], [wanted.notBefore, "not-before"]);
+  const twice = await one.rest("POST", `/operations/${at(first, "id")}:cancel`);
+  assert.equal(twice.status, "conflict");
+  assert.match(String(at(twice.body, "detail")), /cannot be taken back: it is cancelled$/);
 });
 
 test("a create without a value makes an empty instance", async () => {

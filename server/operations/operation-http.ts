@@ -102,7 +102,8 @@ export function operationRoutes(deps: OperationRoutesDeps): Route[] {
       method: "POST",
       path: "/operations/{id}:retry",
       name: "retryOperation",
-      summary: "Makes a new operation like one that failed, expired or was cancelled; 409 for any other",
+      summary:
+        "Makes a new operation like one that failed, expired or was cancelled, with a new time to live and the same notBefore; 409 for any other",
       headers: operationHeaders,
       replies: operationReplies,
       handle: (request) => retry(deps, request),
@@ -156,7 +157,10 @@ async function cancel({ operations, door }: OperationRoutesDeps, { params }: Rou
   const outcome = await operations.cancel(id);
   if (outcome.ok) return { status: 200, body: door.view(outcome.operation) };
   if (outcome.reason === "operation-unknown") return unknownOperation(id);
-  return { problem: { type: "conflict", detail: `operation ${id} has been sent or is final: nothing can be taken back` } };
+  const present = await operations.find(id);
+  if (present === undefined) return unknownOperation(id);
+  const why = present.open ? "it is on its way to the device" : `it is ${present.status}`;
+  return { problem: { type: "conflict", detail: `operation ${id} cannot be taken back: ${why}` } };
 }
 
 async function retry({ operations, door }: OperationRoutesDeps, request: RouteRequest): Promise<Reply> {
@@ -187,13 +191,13 @@ async function queue({ operations, devices, door }: OperationRoutesDeps, { param
   };
 }
 
-/** What was asked for, without what became of it; it gets a new time to live. */
+/** What was asked for, without what became of it; it gets a new time to live, and is not sent earlier than it was to be. */
 function requestOf(operation: Operation): OperationRequest {
   const { kind, path, paths, values, value, mode, instanceId, instances, arguments: args, attributes, depth } = operation;
-  const { onOffline, retryExecute, supersedeKey, priority } = operation;
+  const { onOffline, retryExecute, supersedeKey, priority, notBefore } = operation;
   const wanted: { [field: string]: unknown } = {
     ...{ kind, path, paths, values, value, mode, instanceId, instances, arguments: args, attributes, depth },
-    ...{ onOffline, retryExecute, supersedeKey, priority },
+    ...{ onOffline, retryExecute, supersedeKey, priority, notBefore },
   };
   for (const [field, given] of Object.entries(wanted)) if (given === undefined) delete wanted[field];
   return wanted as unknown as OperationRequest;

@@ -117,7 +117,7 @@ export const operationRequestSchema: JsonSchema = {
     onOffline: { enum: ["queue", "fail"], description: "for a device that is asleep; default queue" },
     retryExecute: { type: "boolean", description: "execute: send again when nothing tells whether it ran" },
     notBefore: { type: "string", format: "date-time" },
-    expiresAt: { type: "string", format: "date-time", description: "default: in 7 days" },
+    expiresAt: { type: "string", format: "date-time", description: "default: 7 days after notBefore, or after now" },
     supersedeKey: { type: "string", minLength: 1, maxLength: 128, description: "a newer operation with the same key cancels the older" },
     priority: prioritySchema,
   },

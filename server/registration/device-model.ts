@@ -4,6 +4,7 @@ import { type PathNames, pathNames } from "@lwm2m/object-registry/names";
 import { registeredDefinitions, typeLookup } from "@lwm2m/object-registry/type-lookup";
 import { formatPath, type Lwm2mPath } from "@lwm2m/protocol/lwm2m/path";
 import type { ResourceTypeLookup } from "@lwm2m/protocol/lwm2m/value";
+import { unknownPath } from "../models/unknown-path.ts";
 import type { Registration } from "./registration.ts";
 
 export interface DeviceModel {
@@ -11,6 +12,8 @@ export interface DeviceModel {
   definitionOf(objectId: number): ObjectDefinition | undefined;
   readonly typeOf: ResourceTypeLookup;
   readonly names: PathNames;
+  /** A sentence about a text that `names` does not find: which part of it, and what was probably meant. */
+  faultOf(text: string): string;
   /** `device/0/batteryLevel`; undefined where no model knows the whole path. */
   nameOf(path: Lwm2mPath): string | undefined;
 }
@@ -27,6 +30,7 @@ export function deviceModel(registry: ObjectRegistry, registration: ModelSource 
     definitionOf,
     typeOf: typeLookup(registry, objects, enablerVersion),
     names,
+    faultOf: (text) => unknownPath(text, registry, definitionOf),
     nameOf(path) {
       const definition = definitionOf(path.objectId);
       if (definition === undefined) return undefined;

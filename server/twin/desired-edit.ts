@@ -90,7 +90,7 @@ function statementsOf(values: { readonly [text: string]: Json }, model: DeviceMo
     const pointer = `/values/${escapePointer(text)}`;
     const refuse = (type: ProblemType, detail: string): Stated => ({ ok: false, refusal: { type, detail, pointer } });
     const path = model.names.find(text);
-    if (path === undefined) return refuse("path-not-in-model", `${JSON.stringify(text)} is no path, and no name in the object model`);
+    if (path === undefined) return refuse("path-not-in-model", model.faultOf(text));
     if (levelOf(path) === "resourceInstance") {
       const resource = formatPath(path).replace(/\/\d+$/, "");
       return refuse("operation-not-allowed", `${formatPath(path)}: wish for ${resource}, with an object of values by resource instance id`);
