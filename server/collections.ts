@@ -15,6 +15,7 @@ import { modelCollection } from "./models/model-store.ts";
 import { observationCollection } from "./observations/observation-store.ts";
 import { pauseCollection } from "./observations/restart-watch.ts";
 import { standingCollection, standingDeviceCollection } from "./observations/standing-store.ts";
+import { writtenAttributeCollection } from "./observations/written-attributes.ts";
 import { operationCollection } from "./operations/operation-store.ts";
 import { bootstrapConfigs } from "./provisioning/bootstrap-config-store.ts";
 import { objectProfileCollection } from "./registration/object-profiles.ts";
@@ -46,6 +47,7 @@ export const collections: readonly CollectionDefinition[] = [
   observationCollection,
   standingCollection,
   standingDeviceCollection,
+  writtenAttributeCollection,
   pauseCollection,
   twinCollection,
   desiredCollection,

@@ -150,7 +150,7 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors, onOpe
   onOpened("operations", () => operations.close());
   outlooks.attachWakeUps((endpoint) => operations.isHeldBack(endpoint));
   const observations = openObservationService({
-    ...{ ...deps, registrations, operations, registry, coap: watched, learn, leniency, links, remembered },
+    ...{ ...deps, registrations, operations, registry, coap: watched, learn, leniency, links, knownValues, remembered },
   });
   onOpened("observations", async () => observations.close());
   const standings = openStandingService({

@@ -190,8 +190,7 @@ export function requestFor(
   present: Observation | undefined,
   lwm2mVersion: string,
 ): OperationRequest {
-  const kept =
-    present === undefined || paths !== undefined || lwm2mVersion >= "1.2" || !standingOnly ? {} : heldAttributes(present.attributes);
+  const kept = present === undefined || lwm2mVersion >= "1.2" || !standingOnly ? {} : heldAttributes(present.attributes);
   const surplus = Object.keys(kept).filter((name) => attributes?.[name] === undefined);
   const asked: Attributes = { ...attributes, ...Object.fromEntries(surplus.map((name) => [name, null])) };
   return {

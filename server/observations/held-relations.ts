@@ -7,16 +7,18 @@ import type { ObservedTarget } from "../operations/observation-exchange.ts";
 import type { Registration } from "../registration/registration.ts";
 import type { Supervisor } from "../supervisor.ts";
 import { type ListenerDeps, notificationListener } from "./notification-listener.ts";
-import { type Observation, observationId, observedPaths, type Relation, requestOf, targetOf } from "./observation.ts";
+import { getTarget, type Observation, observationId, observedPaths, type Relation, requestOf, targetOf } from "./observation.ts";
 import type { ObservationStore } from "./observation-store.ts";
-import { longestSilenceMs } from "./silence.ts";
-import { SilenceWatch } from "./silence-watch.ts";
+import { leastListeningMs, longestSilenceMs } from "./silence.ts";
+import { type HeardBefore, SilenceWatch } from "./silence-watch.ts";
 
 export interface HeldRelationsDeps extends ListenerDeps {
   readonly store: ObservationStore;
   readonly coap: CoapEndpoint;
   readonly links: Pick<LinkFacts, "linkOf">;
   readonly supervisor: Supervisor;
+  /** When the device last said something of what is observed, as it is stored; undefined: nothing is. */
+  readonly lastSaid: (endpoint: string, target: ObservedTarget) => Promise<number | undefined>;
   /** No notification of it came for longer than it may stay silent; it is held on, and watched no more. */
   readonly onSilent: (id: string, token: string, heardAt: number) => void;
   /** One that was told as silent is heard again. False: it is being asked for, or is another by now. */
@@ -31,9 +33,20 @@ export interface Held {
 }
 
 interface Kept extends Held {
-  readonly longestMs: number;
+  longestMs: number;
   isSilent: boolean;
+  /** Held before this process was there, and not heard since: when it was last heard is stored, and looked up when it matters. */
+  isRecalled: boolean;
 }
+
+interface Keeping {
+  readonly attributes: Observation["attributes"];
+  readonly registration: Registration;
+  readonly heard?: HeardBefore;
+}
+
+/** After a failure of the store. */
+const againMs = 60_000;
 
 export type PeerEnd = (last: IncomingResponse | undefined) => void;
 
@@ -41,10 +54,12 @@ export class HeldRelations {
   readonly #deps: HeldRelationsDeps;
   readonly #held = new Map<string, Kept>();
   readonly #silences: SilenceWatch;
+  /** One look into the store after the other: thousands may seem silent after a restart. */
+  #recalls: Promise<void> = Promise.resolve();
 
   constructor(deps: HeldRelationsDeps) {
     this.#deps = deps;
-    this.#silences = new SilenceWatch(deps.clock, (id, heardAt) => this.#noteSilence(id, heardAt));
+    this.#silences = new SilenceWatch(deps.clock, (id, heardAt) => this.#seemsSilent(id, heardAt));
   }
 
   find(id: string): Held | undefined {
@@ -54,10 +69,22 @@ export class HeldRelations {
   /** The device has granted it. Returns what was held before: the device may still keep that too. */
   put(id: string, held: Held, attributes: Observation["attributes"], registration: Registration): Held | undefined {
     const before = this.take(id);
-    const longestMs = longestSilenceMs(attributes, registration, parametersOf(this.#deps.links.linkOf(registration._id)));
-    this.#held.set(id, { ...held, longestMs, isSilent: false });
-    this.#silences.watch(id, longestMs);
+    this.#keep(id, held, { attributes, registration });
     return before;
+  }
+
+  /** The attributes of that relation are others now; when it was last heard is as it was. */
+  expect(id: string, token: string, attributes: Observation["inForce"], registration: Registration): void {
+    const held = this.#held.get(id);
+    if (held?.token !== token) return;
+    held.longestMs = longestSilenceMs(attributes ?? null, registration, parametersOf(this.#deps.links.linkOf(registration._id)));
+    this.#silences.expect(id, held.longestMs);
+  }
+
+  #keep(id: string, held: Held, { attributes, registration, heard }: Keeping): void {
+    const longestMs = longestSilenceMs(attributes, registration, parametersOf(this.#deps.links.linkOf(registration._id)));
+    this.#held.set(id, { ...held, longestMs, isSilent: false, isRecalled: heard?.notBefore !== undefined });
+    this.#silences.watch(id, longestMs, heard);
   }
 
   /** Not held any more; ending it at the device is the caller's. */
@@ -80,7 +107,13 @@ export class HeldRelations {
     const listener = this.listener(registration, targetOf(observation), request.accept, onPeerEnd);
     const key = { peer: coap.peerAt(registration.address), token: new Uint8Array(Buffer.from(relation.token, "hex")), request };
     const held = { token: relation.token, observation: coap.restoreObservation(key, listener), listener };
-    this.put(observation._id, held, observation.attributes, registration);
+    const attributes = observation.inForce ?? observation.attributes;
+    const heardAt = this.#silences.heardAt(observation._id);
+    const isRecalled = this.#held.get(observation._id)?.isRecalled ?? true;
+    this.take(observation._id);
+    const leastMs = leastListeningMs(attributes, registration, parametersOf(this.#deps.links.linkOf(registration._id)));
+    const recalled = { heardAt: heardAt ?? observation.since, notBefore: this.#deps.clock.now() + leastMs };
+    this.#keep(observation._id, held, { attributes, registration, heard: isRecalled ? recalled : { heardAt } });
     if (observation.silentSince) this.#expectAgain(observation._id);
   }
 
@@ -103,6 +136,33 @@ export class HeldRelations {
     this.#silences.close();
   }
 
+  #seemsSilent(id: string, heardAt: number): void {
+    const held = this.#held.get(id);
+    if (held?.isRecalled !== true) {
+      this.#noteSilence(id, heardAt);
+      return;
+    }
+    const recall = this.#recalls.then(() => this.#recall(id, held, heardAt));
+    // One that fails must not hold up the others.
+    this.#recalls = recall.catch(() => {});
+    this.#deps.supervisor.run(recall, `look when ${id} was last heard`);
+  }
+
+  /** What it said before this process was there counts as well. */
+  async #recall(id: string, held: Kept, heardAt: number): Promise<void> {
+    const { endpoint, target } = getTarget(id);
+    const saidAt = await this.#deps.lastSaid(endpoint, target).catch((error: unknown) => {
+      // The store is not there: it is looked up another time.
+      if (this.#held.get(id) === held) this.#silences.watch(id, held.longestMs, { heardAt, notBefore: this.#deps.clock.now() + againMs });
+      throw error;
+    });
+    if (this.#held.get(id) !== held) return;
+    const lastAt = held.isRecalled ? Math.max(saidAt ?? 0, heardAt) : this.#deps.clock.now();
+    held.isRecalled = false;
+    if (lastAt + held.longestMs > this.#deps.clock.now()) this.#silences.watch(id, held.longestMs, { heardAt: lastAt });
+    else this.#noteSilence(id, lastAt);
+  }
+
   #noteSilence(id: string, heardAt: number): void {
     const held = this.#expectAgain(id);
     if (held !== undefined) this.#deps.onSilent(id, held.token, heardAt);
@@ -118,6 +178,7 @@ export class HeldRelations {
 
   #noteHeard(id: string): void {
     const held = this.#held.get(id);
+    if (held !== undefined) held.isRecalled = false;
     if (held?.isSilent !== true) {
       this.#silences.noteHeard(id);
       return;

@@ -22,7 +22,11 @@ export const observationSchema: JsonSchema = {
     group: { type: "string", description: "of a standing one, in place of endpoint" },
     path: { type: "string", description: "/ of a composite observation" },
     paths: { type: "array", items: { type: "string" }, description: "only of a composite observation" },
-    attributes: { type: ["object", "null"] },
+    attributes: { type: ["object", "null"], description: "as asked for, with what writeAttributes said at the path since" },
+    inForce: {
+      type: ["object", "null"],
+      description: "the attributes it has at the device as far as this server wrote them, those of the object and instance included",
+    },
     state: {
       enum: ["active", "waiting", "refused", "ended", "standing", "ending"],
       description:
@@ -146,7 +150,8 @@ async function list({ observations, standings }: ObservationDoor, { query }: Rou
 }
 
 function viewOf(observation: Observation, wishers: readonly StandingDevice[]): { readonly [field: string]: Json } {
-  const { _id, endpoint, path, paths, attributes, state, endReason, coapCode, since, fault, refusal = null, silentSince } = observation;
+  const { _id, endpoint, path, paths, attributes, inForce, state, endReason, coapCode, since, fault, refusal = null } = observation;
+  const { silentSince } = observation;
   return {
     id: _id,
     kind: "device",
@@ -154,6 +159,7 @@ function viewOf(observation: Observation, wishers: readonly StandingDevice[]): {
     path,
     ...(paths === undefined ? {} : { paths: [...paths] }),
     attributes: attributes === null ? null : { ...attributes },
+    inForce: inForce ? { ...inForce } : null,
     state,
     endReason,
     coapCode,

@@ -21,9 +21,11 @@ import type { ProcessOwner } from "../storage/process-owner.ts";
 import type { Store } from "../storage/store.ts";
 import type { Supervisor } from "../supervisor.ts";
 import { HeldRelations } from "./held-relations.ts";
-import { findTarget, type Observation, observationId, relationOf, targetOf } from "./observation.ts";
+import { lastSaidOf, type SaidValuesOf } from "./last-said.ts";
+import { getTarget, type Observation, observationId, relationOf, targetOf } from "./observation.ts";
 import { type EventDetails, type ObservationEvent, observationDraft } from "./observation-events.ts";
 import { ObservationStore } from "./observation-store.ts";
+import { ObservedAttributes } from "./observed-attributes.ts";
 import { actor, type RelationListener, type RelationNews } from "./relation-news.ts";
 import { observationsLeft, type RememberedObservation } from "./remembered-observations.ts";
 
@@ -40,6 +42,8 @@ export interface ObservationServiceDeps {
   readonly learn: Learn;
   readonly leniency: Leniency;
   readonly links: Pick<LinkFacts, "linkOf">;
+  /** What is known of a device, by path. */
+  readonly knownValues: SaidValuesOf;
   /** From `rememberObservations`, read before the endpoint was opened. */
   readonly remembered: readonly RememberedObservation[];
 }
@@ -52,6 +56,7 @@ export class ObservationService implements ObservationExchange {
   readonly #deps: ObservationServiceDeps;
   readonly #store: ObservationStore;
   readonly #held: HeldRelations;
+  readonly #attributes: ObservedAttributes;
   readonly #listeners: RelationListener[] = [];
   readonly #askListeners: ((endpoint: string) => void)[] = [];
   /** Before anybody listens. */
@@ -63,9 +68,11 @@ export class ObservationService implements ObservationExchange {
     this.#held = new HeldRelations({
       ...deps,
       store: this.#store,
+      lastSaid: lastSaidOf(deps.knownValues),
       onSilent: (id, token, heardAt) => deps.supervisor.run(this.#noteSilence(id, token, heardAt), `note the silence of ${id}`),
       onHeard: (id, token) => this.#noteHeard(id, token),
     });
+    this.#attributes = new ObservedAttributes(deps.store, this.#store, this.#held);
     deps.operations.attachObservations(this);
     for (const remembered of deps.remembered) this.#restore(remembered);
     deps.registrations.onSignOfLife((endpoint, kind) => {
@@ -106,16 +113,17 @@ export class ObservationService implements ObservationExchange {
     for (const tell of this.#askListeners) tell(registration._id);
     const outcome = await coap.observe(coap.peerAt(registration.address), request, listener, control);
     if (!outcome.ok || !outcome.observing) return outcome;
-    token = hex(outcome.observation.key.token);
+    token = Buffer.from(outcome.observation.key.token).toString("hex");
     const attributes = operation.attributes ?? null;
     const previous = this.#held.put(id, { token, observation: outcome.observation, listener }, attributes, registration);
     // One relation per target: the older one is forgotten, should the device still keep it.
     await previous?.observation.cancel("passive");
-    const nowMs = this.#deps.clock.now();
     const relation = relationOf(request, token, registration.registeredAt);
-    const granted = { _id: id, endpoint: registration._id, ...target, attributes, relation, since: nowMs };
+    const granted = { _id: id, endpoint: registration._id, ...target, attributes, relation, since: this.#deps.clock.now() };
+    const inForce = await this.#attributes.granted(registration, granted);
+    this.#held.expect(id, token, inForce, registration);
     await this.#store.grant(
-      granted,
+      { ...granted, inForce },
       operation.createdBy !== actor,
       this.#draft("observation.started", registration._id, target, token, {}),
     );
@@ -142,14 +150,19 @@ export class ObservationService implements ObservationExchange {
     return told.ok ? "cancelled" : "unanswered";
   }
 
+  async noteAttributes(registration: Registration, path: string, attributes: NonNullable<Operation["attributes"]>): Promise<void> {
+    if (await this.#attributes.noteWritten(registration, path, attributes)) this.#tell({ kind: "rewritten", endpoint: registration._id });
+  }
+
   /** No standing observation wishes it, or with other attributes: the relation ends, at the device too if `isAwake`, else at its next notification. */
   async release(observation: Observation, isAwake: boolean, isWished: boolean): Promise<void> {
     const { _id, endpoint } = observation;
     const held = this.#held.take(_id);
     await held?.observation.cancel(isAwake ? "active" : "passive");
     if (isWished) return this.#store.suspend(observation);
-    const target = targetOf(observation);
-    const event = this.#draft("observation.ended", endpoint, target, held?.token ?? String(observation.rev), { reason: "withdrawn" });
+    const event = this.#draft("observation.ended", endpoint, targetOf(observation), held?.token ?? String(observation.rev), {
+      reason: "withdrawn",
+    });
     await this.#store.end(_id, { reason: "withdrawn", coapCode: null, endedAt: this.#deps.clock.now() }, event);
   }
 
@@ -169,6 +182,7 @@ export class ObservationService implements ObservationExchange {
   async forget(endpoint: string): Promise<void> {
     for (const { _id } of await this.#store.ofDevice(endpoint)) await this.drop(_id);
     await this.#store.removeOfDevice(endpoint);
+    await this.#attributes.forget(endpoint);
   }
 
   /** Forgets the relation without telling the device. */
@@ -182,12 +196,11 @@ export class ObservationService implements ObservationExchange {
 
   #restore({ observation, registration }: RememberedObservation): void {
     const { _id, relation } = observation;
-    const { supervisor } = this.#deps;
     if (relation === null) throw new Error(`observation ${_id} is active without a relation`);
     if (registration?.registeredAt !== relation.registeredAt) {
       // The process ended between the registration and the request to observe again, or between the end of it and what follows.
       const suspended = this.#store.suspend(observation).then(() => this.#tellLost(observation.endpoint));
-      supervisor.run(suspended, `suspend ${_id}`);
+      this.#deps.supervisor.run(suspended, `suspend ${_id}`);
       return;
     }
     this.#hold(observation, registration);
@@ -220,9 +233,7 @@ export class ObservationService implements ObservationExchange {
   }
 
   async #noteSilence(id: string, token: string, heardAt: number): Promise<void> {
-    const found = findTarget(id);
-    if (found === undefined) throw new Error(`${id} names no observation`);
-    const { endpoint, target } = found;
+    const { endpoint, target } = getTarget(id);
     const seconds = Math.round((this.#deps.clock.now() - heardAt) / 1_000);
     const event = this.#draft("observation.silent", endpoint, target, `${token}/${heardAt}`, { seconds });
     if (!(await this.#store.noteSilence(id, token, heardAt, event))) return;
@@ -231,8 +242,7 @@ export class ObservationService implements ObservationExchange {
 
   async #noteHeard(id: string, token: string): Promise<boolean> {
     const isActive = await this.#store.noteHeard(id, token);
-    const found = findTarget(id);
-    if (isActive && found !== undefined) this.#tell({ kind: "heard", endpoint: found.endpoint });
+    if (isActive) this.#tell({ kind: "heard", endpoint: getTarget(id).endpoint });
     return isActive;
   }
 
@@ -286,8 +296,4 @@ export class ObservationService implements ObservationExchange {
   #draft(type: ObservationEvent, endpoint: string, target: ObservedTarget, step: string, more: EventDetails) {
     return observationDraft(type, { endpoint, target, step, timeMs: this.#deps.clock.now() }, more);
   }
-}
-
-function hex(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString("hex");
 }

@@ -16,7 +16,7 @@ export const observationCollection: CollectionDefinition = {
   ],
 };
 
-export type GrantedObservation = Pick<Observation, "_id" | "endpoint" | "path" | "paths" | "attributes" | "relation" | "since">;
+export type GrantedObservation = Pick<Observation, "_id" | "endpoint" | "path" | "paths" | "attributes" | "inForce" | "relation" | "since">;
 
 /** What is wished at a device, as it is asked for. */
 export interface Wish extends Pick<Observation, "_id" | "endpoint" | "path" | "paths" | "attributes"> {
@@ -26,7 +26,16 @@ export interface Wish extends Pick<Observation, "_id" | "endpoint" | "path" | "p
 const pageSize = 1_000;
 const nothingHeld = { relation: null, asking: null, silentSince: null } as const;
 const unrefused = { asking: null, refusal: null, failures: 0 } as const;
-const blank = { state: "waiting", endReason: null, coapCode: null, relation: null, fault: null, refusal: null, failures: 0 } as const;
+const blank = {
+  inForce: null,
+  state: "waiting",
+  endReason: null,
+  coapCode: null,
+  relation: null,
+  fault: null,
+  refusal: null,
+  failures: 0,
+} as const;
 
 export class ObservationStore {
   readonly #observations: Collection<Observation>;
@@ -157,6 +166,11 @@ export class ObservationStore {
       $inc: { rev: 1, ...(end.reason === "device-ended" ? { failures: 1 } : {}) },
     };
     return (await this.#writes.updateOne({ filter, update, events: [event] })).matched > 0;
+  }
+
+  /** Of the relation that is held; of another one they are known anyway. */
+  async noteAttributes(id: string, token: string, change: Pick<Observation, "attributes" | "inForce">): Promise<void> {
+    await this.#observations.updateOne({ _id: id, "relation.token": token }, { $set: { ...change }, $inc: { rev: 1 } });
   }
 
   async noteFault(id: string, at: number, detail: string): Promise<void> {

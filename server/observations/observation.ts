@@ -27,7 +27,10 @@ export interface Observation extends StoredDocument, WithOutbox {
   readonly path: string;
   /** Only of a composite one, as they were asked for. */
   readonly paths?: readonly string[];
+  /** As asked for, with what a Write-Attributes said at its path since. */
   readonly attributes: NonNullable<OperationRequest["attributes"]> | null;
+  /** At the device, as far as this server has written them: those of the levels above included. */
+  readonly inForce?: { readonly [name: string]: number } | null;
   readonly state: "active" | "waiting" | "refused" | "ended";
   readonly endReason: EndReason | null;
   /** The error that ended it, `"4.04"`. */
@@ -91,6 +94,13 @@ export function findTarget(id: string): { readonly endpoint: string; readonly ta
   const text = id.slice(0, divider);
   const target = text.includes(",") ? { path: "/", paths: text.split(",").filter((path) => path !== "") } : { path: text };
   return { endpoint: id.slice(divider + 1), target };
+}
+
+/** Of an id that this server made. */
+export function getTarget(id: string): { readonly endpoint: string; readonly target: ObservedTarget } {
+  const found = findTarget(id);
+  if (found === undefined) throw new Error(`${id} names no observation`);
+  return found;
 }
 
 export function targetOf({ path, paths }: ObservedTarget): ObservedTarget {

@@ -12,7 +12,8 @@ import { SilenceWatch } from "./silence-watch.ts";
 
 const path = "/3303/0/5700";
 const ask = `GET ${path} observe 0`;
-const dayMs = 86_400_000;
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
 /** EXCHANGE_LIFETIME (RFC 7252 §4.8.2). */
 const exchangeMs = 247_000;
 
@@ -82,12 +83,12 @@ describe("RFC 7641 §4.5: a relation that stays silent", () => {
     assert.equal(world.clock.pendingTimers(), 0, "a timer is left");
   });
 
-  async function observed(query: readonly string[], attributes: Json = { pmax: 60 }): Promise<void> {
+  async function observed(query: readonly string[], attributes: Json | null = { pmax: 60 }): Promise<void> {
     device = new ScriptedDevice(world, { query });
     device.answers.set(`GET ${path}`, senmlValue(path, 20.5));
     device.answers.set(`PUT ${path}?pmax=60`, { code: ResponseCode.changed });
     await device.register();
-    await rest("POST", "/observations", { body: { endpoint: "dev-1", path, attributes } });
+    await rest("POST", "/observations", { body: { endpoint: "dev-1", path, ...(attributes === null ? {} : { attributes }) } });
     await world.clock.advance(1_000);
     assert.equal(asked(), 1);
   }
@@ -160,6 +161,49 @@ describe("RFC 7641 §4.5: a relation that stays silent", () => {
     assert.equal(at(known.body, "values", 0, "value"), 22);
     assert.deepEqual([asked(), await tokenOf()], [1, before], "nothing was asked");
     assert.deepEqual(await world.until(device.notify(path, senmlValue(path, 23))), { ok: true });
+  });
+
+  test("over our restart it is counted from what the device said last, which is stored anyway", async () => {
+    await observed(["lt=259200", "lwm2m=1.1", "b=U"], null);
+    await world.clock.advance(10 * hourMs);
+    assert.deepEqual(await world.until(device.notify(path, senmlValue(path, 21))), { ok: true });
+    await world.clock.advance(10 * hourMs);
+    await world.kill();
+    await world.start();
+    rest = restOf(world);
+    assert.equal(asked(), 1);
+    // A day after it was granted, and the time of an exchange: it was heard since.
+    await world.clock.advance(5 * hourMs);
+    assert.deepEqual([asked(), at((await here()) ?? null, "state")], [1, "active"]);
+    await world.clock.advance(9 * hourMs + exchangeMs - 60_000);
+    assert.equal(asked(), 1);
+    await world.clock.advance(180_000);
+    assert.equal(asked(), 2, "a day after it was heard");
+    const [silent] = (await world.eventsOf("dev-1")).filter(({ type }) => type === "observation.silent");
+    const seconds = Number(at(silent?.data ?? null, "seconds"));
+    assert.ok(seconds >= 86_647 && seconds <= 86_710, String(seconds));
+  });
+
+  test("nobody listened for hours: it gets the time of one pmax to be heard before it is called silent", async () => {
+    await observed(["lt=86400", "lwm2m=1.1", "b=U"]);
+    await world.stop();
+    await world.clock.advance(3 * hourMs);
+    await world.start();
+    rest = restOf(world);
+    await world.clock.advance(60_000);
+    assert.deepEqual(await world.until(device.notify(path, senmlValue(path, 22))), { ok: true });
+    await world.clock.advance(300_000);
+    assert.deepEqual([asked(), at((await here()) ?? null, "state")], [1, "active"]);
+    await world.clock.advance(180_000);
+    assert.equal(asked(), 2, "twice its pmax and the time of an exchange after that");
+    await world.stop();
+    await world.clock.advance(3 * hourMs);
+    await world.start();
+    rest = restOf(world);
+    await world.clock.advance(240_000);
+    assert.equal(asked(), 2);
+    await world.clock.advance(180_000);
+    assert.equal(asked(), 3, "not heard in one pmax and the time of an exchange");
   });
 
   test("refused when it is asked for anew: the former relation is over as well", async () => {

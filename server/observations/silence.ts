@@ -14,13 +14,30 @@ const longestUnconfirmedMs = 86_400_000;
  */
 export function longestSilenceMs(
   attributes: Observation["attributes"],
-  { queueMode, lifetimeSeconds }: Pick<Registration, "queueMode" | "lifetimeSeconds">,
+  registration: Pick<Registration, "queueMode" | "lifetimeSeconds">,
   parameters: TransmissionParameters,
 ): number {
+  const pmaxMs = pmaxInForceMs(attributes);
+  const promisedMs = pmaxMs === undefined ? longestUnconfirmedMs : Math.min(pmaxMs * missedNotifications, longestUnconfirmedMs);
+  return Math.max(promisedMs, asleepMs(registration)) + exchangeLifetimeMs(parameters);
+}
+
+/** For how long one must have listened to call a relation silent: while nobody did, what the device said went unheard. */
+export function leastListeningMs(
+  attributes: Observation["attributes"],
+  registration: Pick<Registration, "queueMode" | "lifetimeSeconds">,
+  parameters: TransmissionParameters,
+): number {
+  const promisedMs = Math.min(pmaxInForceMs(attributes) ?? 0, longestUnconfirmedMs);
+  return Math.max(promisedMs, asleepMs(registration)) + exchangeLifetimeMs(parameters);
+}
+
+/** A pmax below pmin is ignored, 0 is none (LwM2M Core 1.1 §5.1.2). */
+function pmaxInForceMs(attributes: Observation["attributes"]): number | undefined {
   const { pmin, pmax } = attributes ?? {};
-  // A pmax below pmin is ignored, 0 is none (LwM2M Core 1.1 §5.1.2).
-  const isInForce = typeof pmax === "number" && pmax > 0 && pmax >= (pmin ?? 0);
-  const promisedMs = isInForce ? Math.min(pmax * 1_000 * missedNotifications, longestUnconfirmedMs) : longestUnconfirmedMs;
-  const asleepMs = queueMode ? lifetimeSeconds * 1_000 : 0;
-  return Math.max(promisedMs, asleepMs) + exchangeLifetimeMs(parameters);
+  return typeof pmax === "number" && pmax > 0 && pmax >= (pmin ?? 0) ? pmax * 1_000 : undefined;
+}
+
+function asleepMs({ queueMode, lifetimeSeconds }: Pick<Registration, "queueMode" | "lifetimeSeconds">): number {
+  return queueMode ? lifetimeSeconds * 1_000 : 0;
 }

@@ -32,9 +32,10 @@ export function attributesAt(attributes: Attributes, path: Lwm2mPath, model: Dev
 /** Attributes that hold for a whole composite observation (LwM2M Core 1.2 §6.4.3). */
 const compositeNames: ReadonlySet<string> = new Set(["pmin", "pmax", "epmin", "epmax", "con"]);
 
-/** Of a composite observation, which carries them itself. */
-export function compositeAttributes(attributes: Attributes): AttributeOutcome {
-  const wrong = Object.keys(attributes).find((name) => !compositeNames.has(name) || attributes[name] === null);
+/** Of a composite observation, which carries them itself since 1.2; before, they are written to each path, and so removed there. */
+export function compositeAttributes(attributes: Attributes, lwm2mVersion: string): AttributeOutcome {
+  const isCarried = lwm2mVersion >= "1.2";
+  const wrong = Object.keys(attributes).find((name) => !compositeNames.has(name) || (isCarried && attributes[name] === null));
   if (wrong !== undefined)
     return { ok: false, detail: `${wrong}: a composite observation takes values of ${[...compositeNames].join(", ")}` };
   return attributeQuery(attributes, "object");

@@ -6,7 +6,7 @@ import { findPath, formatPath, type Lwm2mPath, levelOf } from "@lwm2m/protocol/l
 import { encodePayload } from "@lwm2m/protocol/lwm2m/payload";
 import { type CompositePath, encodePathList } from "@lwm2m/protocol/lwm2m/senml-etch";
 import type { PathValue } from "@lwm2m/protocol/lwm2m/value";
-import type { DeviceModel } from "../registration/device-model.ts";
+import { type DeviceModel, uriPath } from "../registration/device-model.ts";
 import type { Json } from "../storage/collection.ts";
 import { compositeAttributes } from "./attribute-plan.ts";
 import type { CreateRefusal, OperationRequest } from "./operation.ts";
@@ -39,14 +39,25 @@ export function planPaths(request: OperationRequest, target: PlanTarget, model: 
   if (paths.length === 0) return refuseValue("at least one path is needed", "/paths");
   const gated = versionFault(request, target);
   if (gated !== undefined) return { ok: false, refusal: gated };
-  const attributes = observing && request.attributes !== undefined ? compositeAttributes(request.attributes) : undefined;
+  const wanted = observing ? request.attributes : undefined;
+  const attributes = wanted === undefined ? undefined : compositeAttributes(wanted, target.lwm2mVersion);
   if (attributes?.ok === false) return refuseValue(attributes.detail, "/attributes");
   const accept = chooseFormat({ ...choiceOf(target), use: observing ? "timedAnswer" : "answer" });
   const body = pathsBody(paths, target);
   const outgoing: OutgoingRequest = { method: Method.fetch, path: rootSegments(target), accept, ...encoded(body) };
-  const asked = attributes === undefined ? outgoing : { ...outgoing, query: attributes.query };
-  const plan: OperationPlan = { paths, request: asked, body, written: [], removed: [] };
-  return observing ? { ok: true, plan } : { ok: true, plan: { ...plan, oneByOne: readsOf(paths, target, model) } };
+  const plan: OperationPlan = { paths, request: outgoing, body, written: [], removed: [] };
+  if (!observing) return { ok: true, plan: { ...plan, oneByOne: readsOf(paths, target, model) } };
+  return { ok: true, plan: attributes === undefined ? plan : withAttributes(plan, attributes.query, target) };
+}
+
+/** Before 1.2 attributes are attached to paths alone: each gets the same, so that they agree (LwM2M Core 1.1 §6.4.3). */
+function withAttributes(plan: OperationPlan, query: readonly string[], target: PlanTarget): OperationPlan {
+  const attached = plan.paths.flatMap((path) => (path === "/" ? [] : [{ method: Method.put, path: uriPath(target, path), query }]));
+  const written: OperationPlan = { ...plan, before: attached };
+  if (target.lwm2mVersion < "1.2") return written;
+  // A client that does not know them there refuses the Observe (LwM2M Core 1.2 §6.4.1); at the root nothing can be written.
+  const carried: OperationPlan = { ...plan, request: { ...plan.request, query } };
+  return attached.length < plan.paths.length ? carried : { ...carried, otherwise: written };
 }
 
 export function planWriteComposite(request: OperationRequest, target: PlanTarget, model: DeviceModel): PlanOutcome {

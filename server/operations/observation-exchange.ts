@@ -12,4 +12,6 @@ export interface ObservationExchange {
   observe(registration: Registration, operation: Operation, request: OutgoingRequest, control: RequestControl): Promise<ObserveOutcome>;
   /** `not-observing`: no relation of this path, or of these paths together, is held. `unanswered`: the device did not confirm; it is told at its next notification. */
   cancel(endpoint: string, target: ObservedTarget): Promise<"cancelled" | "unanswered" | "not-observing">;
+  /** The device has taken a Write-Attributes. Said again after a crash it does no harm. */
+  noteAttributes(registration: Registration, path: string, attributes: NonNullable<Operation["attributes"]>): Promise<void>;
 }

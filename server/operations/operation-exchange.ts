@@ -64,6 +64,9 @@ export class OperationExchange {
     }
     const answer = readAnswer(operation, plan, registration, outcome.response, this.#contextOf(registration));
     await this.#take(operation.endpoint, answer);
+    if (operation.kind === "writeAttributes" && answer.finish.reason === null) {
+      await this.#deps.observations()?.noteAttributes(registration, operation.path, operation.attributes ?? {});
+    }
     const observes = operation.kind === "observe" || operation.kind === "observeComposite";
     if (!observes || answer.finish.reason !== null || isObserving(outcome)) return { kind: "finish", attempt, ...answer.finish };
     const detail = "the device answered with the value, but grants no observation";
@@ -108,8 +111,8 @@ export class OperationExchange {
   async #send(operation: Operation, registration: Registration, plan: OperationPlan, control: RequestControl): Promise<ExchangeOutcome> {
     const { coap, observations } = this.#deps;
     const peer = coap.peerAt(registration.address);
-    if (plan.before !== undefined) {
-      const outcome = await coap.request(peer, plan.before, control);
+    for (const before of plan.before ?? []) {
+      const outcome = await coap.request(peer, before, control);
       if (!outcome.ok || outcome.response.code >> 5 !== 2) return outcome;
     }
     if (operation.kind !== "observe" && operation.kind !== "observeComposite") return coap.request(peer, plan.request, control);

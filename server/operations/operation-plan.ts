@@ -10,8 +10,8 @@ import type { CreateRefusal } from "./operation.ts";
 export interface OperationPlan {
   /** What the request acts on; several of a composite operation. */
   readonly paths: readonly CompositePath[];
-  /** Must succeed before the request leaves: attributes of an observation (LwM2M Core 1.1 §6.4.1). */
-  readonly before?: OutgoingRequest;
+  /** Must succeed, one after the other, before the request leaves: attributes of an observation (LwM2M Core 1.1 §6.4.1). */
+  readonly before?: readonly OutgoingRequest[];
   readonly request: OutgoingRequest;
   /** What the payload was made of: to say the same in another format. */
   readonly body?: PlanBody;

@@ -68,7 +68,7 @@ function planObserve(request: OperationRequest, path: Lwm2mPath, target: PlanTar
   if (request.kind !== "observe" || request.attributes === undefined) return planned(path, get);
   const attributes = planAttributes(request, path, target, model);
   if (!attributes.ok) return attributes;
-  const plan: OperationPlan = { paths: [path], before: attributes.plan.request, request: get, written: [], removed: [] };
+  const plan: OperationPlan = { paths: [path], before: [attributes.plan.request], request: get, written: [], removed: [] };
   // An attribute is only removed by writing.
   const removes = Object.values(request.attributes).includes(null);
   const { query } = attributes.plan.request;

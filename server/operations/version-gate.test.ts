@@ -71,8 +71,8 @@ const gated: readonly { readonly needs: Version; readonly what: string; readonly
   },
   {
     needs: "1.2",
-    what: "observeComposite with attributes",
-    request: { kind: "observeComposite", path: "/", paths: ["/3/0/9"], attributes: { pmin: 1 } },
+    what: "observeComposite of / with attributes",
+    request: { kind: "observeComposite", path: "/", paths: ["/"], attributes: { pmin: 1 } },
     asked: "FETCH /?pmin=1 observe 0",
   },
   { needs: "1.2", what: "discover with depth 3", request: { kind: "discover", path: "/16", depth: 3 }, asked: "GET /16?depth=3" },

@@ -33,8 +33,9 @@ function needsOf(request: OperationRequest): readonly Need[] {
     needs.push({ since: "1.1", what: `${kind} of a resource instance` });
   }
   if (kind === "observeComposite") needs.push({ since: "1.1", what: `${kind} (a 1.0 device is observed path by path)` });
-  if (kind === "observeComposite" && Object.keys(attributes).length > 0)
-    needs.push({ since: "1.2", what: "observeComposite with attributes" });
+  // Before 1.2 they are written to each path, and the root is none.
+  if (kind === "observeComposite" && Object.keys(attributes).length > 0 && request.paths?.includes("/"))
+    needs.push({ since: "1.2", what: "observeComposite of / with attributes" });
   if (Object.values(values).includes(null)) needs.push({ since: "1.2", what: "writeComposite that removes a resource instance (null)" });
   for (const name of Object.keys(attributes)) {
     if (!isAttributeName(name)) continue;

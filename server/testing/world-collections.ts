@@ -12,6 +12,7 @@ import { modelCollection } from "../models/model-store.ts";
 import { observationCollection } from "../observations/observation-store.ts";
 import { pauseCollection } from "../observations/restart-watch.ts";
 import { standingCollection, standingDeviceCollection } from "../observations/standing-store.ts";
+import { writtenAttributeCollection } from "../observations/written-attributes.ts";
 import { operationCollection } from "../operations/operation-store.ts";
 import { objectProfileCollection } from "../registration/object-profiles.ts";
 import { registrationCollection } from "../registration/registration-store.ts";
@@ -39,6 +40,7 @@ export const worldCollections: readonly CollectionDefinition[] = [
   ...withOutbox,
   processCollection,
   standingDeviceCollection,
+  writtenAttributeCollection,
   pauseCollection,
   groupCollection,
   groupMemberCollection,

@@ -90,7 +90,7 @@ async function staleContext(
     observations.list({ endpoint, limit: observationLimit }),
   ]);
   const watching = observed.flatMap((observation): readonly Watching[] => {
-    const pmax = observation.attributes?.["pmax"];
+    const pmax = (observation.inForce ?? observation.attributes)?.["pmax"];
     return observation.state === "active" ? [{ paths: observedPaths(observation), pmaxSeconds: pmax ?? undefined }] : [];
   });
   return { nowMs: clock.now(), registration, watching, staleSeconds };
