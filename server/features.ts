@@ -72,6 +72,7 @@ import { traceFacet, traceRoutes } from "./trace/trace-http.ts";
 import { openTraceService, type TraceService } from "./trace/trace-service.ts";
 import { openDesiredService } from "./twin/desired-service.ts";
 import { sendCoapRoute } from "./twin/send-coap.ts";
+import { SendReports } from "./twin/send-reports.ts";
 import { twinRoutes } from "./twin/twin-http.ts";
 import { openTwinService } from "./twin/twin-service.ts";
 
@@ -184,7 +185,10 @@ export async function openFeatures(deps: FeatureDeps, doors: FeatureDoors, onOpe
   });
   onOpened("bootstrap", () => bootstrap.close());
   const servePackage = packageHandler({ updates, packages, now: () => clock.now() });
-  const send = sendCoapRoute({ registrations, registry, clock, learn, leniency });
+  const send = sendCoapRoute({
+    ...{ registrations, devices, registry, clock, learn, leniency, knownValues },
+    reports: new SendReports(deps),
+  });
   const forget = (endpoint: string): Promise<void> => forgetDevice({ devices, facets }, endpoint);
   const registering = openRegistrationDoor({ ...deps, devices, registrations, identities, configs, leniency, forget });
   onOpened("admission", async () => registering.admission.close());

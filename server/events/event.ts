@@ -36,6 +36,8 @@ export const eventTypes = [
   "observation.changed",
   "observation.removed",
   "resource.changed",
+  "send.refused",
+  "send.incomplete",
   "twin.diverged",
   "twin.converged",
   "update.changed",

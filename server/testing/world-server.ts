@@ -50,6 +50,7 @@ import { openSupervisor } from "../supervisor.ts";
 import { openTraceService, type TraceService } from "../trace/trace-service.ts";
 import { type DesiredService, openDesiredService } from "../twin/desired-service.ts";
 import { sendCoapRoute } from "../twin/send-coap.ts";
+import { SendReports } from "../twin/send-reports.ts";
 import { openTwinService, type TwinService } from "../twin/twin-service.ts";
 import type { MemoryCredentials } from "./memory-credentials.ts";
 import { quiet, usualSettings } from "./plain-parts.ts";
@@ -208,7 +209,8 @@ export async function openWorldServer(parts: WorldServerParts): Promise<OpenedSe
     },
   });
   registrations.onGone((endpoint) => newcomers.noteGone(endpoint));
-  const send = sendCoapRoute({ registrations, registry, clock, learn, leniency });
+  const reports = new SendReports({ clock, random, events });
+  const send = sendCoapRoute({ ...shared, reports });
   const register = registrationCoapRoute({ registrations, identities, newcomers, profiles, leniency });
   coap.handle(noticingDevices(registrations, coapRouter([register, send, { prefix: "fw", handle: servePackage }])));
   await operations.start();
