@@ -28,9 +28,10 @@ describe("a light fleet against the server", () => {
 
   async function registered(prefix = "fleet"): Promise<void> {
     await eventuallySucceeds("every device is registered", patienceMs, async () => {
-      const { body } = await server.rest.get(`/devices/${prefix}-${devices - 1}`);
-      assert.notEqual(field(body, "registration"), undefined);
-      assert.notEqual(field(body, "registration"), null);
+      for (let n = 0; n < devices; n++) {
+        const { body } = await server.rest.get(`/devices/${prefix}-${n}`);
+        assert.ok(field(body, "registration"), `${prefix}-${n}: ${JSON.stringify(body)}`);
+      }
     });
   }
 
