@@ -137,7 +137,7 @@ interopSuite("our endpoint as client, aiocoap's server", ["python"], () => {
     await python?.stop();
   });
   const ask = async (request: OutgoingRequest): Promise<IncomingResponse> => {
-    const outcome = await endpoint.request(peer, request, { timeoutMs: 20_000 });
+    const outcome = await endpoint.request(peer, request, { timeoutMs: patienceMs });
     assert.ok(outcome.ok, JSON.stringify(outcome));
     return outcome.response;
   };
@@ -180,7 +180,7 @@ interopSuite("our endpoint as client, aiocoap's server", ["python"], () => {
       endpoint.setParameters(peer, { ...quickParameters, blockSizeBytes });
       const seen: string[] = [];
       const listener = { onNotification: ({ payload }: IncomingResponse) => void seen.push(hexOf(payload)), onEnd: () => undefined };
-      const outcome = await endpoint.observe(peer, { method: Method.get, path: ["obs-large"] }, listener, { timeoutMs: 10_000 });
+      const outcome = await endpoint.observe(peer, { method: Method.get, path: ["obs-large"] }, listener, { timeoutMs: patienceMs });
       assert.ok(outcome.ok && outcome.observing, JSON.stringify(outcome));
       const bodies = [1, 2, 3].map((seed) => hexOf(bodyOf(seed, 5_000)));
       for (const [i, body] of bodies.entries()) {

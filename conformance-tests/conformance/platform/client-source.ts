@@ -18,8 +18,8 @@ const settleMs = 300;
 const complaintLength = 2_000;
 /** Some are Java machines on a busy machine. No part of a case's own time. */
 export const registerWithinMs = 60_000;
-const stopWithinMs = 8_000;
-const signalledWithinMs = 1_000;
+const stopWithinMs = 20_000;
+const signalledWithinMs = 5_000;
 
 export class ClientSource {
   readonly server: WireServer;

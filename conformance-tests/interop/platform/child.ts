@@ -85,7 +85,7 @@ export class Child {
   }
 
   /** Asks it to end, insists after the grace time. */
-  async stop(signal: NodeJS.Signals = "SIGTERM", graceMs = 5_000): Promise<Exit> {
+  async stop(signal: NodeJS.Signals = "SIGTERM", graceMs = 20_000): Promise<Exit> {
     this.#process.stdin.end();
     this.#process.kill(signal);
     const insist = setTimeout(() => this.#process.kill("SIGKILL"), graceMs);

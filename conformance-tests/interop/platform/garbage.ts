@@ -74,7 +74,7 @@ function ping(socket: Socket, messageId: number): Promise<boolean> {
     const look = (received: Buffer): void => {
       if (received.equals(reset)) finish(true);
     };
-    const timer = setTimeout(() => finish(false), 5_000);
+    const timer = setTimeout(() => finish(false), 15_000);
     socket.on("message", look);
     socket.send(message);
   });

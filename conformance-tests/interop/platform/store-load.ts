@@ -1,6 +1,7 @@
 /** Load on the doors of a server whose store comes and goes: one request after the other, what was acknowledged, what was refused. */
 import { Method, ResponseCode } from "@lwm2m/protocol/coap/codes";
 import { loopback, openQuickEndpoint } from "../../plugtest/platform/our-parties.ts";
+import { patienceMs } from "./deadline.ts";
 import { type RestClient, text } from "./rest-client.ts";
 
 export interface Load {
@@ -27,7 +28,7 @@ export function startRegistering(port: number, prefix: string): Load {
     const query = [`ep=${name}`, "lt=86400", "lwm2m=1.1", "b=U"];
     const request = { method: Method.post, path: ["rd"], query, contentFormat: 40, payload: objects };
     const endpoint = await openQuickEndpoint();
-    const outcome = await endpoint.request(endpoint.peerAt({ address: loopback, port }), request, { timeoutMs: 20_000 });
+    const outcome = await endpoint.request(endpoint.peerAt({ address: loopback, port }), request, { timeoutMs: patienceMs });
     await endpoint.close();
     if (!outcome.ok) return "unanswered";
     const { code, maxAgeSeconds } = outcome.response;

@@ -11,12 +11,13 @@ import { openUdpSocket } from "@lwm2m/protocol/platform/udp-socket";
 import { PlugtestSite } from "@lwm2m/protocol/testing/plugtest-site";
 import { stablePort } from "@lwm2m/server/testing/platform/stable-port";
 import { codeText } from "../../conformance/wire-message.ts";
+import { patienceMs } from "../../interop/platform/deadline.ts";
 import type { PlugtestAnswer, PlugtestClient, PlugtestRequest, PlugtestServer, PlugtestWatch, ResourceNames } from "../party.ts";
 
 export const loopback = "127.0.0.1";
 /** A link on which nothing takes long: losses cost a quarter of a second instead of three, a peer that is off seven seconds instead of 93. */
 export const quickParameters: TransmissionParameters = { ...defaultParameters, ackTimeoutMs: 200, ackRandomFactor: 1.2, piggybackMs: 200 };
-const giveUpMs = 20_000;
+const giveUpMs = patienceMs;
 
 const methods = { get: Method.get, post: Method.post, put: Method.put, delete: Method.delete } as const;
 const codes = { "4.04": 0x84, "4.06": 0x86 } as const;
