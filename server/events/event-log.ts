@@ -123,7 +123,7 @@ class StoredEventLog implements EventFeed {
     const leave = this.#line.join();
     let written: readonly LoggedEvent[] = [];
     try {
-      const outcome = await write({ collection: eventsDefinition.name, documents });
+      const outcome = await write({ inserts: { collection: eventsDefinition.name, documents } });
       if (hasApplied(outcome)) written = documents;
       return outcome;
     } finally {

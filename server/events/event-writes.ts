@@ -5,6 +5,7 @@
  * outbox of the document, in the same update, and the relay takes them to the log.
  */
 import type { Beside, Collection, Filter, InsertOutcome, Update, UpdateOutcome } from "../storage/collection.ts";
+import type { TelemetryPoint } from "../storage/store.ts";
 import type { AppendBeside, EventDraft, EventLog, WithOutbox } from "./event.ts";
 import { outboxOf, withEvents } from "./outbox.ts";
 import type { DocumentWithOutbox, OutboxRelay } from "./outbox-relay.ts";
@@ -16,9 +17,15 @@ export interface TellingUpdate {
   readonly events: readonly EventDraft[];
 }
 
+export interface TellingSettings {
+  readonly upsert?: boolean;
+  /** For the history, exactly if the update applies: only where the store commits together. */
+  readonly points?: readonly TelemetryPoint[];
+}
+
 export interface EventWrites<T extends DocumentWithOutbox> {
   insertOne(document: Omit<T, keyof WithOutbox>, events: readonly EventDraft[]): Promise<InsertOutcome>;
-  updateOne(write: TellingUpdate, settings?: { readonly upsert?: boolean }): Promise<UpdateOutcome>;
+  updateOne(write: TellingUpdate, settings?: TellingSettings): Promise<UpdateOutcome>;
   /** The document after the update; undefined when nothing matched. */
   findOneAndUpdate(write: TellingUpdate): Promise<T | undefined>;
   /** Unordered; each by itself. How many found their document. */
@@ -41,11 +48,11 @@ function togetherWrites<T extends DocumentWithOutbox>(collection: Collection<T>,
   type Write<R> = (beside: Beside | undefined) => Promise<R>;
   const telling = <R>(events: readonly EventDraft[], write: Write<R>, hasApplied: (outcome: R) => boolean): Promise<R> =>
     events.length === 0 ? write(undefined) : appendBeside(events, write, hasApplied);
-  const updateOne: EventWrites<T>["updateOne"] = ({ filter, update, events }, { upsert = false } = {}) => {
+  const updateOne: EventWrites<T>["updateOne"] = ({ filter, update, events }, { upsert = false, points } = {}) => {
     const whole = upsert ? { ...update, ...emptyOutbox } : update;
     return telling(
       events,
-      (beside) => collection.updateOne(filter, whole, { upsert, beside }),
+      (beside) => collection.updateOne(filter, whole, { upsert, beside: points === undefined ? beside : { ...beside, points } }),
       ({ matched, upserted }) => matched > 0 || upserted,
     );
   };
@@ -85,7 +92,8 @@ function outboxWrites<T extends DocumentWithOutbox>(collection: Collection<T>, r
       if (outcome.ok) nudge(document._id, events);
       return outcome;
     },
-    async updateOne({ filter, update, events }, settings) {
+    async updateOne({ filter, update, events }, { points, ...settings } = {}) {
+      if (points !== undefined) throw new Error(`${collection.name}: points go beside an update only where both are one commit`);
       const outcome = await collection.updateOne(filter, withEvents(update, events), settings);
       if (outcome.matched > 0 || outcome.upserted) nudge(filter._id, events);
       return outcome;

@@ -1,9 +1,9 @@
 /** One collection in SQLite, inside the worker: reads narrowed by SQL and sorted out by the matcher, writes of one document. */
 import type { CollectionDefinition, Filter, Update } from "./collection.ts";
-import { reach } from "./document-path.ts";
 import { type SqlDriver, SqlError, type SqlValue, sqlCodes } from "./drivers/driver.ts";
 import { checkIndexedFields, indexedFields, storeLimits } from "./guard.ts";
 import { type Keys, keyColumn, keysOf, operandOf } from "./key-columns.ts";
+import { placeOf, type Segment, segmentsOf, startAfter } from "./keyset-pages.ts";
 import { compileFilter, type Test } from "./matcher.ts";
 import { type Narrowing, narrow } from "./narrowing.ts";
 import type { RecentTable, RecentTexts } from "./recent-texts.ts";
@@ -36,20 +36,17 @@ interface Row {
   readonly document: { [field: string]: unknown } | undefined;
 }
 
-/** Part of a sorted result that one index range gives: documents without a sort value come first (last when descending). */
-interface Segment {
-  readonly terms: readonly string[];
-  readonly order: string;
-}
-
 /** Rows per query at most: a page is in memory at once. */
 const rowsAtATime = 256;
+/** Of a change that leaves every indexed field alone. */
+const noKeys: Keys = [];
 
 export class CollectionTable {
   readonly #driver: SqlDriver;
   readonly #definition: CollectionDefinition;
   readonly #table: string;
   readonly #recent: RecentTable;
+  readonly #indexed: readonly string[];
   readonly #columns: readonly string[];
   readonly #sql: { readonly insert: string; readonly remove: string; readonly byId: string };
 
@@ -59,7 +56,8 @@ export class CollectionTable {
     this.#recent = recent.open();
     const table = tableOf(definition);
     this.#table = table;
-    this.#columns = indexedFields(definition).map(keyColumn);
+    this.#indexed = indexedFields(definition);
+    this.#columns = this.#indexed.map(keyColumn);
     this.#sql = {
       insert: `INSERT INTO ${table} (${["id", "doc", ...this.#columns].join(", ")}) VALUES`,
       remove: `DELETE FROM ${table} WHERE id = ?`,
@@ -111,11 +109,13 @@ export class CollectionTable {
   update(filter: Filter, update: Update, upsert: boolean): Updated {
     const row = this.#first(filter);
     if (row === undefined) return upsert ? this.#upsert(filter, update) : { matched: false, upserted: false, text: undefined };
-    const document = row.document ?? JSON.parse(row.text);
-    const before = keysOf(this.#definition, document);
+    const document = row.document ?? this.#recent.take(row.id) ?? JSON.parse(row.text);
+    const isOfKeys = this.#touchesKeys(update);
+    const before = isOfKeys ? keysOf(this.#definition, document) : noKeys;
     applyUpdate(document, update);
-    const text = this.#textOf(document);
-    if (text !== row.text) this.#rewrite(row.id, text, before, keysOf(this.#definition, document));
+    const text = this.#textOf(document, isOfKeys);
+    if (text !== row.text) this.#rewrite(row.id, text, before, isOfKeys ? keysOf(this.#definition, document) : noKeys);
+    this.#recent.set(row.id, text, document);
     return { matched: true, upserted: false, text };
   }
 
@@ -139,14 +139,26 @@ export class CollectionTable {
     const document = seedOfUpsert(filter);
     applyUpdate(document, update, true);
     const id = String(document["_id"]);
-    const text = this.#textOf(document);
+    const text = this.#textOf(document, true);
     this.insert(id, text, keysOf(this.#definition, document));
     return { matched: false, upserted: true, text };
   }
 
-  #textOf(document: { readonly [field: string]: unknown }): string {
+  /** Whether an indexed field may be another afterwards. */
+  #touchesKeys(update: Update): boolean {
+    for (const changes of Object.values(update)) {
+      for (const path of Object.keys(changes)) {
+        const isNear = (field: string): boolean => field === path || field.startsWith(`${path}.`) || path.startsWith(`${field}.`);
+        if (this.#indexed.some(isNear)) return true;
+      }
+    }
+    return false;
+  }
+
+  #textOf(document: { readonly [field: string]: unknown }, isOfKeys: boolean): string {
     const text = JSON.stringify(document);
     if (text.length > storeLimits.documentCharacters) throw new UpdateRefusedError(`the document would have ${text.length} characters`);
+    if (!isOfKeys) return text;
     try {
       checkIndexedFields(this.#definition, document);
     } catch (error) {
@@ -160,7 +172,8 @@ export class CollectionTable {
     if (typeof id === "string") {
       const text = this.#textById(id);
       if (text === undefined) return undefined;
-      const document = JSON.parse(text);
+      if (isOfIdAlone(filter)) return { id, text, document: undefined };
+      const document = this.#recent.take(id) ?? JSON.parse(text);
       return compileFilter(filter)(document) ? { id, text, document } : undefined;
     }
     for (const row of this.#rows(filter, byId(1))) return row;
@@ -180,7 +193,7 @@ export class CollectionTable {
   *#rows(filter: Filter, query: Pick<FindRequest, "sort" | "descending" | "limit" | "after">): Generator<Row> {
     const test = compileFilter(filter);
     // Pages of a list, the whole of a collection at the start: nothing in the document is asked for, and to parse it costs most.
-    const isById = Object.keys(filter).every((key) => key === "_id");
+    const isById = isOfIdAlone(filter);
     const narrowing = narrow(this.#definition, filter);
     let pageSize = Math.min(query.limit, rowsAtATime);
     for (const segment of segmentsOf(query, narrowing)) {
@@ -238,7 +251,6 @@ export class CollectionTable {
     }
     try {
       this.#driver.run(`UPDATE ${this.#table} SET ${sets.join(", ")} WHERE id = ?`, [...parameters, id]);
-      this.#recent.set(id, text);
     } catch (error) {
       throw this.#collisionOf(error);
     }
@@ -251,42 +263,11 @@ export class CollectionTable {
   }
 }
 
+function isOfIdAlone(filter: Filter): boolean {
+  for (const key in filter) if (key !== "_id") return false;
+  return true;
+}
+
 function byId(limit: number): Pick<FindRequest, "sort" | "descending" | "limit"> {
   return { sort: "_id", descending: false, limit };
-}
-
-function segmentsOf(query: Pick<FindRequest, "sort" | "descending">, narrowing: Narrowing): readonly Segment[] {
-  const direction = query.descending ? "DESC" : "ASC";
-  if (query.sort === "_id") return [{ terms: [], order: `id ${direction}` }];
-  const expression = keyColumn(query.sort);
-  const valued: Segment = { terms: [`${expression} IS NOT NULL`], order: `${expression} ${direction}, id ${direction}` };
-  // A range or an equality on the sort field already leaves out documents without it.
-  if (narrowing.terms.some((term) => term.startsWith(`${expression} `) && !term.endsWith("IS NULL"))) return [valued];
-  const absent: Segment = { terms: [`${expression} IS NULL`], order: `id ${direction}` };
-  return query.descending ? [valued, absent] : [absent, valued];
-}
-
-/** The keyset condition of a page: strictly behind the last document of the page before. */
-function startAfter(
-  query: Pick<FindRequest, "sort" | "descending">,
-  segment: Segment,
-  after: { readonly value: string; readonly id: string },
-): Narrowing | "nothing-left" {
-  const comparison = query.descending ? "<" : ">";
-  const behindId: Narrowing = { terms: [`id ${comparison} ?`], parameters: [after.id] };
-  if (query.sort === "_id") return behindId;
-  const inAbsent = segment.terms.some((term) => term.endsWith("IS NULL"));
-  const wasAbsent = after.value === "null";
-  if (inAbsent && wasAbsent) return behindId;
-  // The place lies in the other segment: that one is either all behind us or all ahead.
-  if (inAbsent !== wasAbsent) return inAbsent === query.descending ? { terms: [], parameters: [] } : "nothing-left";
-  const { sql, parameter } = operandOf(JSON.parse(after.value));
-  return { terms: [`(${keyColumn(query.sort)}, id) ${comparison} (${sql}, ?)`], parameters: [parameter, after.id] };
-}
-
-function placeOf(sort: string, id: string, text: string): { readonly value: string; readonly id: string } {
-  if (sort === "_id") return { value: JSON.stringify(id), id };
-  const reached = reach(JSON.parse(text), sort);
-  const value = reached.kind === "value" ? reached.value : undefined;
-  return { value: JSON.stringify(value ?? null), id };
 }

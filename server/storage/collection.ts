@@ -4,6 +4,8 @@
  * compare-and-set on `rev`, an idempotent step and a sweeper.
  */
 
+import type { TelemetryPoint } from "./store.ts";
+
 /** JSON throughout: instants are epoch milliseconds, 64-bit integers and bytes are strings, identifiers are strings. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 
@@ -37,13 +39,12 @@ export interface FindQuery {
   readonly after?: { readonly value: unknown; readonly id: string };
 }
 
-/**
- * Documents of another collection, new with a write: there exactly if the write has applied, in the same commit. One whose key is there already
- * is left out. Only where the store `commitsTogether`.
- */
+/** What comes with a write: there exactly if the write has applied, in the same commit. Only where the store `commitsTogether`. */
 export interface Beside {
-  readonly collection: string;
-  readonly documents: readonly StoredDocument[];
+  /** New documents of another collection. One whose key is there already is left out. */
+  readonly inserts?: { readonly collection: string; readonly documents: readonly StoredDocument[] };
+  /** Appended, as `TelemetryStore.append` does. */
+  readonly points?: readonly TelemetryPoint[];
 }
 
 export interface InsertSettings {

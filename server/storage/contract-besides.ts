@@ -6,11 +6,14 @@ import type { Thing } from "./contract-cases.ts";
 import type { Store } from "./store.ts";
 
 export function describeBesides(
-  store: () => Pick<Store, "commitsTogether">,
+  store: () => Pick<Store, "commitsTogether" | "telemetry">,
   things: () => Collection<Thing>,
   keyed: () => Collection<Thing>,
 ): void {
-  const beside = (...ids: readonly string[]) => ({ collection: "keyed", documents: ids.map((_id) => ({ _id, key: `key of ${_id}` })) });
+  const beside = (...ids: readonly string[]) => ({
+    inserts: { collection: "keyed", documents: ids.map((_id) => ({ _id, key: `key of ${_id}` })) },
+  });
+  const aPoint = (timeMs: number) => ({ endpoint: "beside", path: "/3303/0/5700", timeMs, receivedMs: 1, value: 1 });
   const idsBeside = async () => (await keyed().find({})).map(({ _id }) => _id).join(" ");
   const besideTest = (title: string, body: () => Promise<void>): void =>
     void test(`beside: ${title}`, async (context) => {
@@ -52,6 +55,19 @@ export function describeBesides(
     assert.equal(await idsBeside(), "x");
   });
 
+  besideTest("points, with a write that applies", async () => {
+    const range = { endpoint: "beside", path: "/3303/0/5700", fromMs: 0, toMs: 100, limit: 10 };
+    await things().insertOne({ _id: "a", n: 1 }, { beside: { points: [aPoint(1)] } });
+    await things().insertOne({ _id: "a" }, { beside: { points: [aPoint(2)] } });
+    await things().updateOne({ _id: "a", n: 1 }, { $inc: { n: 1 } }, { beside: { ...beside("x"), points: [aPoint(3), aPoint(4)] } });
+    await things().updateOne({ _id: "a", n: 1 }, { $inc: { n: 1 } }, { beside: { points: [aPoint(5)] } });
+    assert.deepEqual(
+      (await store().telemetry.range(range)).map(({ timeMs }) => timeMs),
+      [1, 3, 4],
+    );
+    assert.equal(await idsBeside(), "x");
+  });
+
   besideTest("one whose key is taken is left out, the others and the write apply", async () => {
     await keyed().insertOne({ _id: "x", key: "older" });
     await keyed().insertOne({ _id: "other", key: "key of y" });
@@ -61,10 +77,11 @@ export function describeBesides(
   });
 
   besideTest("a document or a collection that is none refuses the write", async () => {
-    const [first] = beside("x").documents;
+    const { documents } = beside("x").inserts;
     const faults = [
-      { collection: "nowhere", documents: [{ _id: "x" }] },
-      { collection: "keyed", documents: [first ?? { _id: "" }, { _id: "y", key: ["no scalar"] }] },
+      { inserts: { collection: "nowhere", documents } },
+      { inserts: { collection: "keyed", documents: [...documents, { _id: "y", key: ["no scalar"] }] } },
+      { ...beside("x"), points: [aPoint(Number.NaN)] },
     ];
     for (const fault of faults) await assert.rejects(things().insertOne({ _id: "a" }, { beside: fault }));
     assert.deepEqual(await things().find({}), []);

@@ -15,6 +15,7 @@ import type {
   UpdateSettings,
 } from "./collection.ts";
 import { DuplicateKeyError } from "./collection.ts";
+import { textOfPoints } from "./embedded-telemetry.ts";
 import { checkDocument, checkFilter, checkFind, checkUpdate, checkUpsert, storeLimits } from "./guard.ts";
 import { keysOf } from "./key-columns.ts";
 import { isServed, isSortServed } from "./narrowing.ts";
@@ -145,10 +146,12 @@ export class EmbeddedCollection<T extends StoredDocument> implements Collection<
     return { op: "update", collection: this.name, filter: this.#checked(filter), update, upsert, returning, ...this.#besides(beside) };
   }
 
-  #besides(beside: Beside | undefined): { readonly beside?: readonly InsertRequest[] } {
-    if (beside === undefined || beside.documents.length === 0) return {};
-    const sibling = this.#sibling(beside.collection);
-    return { beside: beside.documents.map((document) => sibling.insertion(document)) };
+  #besides({ inserts, points = [] }: Beside = {}): { readonly beside?: readonly InsertRequest[]; readonly points?: string } {
+    const sibling = inserts && this.#sibling(inserts.collection);
+    return {
+      ...(sibling === undefined ? {} : { beside: inserts?.documents.map((document) => sibling.insertion(document)) ?? [] }),
+      ...(points.length === 0 ? {} : { points: textOfPoints(points) }),
+    };
   }
 
   #deletion(filter: Filter, many: boolean): WriteRequest {

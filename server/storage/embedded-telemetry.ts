@@ -15,6 +15,15 @@ const prunedAtATime = 5_000;
 /** As `TelemetryTable.downsample` writes it. */
 type StepRow = readonly [number, number, Json, Json, number, number, number, number];
 
+/** As requests carry them. Throws where a time is no number. */
+export function textOfPoints(points: readonly TelemetryPoint[]): string {
+  const rows = points.map(({ endpoint, path, timeMs, receivedMs, value }): PointRow => {
+    if (!Number.isFinite(timeMs) || !Number.isFinite(receivedMs)) throw new Error(`point of ${path}: its time is no number`);
+    return [endpoint, path, timeMs, receivedMs, JSON.stringify(value)];
+  });
+  return JSON.stringify(rows);
+}
+
 export class EmbeddedTelemetry implements TelemetryStore {
   readonly #link: WorkerLink;
 
@@ -24,11 +33,7 @@ export class EmbeddedTelemetry implements TelemetryStore {
 
   async append(points: readonly TelemetryPoint[]): Promise<void> {
     if (points.length === 0) return;
-    const rows = points.map(({ endpoint, path, timeMs, receivedMs, value }): PointRow => {
-      if (!Number.isFinite(timeMs) || !Number.isFinite(receivedMs)) throw new Error(`point of ${path}: its time is no number`);
-      return [endpoint, path, timeMs, receivedMs, JSON.stringify(value)];
-    });
-    await this.#link.ask(() => ({ op: "append", points: JSON.stringify(rows) }), nothing);
+    await this.#link.ask(() => ({ op: "append", points: textOfPoints(points) }), nothing);
   }
 
   async range(query: Parameters<TelemetryStore["range"]>[0]): Promise<readonly TelemetryPoint[]> {

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test } from "node:test";
-import type { CollectionDefinition } from "./collection.ts";
+import { type TestContext, test } from "node:test";
+import type { CollectionDefinition, Update } from "./collection.ts";
+import type { DriverName } from "./drivers/driver.ts";
 import { driversHere, openDriver } from "./drivers/open-driver.ts";
 import { Engine } from "./engine.ts";
 import type { Answer, StoreRequest } from "./requests.ts";
@@ -15,17 +16,22 @@ const insert = (id: string, n: number, size = 10): StoreRequest => {
 };
 const kinds = (answers: readonly Answer[]): string => answers.map((answer) => (answer.ok ? "ok" : answer.kind)).join(" ");
 
+async function openEngine(t: TestContext, name: DriverName) {
+  const directory = await mkdtemp(join(tmpdir(), "engine-"));
+  const driver = await openDriver(name, join(directory, "store.db"));
+  t.after(async () => {
+    driver.close();
+    await rm(directory, { recursive: true });
+  });
+  configure(driver);
+  createSchema(driver, [notes]);
+  const engine = new Engine(driver, [notes]);
+  return { driver, engine };
+}
+
 for (const name of driversHere()) {
   test(`engine, ${name}: a full disk fails the whole commit, keeps what was there, and goes on once there is room`, async (t) => {
-    const directory = await mkdtemp(join(tmpdir(), "engine-"));
-    const driver = await openDriver(name, join(directory, "store.db"));
-    t.after(async () => {
-      driver.close();
-      await rm(directory, { recursive: true });
-    });
-    configure(driver);
-    createSchema(driver, [notes]);
-    const engine = new Engine(driver, [notes]);
+    const { driver, engine } = await openEngine(t, name);
     assert.equal(kinds(engine.execute([insert("a", 1)])), "ok");
     const pages = Number(driver.get("PRAGMA page_count")?.[0]);
     driver.get(`PRAGMA max_page_count = ${pages + 3}`);
@@ -44,15 +50,7 @@ for (const name of driversHere()) {
   });
 
   test(`engine, ${name}: in one commit each request fails alone, and a series number given in a failed one is not kept`, async (t) => {
-    const directory = await mkdtemp(join(tmpdir(), "engine-"));
-    const driver = await openDriver(name, join(directory, "store.db"));
-    t.after(async () => {
-      driver.close();
-      await rm(directory, { recursive: true });
-    });
-    configure(driver);
-    createSchema(driver, [notes]);
-    const engine = new Engine(driver, [notes]);
+    const { driver, engine } = await openEngine(t, name);
     const answers = engine.execute([
       insert("a", 1),
       insert("a", 2),
@@ -72,5 +70,29 @@ for (const name of driversHere()) {
       { ok: true, text: '[[1,1,"v"]]' },
       { ok: true, text: '[[1,1,"v"]]' },
     ]);
+  });
+
+  test(`engine, ${name}: a document that is changed again and again is what its text says, whatever was refused in between`, async (t) => {
+    const { driver, engine } = await openEngine(t, name);
+    const update = (update: Update): StoreRequest => {
+      return { op: "update", collection: "notes", filter: { _id: "a" }, update, upsert: false, returning: true };
+    };
+    const find: StoreRequest = {
+      ...{ op: "find", collection: "notes", filter: { n: 1 }, sort: "_id", descending: false, limit: 9 },
+    };
+    const expected = { _id: "a", n: 1, text: "y", list: [1, 2] };
+    assert.equal(kinds(engine.execute([insert("a", 1), insert("b", 2)])), "ok ok");
+    engine.execute([update({ $set: { text: "x", list: [1] } }), update({ $set: { text: "y" }, $push: { list: 2 } })]);
+    const refused = [update({ $set: { text: "lost" }, $inc: { list: 1 } }), update({ $set: { n: 2, text: "lost" } })];
+    assert.equal(kinds(engine.execute(refused)), "refused duplicate-key");
+    assert.deepEqual(engine.execute([find]), [{ ok: true, text: JSON.stringify([expected]) }]);
+    const pages = Number(driver.get("PRAGMA page_count")?.[0]);
+    driver.get(`PRAGMA max_page_count = ${pages + 3}`);
+    assert.equal(kinds(engine.execute([update({ $set: { text: "x".repeat(200_000) } })])), "unavailable");
+    driver.get("PRAGMA max_page_count = 1000000");
+    const last = { ...expected, list: [1, 2, 3] };
+    assert.deepEqual(engine.execute([update({ $push: { list: 3 } })]), [{ ok: true, text: JSON.stringify(last) }]);
+    assert.deepEqual(engine.execute([update({ $inc: { n: 7 } }), { op: "verify" }])[1], { ok: true, text: "[]" });
+    assert.equal(Number(driver.get("SELECT k_n FROM c_notes WHERE id = 'a'")?.[0]), 8);
   });
 }

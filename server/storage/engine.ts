@@ -4,7 +4,7 @@ import { CollectionTable, DuplicateInTableError } from "./collection-table.ts";
 import { type SqlDriver, SqlError, sqlCodes } from "./drivers/driver.ts";
 import { foreignKeys } from "./key-check.ts";
 import { RecentTexts } from "./recent-texts.ts";
-import { type Answer, aloneOperations, type InsertRequest, type StoreRequest, type WriteRequest } from "./requests.ts";
+import { type Answer, aloneOperations, type StoreRequest, type WriteRequest } from "./requests.ts";
 import { TelemetryTable } from "./telemetry-table.ts";
 import { UpdateRefusedError } from "./updater.ts";
 
@@ -144,11 +144,11 @@ export class Engine {
     switch (request.op) {
       case "insert":
         table.insert(request.id, request.document, request.keys);
-        this.#besides(request.beside);
+        this.#besides(request);
         return "null";
       case "update": {
         const { matched, upserted, text } = table.update(request.filter, request.update, request.upsert);
-        if (matched || upserted) this.#besides(request.beside);
+        if (matched || upserted) this.#besides(request);
         return request.returning ? (text ?? "null") : `{"matched":${matched ? 1 : 0},"upserted":${upserted}}`;
       }
       case "delete":
@@ -156,8 +156,9 @@ export class Engine {
     }
   }
 
-  #besides(inserts: readonly InsertRequest[] = []): void {
-    for (const { collection, id, document, keys } of inserts) {
+  #besides({ beside = [], points }: Extract<WriteRequest, { readonly op: "insert" | "update" }>): void {
+    if (points !== undefined) this.#telemetry.append(points);
+    for (const { collection, id, document, keys } of beside) {
       try {
         this.#table(collection).insert(id, document, keys);
       } catch (error) {

@@ -6,6 +6,10 @@
 /** Characters of one generation of all tables; twice that is held, one byte each where a text is ASCII. */
 const generationCharacters = 6 * 1024 * 1024;
 
+interface StoredFields {
+  [field: string]: unknown;
+}
+
 export class RecentTexts {
   readonly #tables: RecentTable[] = [];
   #characters = 0;
@@ -36,6 +40,8 @@ export class RecentTable {
   readonly #onGrowth: (characters: number) => void;
   #young = new Map<string, string>();
   #old = new Map<string, string>();
+  /** Of the young ones that were updated, parsed: who changes a document mostly changes it again. */
+  readonly #documents = new Map<string, StoredFields>();
 
   constructor(onGrowth: (characters: number) => void) {
     this.#onGrowth = onGrowth;
@@ -49,7 +55,17 @@ export class RecentTable {
     return older;
   }
 
-  set(id: string, text: string): void {
+  /** The document of the text of this id, for one who changes it: it is not here any more until it is put back. */
+  take(id: string): StoredFields | undefined {
+    const document = this.#documents.get(id);
+    this.#documents.delete(id);
+    return document;
+  }
+
+  /** `document`: what the text says; nobody else holds it. */
+  set(id: string, text: string, document?: StoredFields): void {
+    if (document === undefined) this.#documents.delete(id);
+    else this.#documents.set(id, document);
     const former = this.#young.get(id);
     this.#young.set(id, text);
     this.#onGrowth(text.length - (former?.length ?? -id.length));
@@ -58,14 +74,17 @@ export class RecentTable {
   delete(id: string): void {
     this.#young.delete(id);
     this.#old.delete(id);
+    this.#documents.delete(id);
   }
 
   clear(): void {
     this.#young.clear();
     this.#old.clear();
+    this.#documents.clear();
   }
 
   growOld(): void {
+    this.#documents.clear();
     this.#old = this.#young;
     this.#young = new Map();
   }

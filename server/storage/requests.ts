@@ -31,18 +31,23 @@ export interface InsertRequest {
   readonly keys: Keys;
 }
 
-/** `beside`: done if the write applies, in the same commit. */
+/** Done if the write applies, in the same commit. */
+interface Besides {
+  readonly beside?: readonly InsertRequest[];
+  /** As `append` has them. */
+  readonly points?: string;
+}
+
 export type WriteRequest =
-  | (InsertRequest & { readonly beside?: readonly InsertRequest[] })
-  | {
+  | (InsertRequest & Besides)
+  | ({
       readonly op: "update";
       readonly collection: string;
       readonly filter: Filter;
       readonly update: Update;
       readonly upsert: boolean;
       readonly returning: boolean;
-      readonly beside?: readonly InsertRequest[];
-    }
+    } & Besides)
   | { readonly op: "delete"; readonly collection: string; readonly filter: Filter; readonly many: boolean };
 
 export type StoreRequest =

@@ -106,7 +106,9 @@ function pull(document: unknown, path: string, condition: unknown): void {
 function sum(path: string, old: unknown, step: number): number {
   if (old === undefined) return step;
   if (typeof old !== "number") throw new UpdateRefusedError(`${path}: $inc needs a number there`);
-  return old + step;
+  const total = old + step;
+  if (!Number.isFinite(total)) throw new UpdateRefusedError(`${path}: $inc leads to a number that is none in JSON`);
+  return total;
 }
 
 function arrayAt(path: string, old: unknown): readonly unknown[] {

@@ -118,24 +118,17 @@ export class TwinService {
     this.#lanes.delete(endpoint);
   }
 
-  /** Both writes start at once, so they share a commit. */
   async #keep(endpoint: string, batch: readonly News[]): Promise<Learned> {
     const points = batch.flatMap((news) => pointsOf(endpoint, news));
-    const appended = points.length === 0 ? undefined : this.#deps.store.telemetry.append(points);
-    const [learned] = await Promise.all([this.#merge(endpoint, batch), appended]);
-    return learned;
-  }
-
-  async #merge(endpoint: string, batch: readonly News[]): Promise<Learned> {
     for (let attempt = 0; attempt < casAttempts; attempt += 1) {
-      const learned = await this.#tryMerge(endpoint, batch);
+      const learned = await this.#tryKeep(endpoint, batch, points);
       if (learned !== undefined) return learned;
     }
     throw new Error(`the twin of ${endpoint} changed ${casAttempts} times while it was written`);
   }
 
   /** Undefined: somebody else was faster. */
-  async #tryMerge(endpoint: string, batch: readonly News[]): Promise<Learned | undefined> {
+  async #tryKeep(endpoint: string, batch: readonly News[], points: readonly TelemetryPoint[]): Promise<Learned | undefined> {
     const present = await this.#store.findForChange(endpoint);
     const since = present?.since ?? this.#deps.clock.now();
     const rev = (present?.rev ?? 0) + 1;
@@ -151,12 +144,12 @@ export class TwinService {
     const set = new Map(Object.entries(values).filter(([path, value]) => before[path] !== value));
     const unset = Object.keys(before).filter((path) => !(path in values));
     if (set.size === 0 && unset.length === 0 && events.length === 0) {
-      return present === undefined || (await this.#store.confirms(present)) ? nothing : undefined;
+      const [isSo] = await Promise.all([present === undefined || this.#store.confirms(present), this.#store.append(points)]);
+      return isSo ? nothing : undefined;
     }
-    const written =
-      present === undefined
-        ? await this.#store.insert({ _id: endpoint, since, values, rev }, events)
-        : await this.#store.change(present, { set, unset, values }, events);
+    const written = await (present === undefined
+      ? this.#store.insert({ _id: endpoint, since, values, rev }, { events, points })
+      : this.#store.change(present, { set, unset, values }, { events, points }));
     return written ? { set, unset } : undefined;
   }
 

@@ -18,6 +18,8 @@ const aTwin = {
   rev: 1,
 };
 
+const noNews = { events: [], points: [] };
+
 /** One value measured anew, others unknown from now on. */
 function changeOf({ values }: ChangedTwin, value: number, unset: readonly string[] = []): TwinChange {
   const set = new Map([["/3303/0/5700", measured(value)]]);
@@ -48,11 +50,11 @@ async function openCounted(t: { after(run: () => Promise<void>): void }, isShare
 
 test("twin store: a change after a change reads nothing, and builds on what is stored", async (t) => {
   const { twins, counted } = await openCounted(t);
-  await twins.insert(aTwin, []);
+  await twins.insert(aTwin, noNews);
   for (const value of [3, 4, 5]) {
     const present = await twins.findForChange("dev");
     assert.ok(present);
-    assert.equal(await twins.change(present, changeOf(present, value, value === 5 ? ["/3303/0/5701"] : []), []), true);
+    assert.equal(await twins.change(present, changeOf(present, value, value === 5 ? ["/3303/0/5701"] : []), noNews), true);
   }
   assert.equal(counted.reads, 1);
   const [remembered, stored] = [await twins.findForChange("dev"), await twins.find("dev")];
@@ -62,24 +64,24 @@ test("twin store: a change after a change reads nothing, and builds on what is s
 
 test("twin store: a twin that somebody else changed is found out by its revision, and read again", async (t) => {
   const { twins, collection } = await openCounted(t);
-  await twins.insert(aTwin, []);
+  await twins.insert(aTwin, noNews);
   const first = await twins.findForChange("dev");
   assert.ok(first);
-  await twins.change(first, changeOf(first, 3), []);
+  await twins.change(first, changeOf(first, 3), noNews);
   const known = await twins.findForChange("dev");
   assert.ok(known);
   assert.equal(await twins.confirms(known), true);
   await collection.updateOne({ _id: "dev" }, { $inc: { rev: 1 } });
-  assert.equal(await twins.change(known, changeOf(known, 4), []), false);
+  assert.equal(await twins.change(known, changeOf(known, 4), noNews), false);
   assert.equal((await twins.findForChange("dev"))?.rev, 3);
 });
 
 test("twin store: who would change nothing learns that the twin is another or gone", async (t) => {
   const { twins, collection } = await openCounted(t);
-  await twins.insert(aTwin, []);
+  await twins.insert(aTwin, noNews);
   const first = await twins.findForChange("dev");
   assert.ok(first);
-  await twins.change(first, changeOf(first, 3), []);
+  await twins.change(first, changeOf(first, 3), noNews);
   const known = await twins.findForChange("dev");
   assert.ok(known);
   await collection.deleteOne({ _id: "dev" });
@@ -89,11 +91,11 @@ test("twin store: who would change nothing learns that the twin is another or go
 
 test("twin store: on a store that others write to as well, every change begins with a read", async (t) => {
   const { twins, counted } = await openCounted(t, true);
-  await twins.insert(aTwin, []);
+  await twins.insert(aTwin, noNews);
   for (const value of [3, 4]) {
     const present = await twins.findForChange("dev");
     assert.ok(present);
-    await twins.change(present, changeOf(present, value), []);
+    await twins.change(present, changeOf(present, value), noNews);
   }
   assert.equal(counted.reads, 2);
 });
