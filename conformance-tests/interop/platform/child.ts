@@ -58,7 +58,10 @@ export class Child {
       return undefined;
     };
     const result = await this.#until(search, timeoutMs);
-    if (result === undefined) throw new Error(`${this.name}: no ${what} within ${timeoutMs} ms\n${this.transcript()}`);
+    if (result === undefined) {
+      const when = this.#exit === undefined ? `within ${timeoutMs} ms` : "before it ended";
+      throw new Error(`${this.name}: no ${what} ${when}\n${this.transcript()}`);
+    }
     return result.found;
   }
 
