@@ -9,14 +9,13 @@ import { embeddedCrashStore, mongoCrashStore } from "./crash/crash-store.ts";
 import { CrashTally } from "./crash/crash-tally.ts";
 import { endWhenAsked } from "./testing/platform/own-children.ts";
 
+/** `lastLifeMs`: looks at a device are five seconds apart and more, and there are a few per firmware update. */
 const engines = {
-  embedded: { makeStore: embeddedCrashStore, lifeFactor: 1, roundsPerStore: 50, devices: 12, programs: 4 },
+  embedded: { makeStore: embeddedCrashStore, lifeFactor: 1, roundsPerStore: 50, lastLifeMs: 60_000, devices: 12, programs: 4 },
   // With more at once every answer takes seconds there, and nothing comes to an end.
-  mongo: { makeStore: mongoCrashStore, lifeFactor: 6, roundsPerStore: 5, devices: 6, programs: 2 },
+  mongo: { makeStore: mongoCrashStore, lifeFactor: 6, roundsPerStore: 10, lastLifeMs: 300_000, devices: 6, programs: 2 },
 };
 type Engine = keyof typeof engines;
-/** Looks at a device are five seconds apart, and there are a few per firmware update. */
-const lastLifeMs = 60_000;
 
 const settings = settingsOf(process.argv.slice(2));
 endWhenAsked();
@@ -29,7 +28,7 @@ process.on("exit", () => {
 });
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const tally = new CrashTally();
-const wrong = await crashSeries({ ...settings, directory, lastLifeMs, tally, onRound: say }).catch((error: unknown) => [
+const wrong = await crashSeries({ ...settings, directory, tally, onRound: say }).catch((error: unknown) => [
   `the run itself failed: ${error instanceof Error ? error.message : error}`,
 ]);
 for (const line of wrong) say(`wrong: ${line}`);

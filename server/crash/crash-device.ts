@@ -20,6 +20,8 @@ const firstSecond = 1_700_000_000;
 
 /** Before it says the next thing to a server that is busy: asking on and on would keep it so. */
 const busyPauseMs = 250;
+/** Between two signs of life while the run waits for firmware updates to end. */
+const calmPauseMs = 500;
 
 export interface CrashDeviceDeps {
   readonly endpoint: string;
@@ -30,6 +32,8 @@ export interface CrashDeviceDeps {
   readonly random: Random;
   /** What it sent before the death of the server it sends again behind it; others begin anew, so that the load is there at once. */
   readonly isPatient: boolean;
+  /** Nothing but firmware updates and signs of life any more. */
+  readonly isCalm: () => boolean;
 }
 
 export class CrashDevice {
@@ -73,6 +77,10 @@ export class CrashDevice {
     const { ledger, random } = this.#deps;
     if (!ledger.locations.has(this.endpoint)) return this.#register();
     if (await this.firmware.step((request) => this.#request(request))) return this.#register();
+    if (this.#deps.isCalm()) {
+      await this.#pause(calmPauseMs);
+      return this.#update();
+    }
     const chance = random.fraction();
     if (chance < 0.1) return this.#register();
     if (chance < 0.4) return this.#update();
@@ -153,10 +161,12 @@ export class CrashDevice {
 
   async #request(request: OutgoingRequest): Promise<RequestOutcome> {
     const outcome = await this.#deps.coap.request(this.#server(), request, { signal: this.#life.signal });
-    if (outcome.ok && outcome.response.code === ResponseCode.serviceUnavailable) {
-      await new Promise<void>((resolve) => void this.#deps.clock.after(busyPauseMs, resolve));
-    }
+    if (outcome.ok && outcome.response.code === ResponseCode.serviceUnavailable) await this.#pause(busyPauseMs);
     return outcome;
+  }
+
+  #pause(delayMs: number): Promise<void> {
+    return new Promise((resolve) => void this.#deps.clock.after(delayMs, resolve));
   }
 }
 

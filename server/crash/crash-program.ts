@@ -10,6 +10,8 @@ import type { Ledger } from "./ledger.ts";
 const pauseMs = 20;
 /** After it has said that it is busy: asking on and on would keep it so. */
 const busyPauseMs = 250;
+/** Between two looks while the run waits for firmware updates to end. */
+const calmPauseMs = 500;
 /** 429 and 503 (RFC 6585 §4, RFC 9110 §15.6.4). */
 const busy: ReadonlySet<number> = new Set([429, 503]);
 
@@ -21,8 +23,8 @@ export interface CrashProgramDeps {
   readonly ledger: Ledger;
   readonly clock: Clock;
   readonly random: SeededRandom;
-  /** Whether a firmware update may be begun. */
-  readonly mayUpdate: () => boolean;
+  /** Whether anything may be begun; otherwise it only looks at what became of what was. */
+  readonly mayBegin: () => boolean;
 }
 
 interface Reply {
@@ -52,6 +54,12 @@ export class CrashProgram {
   async run(isOver: () => boolean): Promise<void> {
     while (!isOver()) {
       const device = this.#deps.random.pick(this.#deps.devices);
+      if (!this.#deps.mayBegin()) {
+        await this.#look();
+        await this.#update(device.endpoint);
+        await this.#pause(calmPauseMs);
+        continue;
+      }
       if (!device.isObserved) await this.#call("PUT", `/devices/${device.endpoint}/resources${observedPath}/observation`);
       await this.#order(device.endpoint, isOver);
       await this.#look();
@@ -72,7 +80,7 @@ export class CrashProgram {
       if (isFinal) this.#updating = undefined;
       return;
     }
-    if (!this.#deps.mayUpdate()) return;
+    if (!this.#deps.mayBegin()) return;
     if (this.#packageId === undefined) {
       // Under another name after an upload nobody answered: that one may be there.
       const version = `${name}-${++this.#packages}`;

@@ -23,7 +23,7 @@ export interface CrashRunSettings {
   readonly programs: number;
   /** How much longer than usual the server lives in a round: on slow engines it needs longer to get something done. Default 1. */
   readonly lifeFactor?: number;
-  /** After the last death the server lives until the firmware updates have ended, this long at most; default: shortly. */
+  /** After the last death the server lives, without other load, until the firmware updates have ended, this long at most; default: shortly. */
   readonly lastLifeMs?: number;
   readonly onRound: (line: string) => void;
   /** Of the first round, for the lines. Default 1. */
@@ -116,7 +116,7 @@ async function oneDeath({ engines }: CrashStore, server: ServerProcess, { random
   return `${engine.name} killed after ${firstMs} ms for ${awayMs} ms, the server ${diesFirst ? "meanwhile" : `${restMs} ms later`}`;
 }
 
-/** Devices and programs at work until `stop`; after `calm` no firmware update is begun any more. */
+/** Devices and programs at work until `stop`; after `calm` nothing is begun any more. */
 export async function startLoad(
   { devices: count, programs }: Pick<CrashRunSettings, "devices" | "programs">,
   server: ServerProcess,
@@ -134,7 +134,16 @@ export async function startLoad(
     });
     const isPatient = n % patienceStride === 0;
     devices.push(
-      new CrashDevice({ endpoint: `crash-${n}`, coap, serverPort: server.coapPort, clock: systemClock, ledger, random, isPatient }),
+      new CrashDevice({
+        endpoint: `crash-${n}`,
+        coap,
+        serverPort: server.coapPort,
+        clock: systemClock,
+        ledger,
+        random,
+        isPatient,
+        isCalm: () => isCalm,
+      }),
     );
   }
   const lanes = Array.from({ length: programs }, (_, n) =>
@@ -146,7 +155,7 @@ export async function startLoad(
       ledger,
       clock: systemClock,
       random,
-      mayUpdate: () => !isCalm,
+      mayBegin: () => !isCalm,
     }).run(() => isOver),
   );
   const runs = [...devices.map((device) => device.run(() => isOver)), ...lanes];
