@@ -10,6 +10,7 @@ Bodies and option values are hex. A failed command answers {"id": ..., "error": 
 
 import asyncio
 import json
+import os
 import random
 import socket
 import sys
@@ -27,7 +28,10 @@ METHODS = {"get": Code.GET, "post": Code.POST, "put": Code.PUT, "delete": Code.D
 
 
 def tell(**fields):
-    print(json.dumps(fields), flush=True)
+    """A line of JSON. `print` drops the rest of a long line when the process is stopped and continued (SIGSTOP) in the middle of its write."""
+    rest = memoryview((json.dumps(fields) + "\n").encode())
+    while rest:
+        rest = rest[os.write(1, rest) :]
 
 
 class Quick(TransportTuning):

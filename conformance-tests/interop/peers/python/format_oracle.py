@@ -9,6 +9,7 @@ null: not accepted. `again`: the value as the library writes it. Trees are lists
 
 import io
 import json
+import os
 import struct
 import sys
 from decimal import Decimal
@@ -108,10 +109,17 @@ def read_number(text):
     return {"float": struct.pack(">d", float(text)).hex(), "integer": str(int(exact)) if whole else None}
 
 
+def say(value):
+    """A line of JSON. `print` drops the rest of a long line when the process is stopped and continued (SIGSTOP) in the middle of its write."""
+    rest = memoryview((json.dumps(value) + "\n").encode())
+    while rest:
+        rest = rest[os.write(1, rest) :]
+
+
 READERS = {"cbor": read_cbor, "json": read_json, "numbers": read_number}
 
-print(json.dumps({"ready": True}), flush=True)
+say({"ready": True})
 for line in sys.stdin:
     command = json.loads(line)
     results = [READERS[command["do"]](item) for item in command["inputs"]]
-    print(json.dumps({"id": command["id"], "ok": {"results": results}}), flush=True)
+    say({"id": command["id"], "ok": {"results": results}})
