@@ -68,7 +68,8 @@ async function underWay(t: TestContext, args: readonly string[], processes: numb
   t.after(() => rm(temporary, { recursive: true, force: true }));
   const env = { PATH: process.env["PATH"] ?? "", TMPDIR: temporary, npm_lifecycle_event: "crash" };
   const run = spawn(process.execPath, command, { env, stdio: ["ignore", "pipe", "inherit"] });
-  t.after(() => run.kill("SIGKILL"));
+  // No kill -9: that would leave its server.
+  t.after(() => run.kill());
   const lines: string[] = [];
   for await (const line of createInterface({ input: run.stdout })) {
     lines.push(line);
