@@ -48,8 +48,14 @@ export class RestClient {
     return { status: response.status, headers: response.headers, body: parse(text) };
   }
 
-  get(path: string): Promise<RestReply> {
-    return this.send("GET", path);
+  /** Asked again once where the connection had been opened to a server that was killed since, and nobody had noticed yet. */
+  async get(path: string): Promise<RestReply> {
+    try {
+      return await this.send("GET", path);
+    } catch (error) {
+      if (!isClosedBefore(error)) throw error;
+      return this.send("GET", path);
+    }
   }
 
   /** An operation on a device, awaited up to `waitSeconds`; the operation as the server left it. */
@@ -122,4 +128,9 @@ function parseEvent(block: string): ServerEvent | undefined {
     if (name === "data") lines.push(value);
   }
   return lines.length === 0 ? undefined : { id, type, body: parse(lines.join("\n")) };
+}
+
+function isClosedBefore(error: unknown): boolean {
+  const cause: unknown = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && "code" in cause && (cause.code === "UND_ERR_SOCKET" || cause.code === "ECONNRESET");
 }
