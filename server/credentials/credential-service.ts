@@ -30,7 +30,7 @@ export interface ListQuery extends PageQuery {
 }
 
 /** Endpoint names of which it is known whether they have a credential, some 100 bytes each. */
-const knownHolders = 10_000;
+const knownHolders = 30_000;
 
 export class CredentialService {
   readonly #deps: CredentialServiceDeps;

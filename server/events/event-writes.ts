@@ -27,7 +27,7 @@ export interface EventWrites<T extends DocumentWithOutbox> {
   insertOne(document: Omit<T, keyof WithOutbox>, events: readonly EventDraft[]): Promise<InsertOutcome>;
   updateOne(write: TellingUpdate, settings?: TellingSettings): Promise<UpdateOutcome>;
   /** The document after the update; undefined when nothing matched. */
-  findOneAndUpdate(write: TellingUpdate): Promise<T | undefined>;
+  findOneAndUpdate(write: TellingUpdate, settings?: Pick<TellingSettings, "upsert">): Promise<T | undefined>;
   /** Unordered; each by itself. How many found their document. */
   updateEach(writes: readonly TellingUpdate[]): Promise<number>;
 }
@@ -67,10 +67,10 @@ function togetherWrites<T extends DocumentWithOutbox>(collection: Collection<T>,
       );
     },
     updateOne,
-    findOneAndUpdate({ filter, update, events }) {
+    findOneAndUpdate({ filter, update, events }, { upsert = false } = {}) {
       return telling(
         events,
-        (beside) => collection.findOneAndUpdate(filter, update, { beside }),
+        (beside) => collection.findOneAndUpdate(filter, upsert ? { ...update, ...emptyOutbox } : update, { upsert, beside }),
         (changed) => changed !== undefined,
       );
     },
@@ -98,8 +98,8 @@ function outboxWrites<T extends DocumentWithOutbox>(collection: Collection<T>, r
       if (outcome.matched > 0 || outcome.upserted) nudge(filter._id, events);
       return outcome;
     },
-    async findOneAndUpdate({ filter, update, events }) {
-      const changed = await collection.findOneAndUpdate(filter, withEvents(update, events));
+    async findOneAndUpdate({ filter, update, events }, settings) {
+      const changed = await collection.findOneAndUpdate(filter, withEvents(update, events), settings);
       if (changed !== undefined) nudge(filter._id, events);
       return changed;
     },

@@ -103,11 +103,13 @@ export class RegistrationStore {
       ...(fields.smsNumber === undefined ? { $unset: { smsNumber: true } } : {}),
       $inc: { rev: 1 },
     };
-    try {
-      await this.#writes.updateOne({ filter: { _id }, update, events: [event] }, { upsert: true });
-    } finally {
-      this.#recent.drop(_id);
-    }
+    // Until it is known how it ended, nobody builds on it.
+    this.#recent.drop(_id);
+    const stored = await this.#writes.findOneAndUpdate({ filter: { _id }, update, events: [event] }, { upsert: true });
+    if (stored === undefined) throw new Error(`the registration of ${_id} is not there after its upsert`);
+    // The first Update is mostly not far.
+    this.#recent.put(_id, stored);
+    this.#endpoints.put(stored.locationId, _id);
   }
 
   /** False when the registration changed in the meantime. */

@@ -130,9 +130,15 @@ class Storm {
         if (settings?.upsert === true) this.storedAt.push(this.clock.now());
         return real.updateOne(filter, update, settings);
       };
+      const findOneAndUpdate: typeof real.findOneAndUpdate = async (filter, update, settings) => {
+        await this.#turn();
+        if (settings?.upsert === true) this.storedAt.push(this.clock.now());
+        return real.findOneAndUpdate(filter, update, settings);
+      };
+      const slowed = { updateOne, findOneAndUpdate };
       return new Proxy(real, {
         get(target, name) {
-          const member: unknown = name === "updateOne" ? updateOne : Reflect.get(target, name, target);
+          const member: unknown = Object.hasOwn(slowed, name) ? Reflect.get(slowed, name) : Reflect.get(target, name, target);
           return typeof member === "function" ? member.bind(target) : member;
         },
       }) as never;

@@ -1,6 +1,6 @@
 /** The main thread's end of the storage worker: gathers the requests of a turn into one message, hands answers to their askers. */
 import { Worker } from "node:worker_threads";
-import { systemClock } from "@lwm2m/protocol/platform/system-clock";
+import { nextTurn } from "../platform/next-turn.ts";
 import { StorageUnavailableError } from "./collection.ts";
 import { SqlError } from "./drivers/driver.ts";
 import { type Failure, type StoreRequest, usualTexts, type WorkerMessage, type WorkerSettings } from "./requests.ts";
@@ -104,7 +104,7 @@ export class WorkerLink {
   /** A part of what was answered, the rest in the next turns: what the askers do with hundreds of answers would keep everything else waiting. */
   #handOut(): void {
     this.#isHandingOut = this.#settleAnswered(answersPerTurn);
-    if (this.#isHandingOut) systemClock.after(0, () => this.#handOut());
+    if (this.#isHandingOut) nextTurn(() => this.#handOut());
   }
 
   /** At most so many answers; whether there may be more. */
