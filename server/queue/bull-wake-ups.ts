@@ -7,6 +7,7 @@ import type { Timer } from "@lwm2m/protocol/ports/clock";
 import Bull, { type Queue } from "bull";
 import { type DueLoop, openDueLoop } from "../due-loop.ts";
 import type { Log } from "../log.ts";
+import { ownSubscriptions } from "./owned-subscriptions.ts";
 import type { RedisAddress } from "./redis-address.ts";
 import { RedisWatch } from "./redis-watch.ts";
 import { look, sweep, type WakeUpSettings } from "./store-wake-ups.ts";
@@ -240,6 +241,9 @@ function openQueue({ tls, ...address }: RedisAddress): Queue<WakeUpJob> {
     // Kept, a job would hinder the next one of its id.
     defaultJobOptions: { attempts: 1, removeOnComplete: true, removeOnFail: true },
   });
+  // Made by this look where it was not there yet.
+  const subscriber: unknown = Reflect.get(queue, "eclient");
+  if (typeof subscriber === "object" && subscriber !== null) ownSubscriptions(subscriber);
   // Bull names its connection with a promise that nobody owns: closed before Redis was there, it would end the process.
   return Object.assign(queue, { setWorkerName: () => Promise.resolve() });
 }
