@@ -42,14 +42,17 @@ export function eventWrites<T extends DocumentWithOutbox>(collection: Collection
   return appendBeside === undefined ? outboxWrites(collection, relay) : togetherWrites(collection, appendBeside);
 }
 
-const emptyOutbox: Update = { $setOnInsert: { ...outboxOf([]) } };
+/** What an upsert makes has an outbox like any other document. */
+function withEmptyOutbox(update: Update): Update {
+  return { ...update, $setOnInsert: { ...update.$setOnInsert, ...outboxOf([]) } };
+}
 
 function togetherWrites<T extends DocumentWithOutbox>(collection: Collection<T>, appendBeside: AppendBeside): EventWrites<T> {
   type Write<R> = (beside: Beside | undefined) => Promise<R>;
   const telling = <R>(events: readonly EventDraft[], write: Write<R>, hasApplied: (outcome: R) => boolean): Promise<R> =>
     events.length === 0 ? write(undefined) : appendBeside(events, write, hasApplied);
   const updateOne: EventWrites<T>["updateOne"] = ({ filter, update, events }, { upsert = false, points } = {}) => {
-    const whole = upsert ? { ...update, ...emptyOutbox } : update;
+    const whole = upsert ? withEmptyOutbox(update) : update;
     return telling(
       events,
       (beside) => collection.updateOne(filter, whole, { upsert, beside: points === undefined ? beside : { ...beside, points } }),
@@ -70,7 +73,7 @@ function togetherWrites<T extends DocumentWithOutbox>(collection: Collection<T>,
     findOneAndUpdate({ filter, update, events }, { upsert = false } = {}) {
       return telling(
         events,
-        (beside) => collection.findOneAndUpdate(filter, upsert ? { ...update, ...emptyOutbox } : update, { upsert, beside }),
+        (beside) => collection.findOneAndUpdate(filter, upsert ? withEmptyOutbox(update) : update, { upsert, beside }),
         (changed) => changed !== undefined,
       );
     },

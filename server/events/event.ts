@@ -69,7 +69,7 @@ export interface WithOutbox {
 }
 
 export interface EventLog {
-  /** Durable when it resolves. For events with no document of their own; others go through the outbox. */
+  /** Durable when it resolves. For events with no document of their own; others go through `EventWrites`. */
   append(drafts: readonly EventDraft[]): Promise<void>;
   /** Events that go beside a write, in its commit; absent where the engine has no such commit. */
   readonly appendBeside?: AppendBeside;

@@ -1,7 +1,7 @@
 /**
- * For stores that do not commit a document and its events together. Moves events from the outboxes of documents to the log: append to the log, then clear the outbox. A crash between the two
- * repeats the first, and the log knows the keys: so each event is there once. Nudges only save time; at start, and now and then
- * for other processes on the same store, everything left behind is swept up.
+ * For stores that do not commit a document and its events together. Moves events from the outboxes of documents to the log: append to
+ * the log, then clear the outbox. A crash between the two repeats the first, and the log knows the keys: so each event is there once.
+ * Nudges only save time; at start, and now and then for other processes on the same store, everything left behind is swept up.
  *
  *   idle --nudge--> relaying --done--> idle | relaying (more was nudged)
  *   relaying --store unavailable--> waiting --retry delay--> relaying

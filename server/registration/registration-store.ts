@@ -129,6 +129,7 @@ export class RegistrationStore {
     this.#recent.drop(_id);
     const outcome = await this.#writes.updateOne({ filter: { _id, rev }, update: { $set: set, $inc: { rev: 1 } }, events });
     if (outcome.matched > 0 && known?.rev === rev) this.#recent.put(_id, { ...known, ...set, rev: rev + 1 });
+    else this.#recent.drop(_id);
     return outcome.matched > 0;
   }
 

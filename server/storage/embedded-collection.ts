@@ -74,7 +74,7 @@ export class EmbeddedCollection<T extends StoredDocument> implements Collection<
 
   insertOne(document: T, { beside }: InsertSettings = {}): Promise<InsertOutcome> {
     return this.#link.ask<InsertOutcome>(
-      () => ({ ...this.insertion(document), ...this.#besides(beside) }),
+      () => ({ ...this.#insertion(document), ...this.#besides(beside) }),
       () => ({ ok: true }),
       (index) => ({ ok: false, reason: "duplicate-key", index }),
     );
@@ -95,7 +95,7 @@ export class EmbeddedCollection<T extends StoredDocument> implements Collection<
   async bulkWrite(writes: readonly BulkWrite<T>[]): Promise<BulkOutcome> {
     if (writes.length === 0) return { failed: [], matched: 0 };
     const requests = writes.map((write) => {
-      if ("insertOne" in write) return this.insertion(write.insertOne.document);
+      if ("insertOne" in write) return this.#insertion(write.insertOne.document);
       if ("deleteOne" in write) return this.#deletion(write.deleteOne.filter, false);
       const { filter, update, ...settings } = write.updateOne;
       return this.#updating(filter, update, settings, false);
@@ -132,8 +132,12 @@ export class EmbeddedCollection<T extends StoredDocument> implements Collection<
     };
   }
 
-  /** The request alone, to go with another. */
-  insertion(document: StoredDocument): InsertRequest {
+  /** To go with another request. */
+  insertions(documents: readonly StoredDocument[]): readonly InsertRequest[] {
+    return documents.map((document) => this.#insertion(document));
+  }
+
+  #insertion(document: StoredDocument): InsertRequest {
     checkDocument(this.#definition, document);
     const text = JSON.stringify(document);
     if (text.length > storeLimits.documentCharacters) throw new Error(`document of ${this.name}: ${text.length} characters`);
@@ -147,9 +151,8 @@ export class EmbeddedCollection<T extends StoredDocument> implements Collection<
   }
 
   #besides({ inserts, points = [] }: Beside = {}): { readonly beside?: readonly InsertRequest[]; readonly points?: string } {
-    const sibling = inserts && this.#sibling(inserts.collection);
     return {
-      ...(sibling === undefined ? {} : { beside: inserts?.documents.map((document) => sibling.insertion(document)) ?? [] }),
+      ...(inserts === undefined ? {} : { beside: this.#sibling(inserts.collection).insertions(inserts.documents) }),
       ...(points.length === 0 ? {} : { points: textOfPoints(points) }),
     };
   }

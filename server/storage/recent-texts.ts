@@ -3,7 +3,7 @@
  * device's flow touches the same few documents again within seconds. Two generations: when the young one is full, the old one goes.
  */
 
-/** Characters of one generation of all tables; twice that is held, one byte each where a text is ASCII. */
+/** Characters of one generation of all tables; twice that is held, one byte each where a text is ASCII, and what was updated of the young one parsed as well. */
 const generationCharacters = 6 * 1024 * 1024;
 
 interface StoredFields {

@@ -7,7 +7,7 @@
  * and back as soon as it is not so any more. The doors put off work by it, so that what was taken on is done in time.
  */
 import type { Clock } from "@lwm2m/protocol/ports/clock";
-import type { Collection, CollectionDefinition, StoredDocument } from "./collection.ts";
+import type { Collection, CollectionDefinition, InsertSettings, StoredDocument } from "./collection.ts";
 import type { Store, TelemetryStore } from "./store.ts";
 
 export type PressureLevel = "normal" | "slow" | "refusing";
@@ -72,12 +72,18 @@ export function watchPressure(store: Store, clock: Clock, limits: PressureLimits
 
 function watchCollection(target: Collection<StoredDocument>, gauge: Gauge): Collection<StoredDocument> {
   return inPlaceOf(target, {
-    insertOne: (...args: Parameters<typeof target.insertOne>) => gauge.time(1, () => target.insertOne(...args)),
-    updateOne: (...args: Parameters<typeof target.updateOne>) => gauge.time(1, () => target.updateOne(...args)),
-    findOneAndUpdate: (...args: Parameters<typeof target.findOneAndUpdate>) => gauge.time(1, () => target.findOneAndUpdate(...args)),
+    insertOne: (...args: Parameters<typeof target.insertOne>) => gauge.time(weightOf(args[1]), () => target.insertOne(...args)),
+    updateOne: (...args: Parameters<typeof target.updateOne>) => gauge.time(weightOf(args[2]), () => target.updateOne(...args)),
+    findOneAndUpdate: (...args: Parameters<typeof target.findOneAndUpdate>) =>
+      gauge.time(weightOf(args[2]), () => target.findOneAndUpdate(...args)),
     bulkWrite: (writes: Parameters<typeof target.bulkWrite>[0]) => gauge.time(writes.length, () => target.bulkWrite(writes)),
     deleteOne: (filter: Parameters<typeof target.deleteOne>[0]) => gauge.time(1, () => target.deleteOne(filter)),
   });
+}
+
+/** A document, and what goes beside it. */
+function weightOf({ beside }: InsertSettings = {}): number {
+  return 1 + (beside?.inserts?.documents.length ?? 0) + (beside?.points?.length ?? 0);
 }
 
 /** Everything of `target` but some members. Its methods may have private fields of theirs, so they are called on it. */
